@@ -1,0 +1,48 @@
+import { readSecrets, sign, verifySignature } from "../../lambda/domain/signature";
+import { fixture, signatures } from "../support/fixtures";
+
+const bytes = Buffer.from("what do ya want for nothing?");
+
+describe("sign", () => {
+  // RFC 4231, test case 2.
+  it("is the lower-case hex HMAC-SHA256", () => {
+    expect(sign(bytes, "Jefe")).toBe("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  });
+
+  it.each(Object.entries(signatures.files))("gives Flagsmith's signature of %s", (name, expected) => {
+    expect(sign(fixture(name), signatures.secret)).toBe(expected);
+  });
+});
+
+describe("verifySignature", () => {
+  const header = sign(bytes, "new");
+
+  it("accepts either secret during a rotation", () => {
+    expect(verifySignature(bytes, header, ["old", "new"])).toBe(true);
+    expect(verifySignature(bytes, header, ["new", "old"])).toBe(true);
+  });
+
+  it.each([
+    ["another secret's", sign(bytes, "other")],
+    ["another body's", sign(Buffer.from("other"), "new")],
+    ["upper-case", header.toUpperCase()],
+    ["prefixed", `sha256=${header}`],
+    ["cut", header.slice(0, -1)],
+    ["with one digit changed", (header.startsWith("0") ? "1" : "0") + header.slice(1)],
+    ["empty", ""],
+    ["non-ASCII", "é".repeat(64)],
+    ["absent", undefined],
+  ])("refuses a signature that is %s", (_, given) => {
+    expect(verifySignature(bytes, given, ["new"])).toBe(false);
+  });
+
+  it("refuses everything without a secret", () => {
+    expect(verifySignature(bytes, sign(bytes, ""), [])).toBe(false);
+  });
+});
+
+describe("readSecrets", () => {
+  it("takes one a line and drops what pasting left around them", () => {
+    expect(readSecrets(" old \r\n\nnew\n")).toEqual(["old", "new"]);
+  });
+});
