@@ -1,0 +1,171 @@
+import { parseEvaluation } from "../../lambda/domain/evaluation";
+import { compileSelection } from "../../lambda/domain/selection";
+import { type MappingOptions, toTraits } from "../../lambda/domain/traits";
+import {
+  bytesOf,
+  evaluationPayload,
+  type FlagInput,
+  flagPayload,
+  identifyOptions,
+} from "../support/builders";
+import { evaluations, fixture } from "../support/fixtures";
+
+function map(
+  flags: readonly FlagInput[],
+  options: Partial<MappingOptions> = {},
+  rest: Readonly<Record<string, unknown>> = {},
+) {
+  const body = bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...rest }));
+  const evaluation = parseEvaluation(body, { traits: true, segments: true });
+  if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
+  const { traits, ...notes } = toTraits(evaluation, { ...identifyOptions, ...options });
+  return { entries: [...traits].map(([name, { value }]) => [name, value]), ...notes };
+}
+
+describe("toTraits, style flagsmith", () => {
+  it.each(evaluations)("gives the expected traits of $name", ({ name, expected }) => {
+    const evaluation = parseEvaluation(fixture(name));
+    if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
+    const { traits } = toTraits(evaluation, identifyOptions);
+    expect(Object.fromEntries([...traits].map(([key, { value }]) => [key, value]))).toEqual(expected.traits);
+  });
+
+  it.each([
+    [{ enabled: true, value: "v" }, "v"],
+    [{ enabled: true, value: 0 }, 0],
+    [{ enabled: true, value: "" }, ""],
+    [{ enabled: true, value: false }, false],
+    [{ enabled: true, value: null }, true],
+    [{ enabled: false, value: "v" }, false],
+    [{ enabled: false, value: null }, false],
+  ])("%j becomes %j", (flag, expected) => {
+    expect(map([{ name: "f", ...flag }]).entries).toEqual([["f", expected]]);
+  });
+
+  it("takes any name, __proto__ and constructor included", () => {
+    const names = ["__proto__", "constructor", "ключ 🚩", "a.b", "222"];
+    expect(map(names.map((name) => ({ name }))).entries).toEqual(names.map((name) => [name, true]));
+  });
+
+  it("renames a flag whose name Segment reserves for people", () => {
+    const reserved =
+      "email name firstName lastName phone age address avatar birthday company createdAt description gender id title username website";
+    const names = reserved.split(" ");
+    const { entries, renamed } = map(names.map((name) => ({ name })));
+    expect(entries).toEqual(names.map((name) => [`flag_${name}`, true]));
+    expect(renamed).toEqual(names.map((name) => `flag_${name}`));
+  });
+
+  it("looks at the prefixed name for that", () => {
+    expect(map([{ name: "email" }], { traitPrefix: "ff_" })).toMatchObject({
+      entries: [["ff_email", true]],
+      renamed: [],
+    });
+    expect(map([{ name: "mail" }], { traitPrefix: "e" })).toMatchObject({ entries: [["flag_email", true]] });
+  });
+
+  it("lets the later of two flags with one name win, and says so", () => {
+    const { entries, overwritten } = map([
+      { name: "email", value: "first" },
+      { name: "flag_email", value: "second" },
+    ]);
+    expect(entries).toEqual([["flag_email", "second"]]);
+    expect(overwritten).toEqual(["flag_email"]);
+  });
+
+  it("sends the selected flags only, by their own names", () => {
+    const selectsFlag = compileSelection({ include: ["beta_*", "x"], exclude: ["*_off"] });
+    const names = ["beta_a", "beta_off", "x", "xy"].map((name) => ({ name }));
+    expect(map(names, { selectsFlag, traitPrefix: "p_" }).entries).toEqual([
+      ["p_beta_a", true],
+      ["p_x", true],
+    ]);
+  });
+});
+
+describe("toTraits, style typed", () => {
+  it.each([
+    [
+      { enabled: true, value: "v" },
+      [
+        ["f", true],
+        ["f_value", "v"],
+      ],
+    ],
+    [
+      { enabled: true, value: 0 },
+      [
+        ["f", true],
+        ["f_value", 0],
+      ],
+    ],
+    [
+      { enabled: false, value: "v" },
+      [
+        ["f", false],
+        ["f_value", null],
+      ],
+    ],
+    [{ enabled: true, value: null }, [["f", true]]],
+    [{ enabled: false, value: null }, [["f", false]]],
+  ])("%j becomes %j", (flag, expected) => {
+    expect(map([{ name: "f", ...flag }], { traitStyle: "typed" }).entries).toEqual(expected);
+  });
+
+  it("renames both traits of a reserved name", () => {
+    expect(map([{ name: "email", value: 1 }], { traitStyle: "typed" }).entries).toEqual([
+      ["flag_email", true],
+      ["flag_email_value", 1],
+    ]);
+  });
+});
+
+describe("toTraits, besides flags", () => {
+  const traits = [
+    { trait_key: "plan", trait_value: "gold" },
+    { trait_key: "email", trait_value: "a@b.example" },
+  ];
+
+  it("leaves own traits out unless they are selected", () => {
+    expect(map([], {}, { traits }).entries).toEqual([]);
+    expect(map([], { selectsTrait: (key) => key === "plan" }, { traits }).entries).toEqual([
+      ["plan", "gold"],
+    ]);
+  });
+
+  it("sends own traits under their own names, and lets a flag win over one", () => {
+    const options = { selectsTrait: () => true, traitPrefix: "" };
+    expect(map([{ name: "plan", value: 1 }], options, { traits })).toMatchObject({
+      entries: [
+        ["plan", 1],
+        ["email", "a@b.example"],
+      ],
+      overwritten: ["plan"],
+      renamed: [],
+    });
+  });
+
+  it("adds the segments, sorted and distinct, without Flagsmith's experiments", () => {
+    const segments = ["b", "a", "experiment-7-rollout", "b", "experiment-x-rollout"].map((name) => ({
+      name,
+      member: true,
+    }));
+    expect(map([], { segments: true }, { segments }).entries).toEqual([
+      ["flagsmith_segments", ["a", "b", "experiment-x-rollout"]],
+    ]);
+    expect(map([], { segments: true }).entries).toEqual([["flagsmith_segments", []]]);
+  });
+});
+
+describe("compileSelection", () => {
+  it.each([
+    [{}, "anything", true],
+    [{ include: [] }, "anything", false],
+    [{ include: ["a.b"] }, "axb", false],
+    [{ include: ["(*)"] }, "(x)", true],
+    [{ include: ["a*z"] }, "a\n🚩z", true],
+    [{ include: ["a*"], exclude: ["ab"] }, "ab", false],
+  ])("%j takes %j: %s", (selection, name, expected) => {
+    expect(compileSelection(selection)(name)).toBe(expected);
+  });
+});
