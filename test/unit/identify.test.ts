@@ -1,0 +1,192 @@
+import { parseEvaluation } from "../../lambda/domain/evaluation";
+import {
+  type IdentifyOptions,
+  MAX_CALL_BYTES,
+  parseIdentifyCall,
+  toIdentifyCalls,
+  withSentAt,
+} from "../../lambda/domain/identify";
+import {
+  bytesOf,
+  callBody,
+  evaluationPayload,
+  type FlagInput,
+  flagPayload,
+  identifyOptions,
+  NOON,
+} from "../support/builders";
+
+const receipt = { stackName: "FlagsmithToSegment-test", requestId: "JKJaXmPLvHcESHA=", receivedAt: NOON };
+
+function map(
+  flags: readonly FlagInput[],
+  options: Partial<IdentifyOptions> = {},
+  overrides: Readonly<Record<string, unknown>> = {},
+  from = receipt,
+) {
+  const evaluation = parseEvaluation(
+    bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...overrides })),
+  );
+  if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
+  return toIdentifyCalls(evaluation, from, { ...identifyOptions, ...options });
+}
+
+const parsed = (body: string) => JSON.parse(body);
+
+describe("toIdentifyCalls", () => {
+  it("makes a call that lacks nothing but sentAt", () => {
+    const { calls } = map([{ name: "dark_mode" }, { name: "max_items", value: 25 }]);
+    expect(calls.map(({ body }) => parsed(body))).toEqual([
+      {
+        userId: "user-1",
+        context: {
+          library: { name: "flagsmith-to-segment", version: expect.stringMatching(/^\d+\.\d+\.\d+$/) },
+        },
+        timestamp: "2026-11-23T12:00:00.000Z",
+        messageId: "FlagsmithToSegment-test-JKJaXmPLvHcESHA=-1",
+        traits: { dark_mode: true, max_items: 25 },
+      },
+    ]);
+  });
+
+  it("makes one call without traits of an evaluation without flags", () => {
+    const { calls } = map([]);
+    expect(calls).toHaveLength(1);
+    expect(parsed(calls[0].body).traits).toEqual({});
+  });
+
+  it("marks the person inactive if the option says so", () => {
+    expect(parsed(map([], { markActive: false }).calls[0].body).context.active).toBe(false);
+    expect(parsed(map([]).calls[0].body).context).not.toHaveProperty("active");
+  });
+
+  it("sends the nameless as anonymousId if the option says so, and nobody else", () => {
+    const identity = "5d41402abc4b2a76b9719d911017c592";
+    const anonymous = parsed(map([], { anonymousIdentities: "anonymousId" }, { identity }).calls[0].body);
+    expect(anonymous).toMatchObject({ anonymousId: identity });
+    expect(anonymous).not.toHaveProperty("userId");
+    expect(parsed(map([], {}, { identity }).calls[0].body)).toMatchObject({ userId: identity });
+    expect(parsed(map([], { anonymousIdentities: "anonymousId" }).calls[0].body)).toMatchObject({
+      userId: "user-1",
+    });
+  });
+
+  it("gives equal evaluations of two requests two ids, so that a flag may flip back", () => {
+    const again = map([], {}, {}, { ...receipt, requestId: "other" });
+    expect(again.calls[0].messageId).not.toBe(map([]).calls[0].messageId);
+  });
+
+  it("shortens an id of over 100 characters by a hash, without letting two meet", () => {
+    const ids = ["a", "b"].map((end) => {
+      const from = { ...receipt, stackName: "S".repeat(128), requestId: `request-${end}` };
+      return map([], {}, {}, from).calls[0].messageId;
+    });
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id.length).toBeLessThanOrEqual(100);
+  });
+
+  it("brings 1,000 flags of 2 KB through whole, in calls within Segment's limits and in order", () => {
+    const flags = Array.from({ length: 1000 }, (_, i) => ({
+      name: `flag_${i}`,
+      value: `${i}:${"é".repeat(1024)}`,
+    }));
+    const { calls, cut } = map(flags);
+    const traits = calls.flatMap(({ body }) => Object.entries(parsed(body).traits));
+    expect(traits).toEqual(flags.map(({ name, value }) => [name, value]));
+    expect(calls.map(({ messageId }) => messageId)).toEqual(
+      calls.map((_, i) => `FlagsmithToSegment-test-JKJaXmPLvHcESHA=-${i + 1}`),
+    );
+    for (const call of calls) {
+      expect(Buffer.byteLength(withSentAt(call, NOON))).toBeLessThanOrEqual(MAX_CALL_BYTES);
+    }
+    expect(cut).toEqual([]);
+  });
+
+  it("puts at most 299 traits in a call", () => {
+    const flags = Array.from({ length: 600 }, (_, i) => ({ name: `f${i}` }));
+    expect(map(flags).calls.map(({ traitCount }) => traitCount)).toEqual([299, 299, 2]);
+  });
+
+  it("fills a call to the last byte before it starts the next", () => {
+    const sizes = (length: number) => {
+      const { calls, cut } = map([{ name: "f", value: "x".repeat(length) }]);
+      return { bytes: Buffer.byteLength(withSentAt(calls[0], NOON)), cut: cut.length };
+    };
+    const empty = sizes(0).bytes;
+    // The id keeps room for a part's number of four digits; this one has one.
+    const room = MAX_CALL_BYTES - 3 - empty;
+    expect(sizes(room)).toEqual({ bytes: MAX_CALL_BYTES - 3, cut: 0 });
+    expect(sizes(room + 1).cut).toBe(1);
+  });
+
+  it("sends the state of a flag whose value alone is too large, and names it", () => {
+    const { calls, cut } = map([
+      { name: "huge", value: "x".repeat(40_000) },
+      { name: "next", value: 1 },
+    ]);
+    expect(calls.map(({ body }) => parsed(body).traits)).toEqual([{ huge: true, next: 1 }]);
+    expect(cut).toEqual([{ name: "huge", bytes: 40_002 }]);
+  });
+
+  it("keeps the types of the typed style when a value is too large", () => {
+    const { calls } = map([{ name: "huge", value: "x".repeat(40_000) }], { traitStyle: "typed" });
+    expect(parsed(calls[0].body).traits).toEqual({ huge: true, huge_value: null });
+  });
+
+  it("leaves an identity's own trait out if it is too large: it has no state", () => {
+    const traits = [{ trait_key: "bio", trait_value: "x".repeat(40_000) }];
+    const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })), {
+      traits: true,
+      segments: false,
+    });
+    if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
+    const { calls, cut } = toIdentifyCalls(evaluation, receipt, {
+      ...identifyOptions,
+      selectsTrait: () => true,
+    });
+    expect(parsed(calls[0].body).traits).toEqual({});
+    expect(cut).toEqual([{ name: "bio", bytes: 40_002 }]);
+  });
+
+  it("spells out the two characters that SQS refuses", () => {
+    const { calls } = map([{ name: "f\uFFFE", value: "\uFFFF" }], {}, { identity: "u\uFFFF" });
+    expect(calls[0].body).not.toMatch(/[\uFFFE\uFFFF]/);
+    expect(parsed(calls[0].body)).toMatchObject({ userId: "u\uFFFF", traits: { "f\uFFFE": "\uFFFF" } });
+  });
+
+  it("keeps a flag called __proto__", () => {
+    expect(map([{ name: "__proto__", value: "v" }]).calls[0].body).toContain('"traits":{"__proto__":"v"}');
+  });
+});
+
+describe("parseIdentifyCall", () => {
+  it("reads back what was queued", () => {
+    const [call] = map([{ name: "a" }, { name: "b" }]).calls;
+    expect(parseIdentifyCall(call.body)).toEqual(call);
+  });
+
+  it.each([
+    ["words", "hello", "queue message: expected a JSON object"],
+    ["a list", "[]", "queue message: expected a JSON object"],
+    ["no user", "{}", "queue message: expected userId or anonymousId, a string"],
+    ["no id", '{"userId":"u"}', "queue message: expected messageId, a string"],
+    ["no time", '{"userId":"u","messageId":"m"}', "queue message: expected timestamp, a string"],
+    [
+      "no traits",
+      '{"userId":"u","messageId":"m","timestamp":"t"}',
+      "queue message: expected traits, an object",
+    ],
+  ])("refuses %s", (_, body, message) => {
+    expect(() => parseIdentifyCall(body)).toThrow(new Error(message));
+  });
+});
+
+describe("withSentAt", () => {
+  it("adds the time of the attempt and changes nothing else", () => {
+    const call = parseIdentifyCall(callBody());
+    expect(JSON.parse(withSentAt(call, NOON + 1))).toEqual({
+      ...JSON.parse(callBody()),
+      sentAt: "2026-11-23T12:00:00.001Z",
+    });
+  });
+});
