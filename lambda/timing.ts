@@ -1,0 +1,38 @@
+/**
+ * Every time-out of the road, in milliseconds, each derived from the one it must stay within. Infra takes the functions' and
+ * the queue's from here, the functions their clients'.
+ */
+
+/** Flagsmith gives up on a webhook after this. */
+const SENDER_TIMEOUT = 10_000;
+
+/** One request to SSM or SQS: both answer within tens of milliseconds, so silence for longer is a fault. */
+const AWS_ATTEMPT = 1_500;
+const AWS_ATTEMPTS = 2;
+
+/** One call to Segment, whole: it answers within 300 ms as a rule. Connecting and the wait for headers lie within it. */
+const SEGMENT_ATTEMPT = 8_000;
+const SEGMENT_CONNECT = 2_000;
+
+/** Receive reads one parameter and sends to one queue, each with its retries; then it answers 503. */
+const RECEIVE_BUDGET = 2 * AWS_ATTEMPTS * AWS_ATTEMPT;
+/** Room for the start of a container and for the answer. */
+const RECEIVE_FUNCTION = RECEIVE_BUDGET + 2_000;
+
+const DELIVER_FUNCTION = 60_000;
+/** AWS's own rule for a queue that feeds a function. */
+const VISIBILITY = 6 * DELIVER_FUNCTION;
+
+export const TIMING = {
+  senderTimeout: SENDER_TIMEOUT,
+  awsAttempt: AWS_ATTEMPT,
+  awsAttempts: AWS_ATTEMPTS,
+  receiveBudget: RECEIVE_BUDGET,
+  receiveFunction: RECEIVE_FUNCTION,
+  segmentAttempt: SEGMENT_ATTEMPT,
+  segmentConnect: SEGMENT_CONNECT,
+  deliverFunction: DELIVER_FUNCTION,
+  visibility: VISIBILITY,
+  /** How long a parameter read from SSM is used before it is read again. */
+  parameterTtl: 5 * 60_000,
+} as const;
