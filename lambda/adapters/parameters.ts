@@ -1,0 +1,78 @@
+import { putParameterCommand } from "../contract";
+import { AwsCallError, ParameterError } from "../domain/errors";
+import { isJsonObject } from "../domain/json";
+import type { AwsJson } from "./aws-json";
+
+export interface ParametersOptions {
+  readonly ssm: Pick<AwsJson, "call">;
+  readonly now: () => number;
+  /** Milliseconds that a value is used before it is read again. */
+  readonly ttl: number;
+  /** What the operator puts into the parameter, for the remedy. */
+  readonly placeholder: string;
+  readonly region: string;
+}
+
+interface Cached {
+  readonly value: string;
+  readonly expiresAt: number;
+}
+
+/**
+ * SecureStrings of SSM Parameter Store, cached: SSM's default quota is 40 reads a second for a whole account and region. One
+ * read is in flight per name, and a failure is never kept.
+ */
+export class Parameters {
+  readonly #options: ParametersOptions;
+  readonly #cached = new Map<string, Cached>();
+  readonly #inFlight = new Map<string, Promise<string>>();
+
+  constructor(options: ParametersOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ParameterError with the command that mends it. */
+  get(name: string, signal?: AbortSignal): Promise<string> {
+    const cached = this.#cached.get(name);
+    if (cached !== undefined && this.#options.now() < cached.expiresAt) return Promise.resolve(cached.value);
+    const running = this.#inFlight.get(name);
+    if (running !== undefined) return running;
+    const reading = this.#read(name, signal).finally(() => this.#inFlight.delete(name));
+    this.#inFlight.set(name, reading);
+    return reading;
+  }
+
+  /** The next `get` reads the parameter anew. */
+  forget(name: string): void {
+    this.#cached.delete(name);
+  }
+
+  async #read(name: string, signal: AbortSignal | undefined): Promise<string> {
+    const answer = await this.#call(name, signal);
+    const value = parameterValue(answer);
+    if (value === undefined) throw this.#error(name, "parameter-unreadable");
+    if (value.trim() === "") throw this.#error(name, "parameter-empty");
+    this.#cached.set(name, { value, expiresAt: this.#options.now() + this.#options.ttl });
+    return value;
+  }
+
+  async #call(name: string, signal: AbortSignal | undefined): Promise<unknown> {
+    try {
+      return await this.#options.ssm.call("GetParameter", { Name: name, WithDecryption: true }, signal);
+    } catch (error) {
+      const missing = error instanceof AwsCallError && error.code === "ParameterNotFound";
+      throw this.#error(name, missing ? "parameter-missing" : "parameter-unreadable", error);
+    }
+  }
+
+  #error(name: string, code: ParameterError["code"], cause?: unknown): ParameterError {
+    const { placeholder, region } = this.#options;
+    return new ParameterError(name, code, putParameterCommand(name, placeholder, { region }), { cause });
+  }
+}
+
+function parameterValue(answer: unknown): string | undefined {
+  const parameter = isJsonObject(answer) ? answer.Parameter : undefined;
+  const value = isJsonObject(parameter) ? parameter.Value : undefined;
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,85 @@
+import { Parameters } from "../../lambda/adapters/parameters";
+import { AwsCallError } from "../../lambda/domain/errors";
+import { NOON } from "../support/builders";
+
+const TTL = 1_000;
+const NAME = "/flagsmith-to-segment/test/webhook-secret";
+
+/** A store over an SSM that gives one answer a call, the last one for good. */
+function store(...answers: readonly (unknown | Error)[]) {
+  const calls: unknown[][] = [];
+  const clock = { now: NOON };
+  const parameters = new Parameters({
+    ssm: {
+      call: async (...call) => {
+        calls.push(call);
+        const answer = answers[Math.min(calls.length, answers.length) - 1];
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+    },
+    now: () => clock.now,
+    ttl: TTL,
+    placeholder: "the secret",
+    region: "eu-west-1",
+  });
+  return { parameters, calls, clock };
+}
+
+const holding = (value: string) => ({ Parameter: { Value: value } });
+
+describe("Parameters", () => {
+  it("asks SSM for the decrypted value", async () => {
+    const { parameters, calls } = store(holding("s"));
+    await expect(parameters.get(NAME)).resolves.toBe("s");
+    expect(calls).toEqual([["GetParameter", { Name: NAME, WithDecryption: true }, undefined]]);
+  });
+
+  it("reads once in a time-to-live", async () => {
+    const { parameters, calls, clock } = store(holding("old"), holding("new"));
+    await parameters.get(NAME);
+    clock.now += TTL - 1;
+    await expect(parameters.get(NAME)).resolves.toBe("old");
+    clock.now += 1;
+    await expect(parameters.get(NAME)).resolves.toBe("new");
+    expect(calls).toHaveLength(2);
+  });
+
+  it("makes one call for ten at once", async () => {
+    const { parameters, calls } = store(holding("s"));
+    await Promise.all(Array.from({ length: 10 }, () => parameters.get(NAME)));
+    expect(calls).toHaveLength(1);
+  });
+
+  it("does not keep a failure", async () => {
+    const { parameters } = store(
+      new AwsCallError("ssm:GetParameter", "ThrottlingException", true),
+      holding("s"),
+    );
+    await expect(parameters.get(NAME)).rejects.toThrow();
+    await expect(parameters.get(NAME)).resolves.toBe("s");
+  });
+
+  it("reads anew what it was told to forget", async () => {
+    const { parameters } = store(holding("old"), holding("new"));
+    await parameters.get(NAME);
+    parameters.forget(NAME);
+    await expect(parameters.get(NAME)).resolves.toBe("new");
+  });
+
+  it.each([
+    ["missing", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false), "parameter-missing"],
+    ["refused", new AwsCallError("ssm:GetParameter", "AccessDeniedException", false), "parameter-unreadable"],
+    ["blank", holding(" \n"), "parameter-empty"],
+    ["without value", {}, "parameter-unreadable"],
+  ])("names the parameter and the command that mends it when it is %s", async (_, answer, code) => {
+    const { parameters } = store(answer);
+    await expect(parameters.get(NAME)).rejects.toMatchObject({
+      parameter: NAME,
+      code,
+      actor: "operator",
+      retryable: true,
+      remedy: `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --overwrite --value '<the secret>'`,
+    });
+  });
+});
