@@ -1,0 +1,83 @@
+import { Queue, type QueueMessage } from "../../lambda/adapters/queue";
+
+const message = (n: number, overrides: Partial<QueueMessage> = {}): QueueMessage => ({
+  body: `body ${n}`,
+  groupId: "group",
+  deduplicationId: `id-${n}`,
+  attributes: {},
+  ...overrides,
+});
+
+type Payload = { readonly QueueUrl: string; readonly Entries: readonly { readonly Id: string }[] };
+const isPayload = (payload: unknown): payload is Payload =>
+  typeof payload === "object" && payload !== null && "Entries" in payload;
+
+function queue(answer?: unknown) {
+  const calls: { action: string; payload: Payload }[] = [];
+  const sqs = {
+    call: async (action: string, payload: unknown) => {
+      if (!isPayload(payload)) throw new Error("not a batch");
+      calls.push({ action, payload });
+      return answer ?? { Successful: payload.Entries.map(({ Id }) => ({ Id })) };
+    },
+  };
+  return { queue: new Queue(sqs, "https://sqs/queue.fifo"), calls };
+}
+
+describe("Queue", () => {
+  it("sends a message with its group, its deduplication id and its attributes", async () => {
+    const { queue: fifo, calls } = queue();
+    await fifo.send([message(1, { attributes: { environment: 23, reason: "r", status: undefined } })]);
+    expect(calls).toEqual([
+      {
+        action: "SendMessageBatch",
+        payload: {
+          QueueUrl: "https://sqs/queue.fifo",
+          Entries: [
+            {
+              Id: "0",
+              MessageBody: "body 1",
+              MessageGroupId: "group",
+              MessageDeduplicationId: "id-1",
+              MessageAttributes: {
+                environment: { DataType: "Number", StringValue: "23" },
+                reason: { DataType: "String", StringValue: "r" },
+              },
+            },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it("sends many in order, within 256 KiB a request", async () => {
+    const { queue: fifo, calls } = queue();
+    await fifo.send(Array.from({ length: 20 }, (_, n) => message(n, { body: "x".repeat(32_000) })));
+    const bodies = calls.map(({ payload }) => JSON.stringify(payload.Entries));
+    for (const body of bodies) expect(body.length).toBeLessThanOrEqual(256 * 1024);
+    const ids = calls.flatMap(({ payload }) =>
+      payload.Entries.map((entry) => ("MessageDeduplicationId" in entry ? entry.MessageDeduplicationId : "")),
+    );
+    expect(ids).toEqual(Array.from({ length: 20 }, (_, n) => `id-${n}`));
+  });
+
+  it.each([
+    [
+      "SQS's own fault",
+      { Failed: [{ Id: "0", Code: "InternalError", SenderFault: false }] },
+      "InternalError",
+      true,
+    ],
+    [
+      "a fault of ours",
+      { Failed: [{ Id: "0", Code: "AccessDenied", SenderFault: true }] },
+      "AccessDenied",
+      false,
+    ],
+    ["a message that SQS does not confirm", { Successful: [] }, "unconfirmed", true],
+    ["an answer that is none", undefined, "unconfirmed", true],
+  ])("throws for %s inside of a 200", async (_, answer, code, retryable) => {
+    const { queue: fifo } = queue(answer ?? "nothing");
+    await expect(fifo.send([message(1)])).rejects.toMatchObject({ code, retryable });
+  });
+});
