@@ -1,0 +1,97 @@
+import { Segment, verdictOf } from "../../lambda/adapters/segment";
+import { parseIdentifyCall } from "../../lambda/domain/identify";
+import { callBody, NOON } from "../support/builders";
+import { type Behaviour, Loopback } from "../support/loopback";
+
+let loopback: Loopback;
+let segment: Segment;
+
+async function start(behaviour: Behaviour, path = "", connections = 2): Promise<void> {
+  loopback = await Loopback.start(() => behaviour);
+  segment = new Segment({
+    endpoint: loopback.url + path,
+    connections,
+    attemptTimeout: 200,
+    connectTimeout: 200,
+    now: () => NOON + 5,
+  });
+}
+
+const call = parseIdentifyCall(callBody());
+
+describe("Segment", () => {
+  afterEach(async () => {
+    await segment.close();
+    await loopback.stop();
+  });
+
+  it("posts the call with the key as user of Basic auth, and the time of the attempt", async () => {
+    await start({ body: '{"success":true}' });
+    await expect(segment.identify(call, "key")).resolves.toEqual({
+      verdict: "delivered",
+      status: 200,
+      reason: "status 200",
+    });
+    expect(loopback.requests).toMatchObject([
+      {
+        method: "POST",
+        path: "/v1/identify",
+        headers: { authorization: `Basic ${btoa("key:")}`, "content-type": "application/json" },
+        body: JSON.stringify({ sentAt: "2026-11-23T12:00:00.005Z", ...JSON.parse(call.body) }),
+      },
+    ]);
+  });
+
+  it("keeps a path of the endpoint", async () => {
+    await start({}, "/segment/");
+    await segment.identify(call, "key");
+    expect(loopback.requests[0]?.path).toBe("/segment/v1/identify");
+  });
+
+  it("opens no more sockets than calls may run at once", async () => {
+    await start({});
+    await Promise.all(Array.from({ length: 10 }, () => segment.identify(call, "key")));
+    expect(new Set(loopback.requests.map(({ clientPort }) => clientPort)).size).toBeLessThanOrEqual(2);
+  });
+
+  it.each<[string, Behaviour, string]>([
+    ["silence", "hang", "timeout"],
+    ["a reset", "reset", "UND_ERR_SOCKET"],
+  ])("answers %s with a retry", async (_, behaviour, reason) => {
+    await start(behaviour);
+    await expect(segment.identify(call, "key")).resolves.toEqual({ verdict: "retry", reason });
+  });
+
+  it("answers a refused connection with a retry", async () => {
+    await start({});
+    await loopback.stop();
+    await expect(segment.identify(call, "key")).resolves.toEqual({
+      verdict: "retry",
+      reason: "ECONNREFUSED",
+    });
+  });
+});
+
+describe("verdictOf", () => {
+  it.each([
+    [200, "delivered"],
+    [204, "delivered"],
+    [301, "retry"],
+    [400, "rejected"],
+    [401, "key-refused"],
+    [403, "key-refused"],
+    [404, "rejected"],
+    [408, "retry"],
+    [413, "rejected"],
+    [429, "retry"],
+    [500, "retry"],
+    [501, "rejected"],
+    [502, "retry"],
+    [503, "retry"],
+    [505, "rejected"],
+    [599, "retry"],
+    [600, "retry"],
+  ])("%d: %s", (status, verdict) => {
+    expect(verdictOf(status)).toBe(verdict);
+  });
+});
