@@ -1,0 +1,72 @@
+import { Logger } from "@aws-lambda-powertools/logger";
+import type { FunctionName, LogEvent, LogField } from "./contract";
+import { FlagsmithToSegmentError } from "./domain/errors";
+import { hashIdentity } from "./domain/identify";
+
+/** Fields of a line by their contract names; undefined ones are left out. `userId` is given plain. */
+export type LogFields = { readonly [Field in Exclude<LogField, "event">]?: unknown };
+
+/** The log of one webhook or one message. Each has its own, so that records that run in parallel share nothing. */
+export interface Recorder {
+  outcome(event: LogEvent, message: string, fields?: LogFields, error?: unknown): void;
+}
+
+/** The only writer of log events. */
+export interface Telemetry {
+  recorder(fields: LogFields): Recorder;
+}
+
+export interface TelemetryOptions {
+  readonly functionName: FunctionName;
+  readonly logUserId: "plain" | "hashed";
+  /** @default - a Powertools logger on standard output */
+  readonly logger?: Pick<Logger, "info" | "warn" | "error">;
+}
+
+type Level = "info" | "warn" | "error";
+
+/** A line about a fault that only the operator can mend is an error, whatever its event. */
+const LEVELS: Readonly<Record<LogEvent, Level>> = {
+  accepted: "info",
+  ignored: "info",
+  unauthorized: "warn",
+  invalid: "warn",
+  unavailable: "error",
+  delivered: "info",
+  "dry-run": "info",
+  retrying: "warn",
+  "dead-lettered": "error",
+};
+
+export function createTelemetry(options: TelemetryOptions): Telemetry {
+  const logger = options.logger ?? new Logger({ serviceName: options.functionName });
+  return {
+    recorder: (bound) => ({
+      outcome: (event, message, fields, error) => {
+        const all = { event, ...bound, ...fields, ...errorFields(error) };
+        const level = all.actor === "operator" ? "error" : LEVELS[event];
+        logger[level](message, withUserId(all, options.logUserId));
+      },
+    }),
+  };
+}
+
+function withUserId<Fields extends LogFields>(fields: Fields, style: "plain" | "hashed"): Fields {
+  if (style === "plain" || typeof fields.userId !== "string") return fields;
+  return { ...fields, userId: hashIdentity(fields.userId) };
+}
+
+/** Errors of our own speak for themselves and hold nothing secret. Any other is a defect, and needs its stack. */
+function errorFields(error: unknown): LogFields & { readonly error?: Error } {
+  if (error === undefined) return {};
+  if (error instanceof FlagsmithToSegmentError) {
+    return { code: error.code, actor: error.actor, reason: reasonOf(error) };
+  }
+  return { code: "internal", ...(error instanceof Error ? { error } : { reason: typeof error }) };
+}
+
+/** The messages down the chain of causes: "parameter unreadable: ssm:GetParameter failed: timeout". */
+function reasonOf(error: Error): string {
+  const { cause } = error;
+  return cause instanceof Error ? `${error.message}: ${reasonOf(cause)}` : error.message;
+}
