@@ -1,0 +1,153 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
+import type { Parameters } from "../adapters/parameters";
+import type { Queue } from "../adapters/queue";
+import type { ReceiveConfig } from "../config";
+import { MESSAGE_ATTRIBUTES } from "../contract";
+import { InvalidEvaluationError, ParameterError } from "../domain/errors";
+import { type Evaluation, isNameless, parseEvaluation } from "../domain/evaluation";
+import { hashIdentity, type IdentifyCalls, toIdentifyCalls } from "../domain/identify";
+import { readSecrets, verifySignature } from "../domain/signature";
+import type { Recorder, Telemetry } from "../telemetry";
+import { type Answer, toResponse } from "./answers";
+
+export interface ReceiveDependencies {
+  readonly config: Pick<ReceiveConfig, "stackName" | "webhookSecretParameter" | "identify" | "reading">;
+  readonly parameters: Pick<Parameters, "get">;
+  readonly queue: Pick<Queue, "send">;
+  readonly telemetry: Telemetry;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Aborts what one webhook waits for, in time for an answer before the sender gives up. */
+  readonly budget: () => AbortSignal;
+}
+
+export type ReceiveHandler = (
+  event: APIGatewayProxyEventV2,
+  context: Pick<Context, "awsRequestId">,
+) => Promise<APIGatewayProxyStructuredResultV2>;
+
+const SIGNATURE_HEADER = "x-flagsmith-signature";
+
+/** Verify, parse, map, enqueue. An error is answered only while the sender still owns the event. */
+export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
+  return async (event, context) => {
+    const bytes = bodyOf(event);
+    const recorder = deps.telemetry.recorder({
+      requestId: context.awsRequestId,
+      apiRequestId: event.requestContext.requestId,
+      bytes: bytes.length,
+    });
+    const startedAt = deps.now();
+    const timed: Recorder = {
+      outcome: (outcome, message, fields, error) =>
+        recorder.outcome(outcome, message, { durationMs: deps.now() - startedAt, ...fields }, error),
+    };
+    return toResponse(await receive(deps, timed, event, bytes));
+  };
+}
+
+async function receive(
+  deps: ReceiveDependencies,
+  recorder: Recorder,
+  event: APIGatewayProxyEventV2,
+  bytes: Buffer,
+): Promise<Answer> {
+  try {
+    const signal = deps.budget();
+    const header = event.headers[SIGNATURE_HEADER];
+    if (header === undefined) return unauthorized(recorder, "signature-missing");
+    const secrets = readSecrets(await deps.parameters.get(deps.config.webhookSecretParameter, signal));
+    if (!verifySignature(bytes, header, secrets)) return unauthorized(recorder, "signature-wrong");
+    const parsed = parseEvaluation(bytes, deps.config.reading);
+    if (parsed.kind === "other") return ignored(recorder, describeEvent(parsed.eventType));
+    if (deps.config.identify.anonymousIdentities === "drop" && isNameless(parsed.identity)) {
+      return ignored(recorder, "identity without a name, option anonymousIdentities is drop");
+    }
+    return await enqueue(deps, recorder, event, parsed, signal);
+  } catch (error) {
+    return failed(recorder, error);
+  }
+}
+
+async function enqueue(
+  deps: ReceiveDependencies,
+  recorder: Recorder,
+  event: APIGatewayProxyEventV2,
+  evaluation: Evaluation,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { requestId, timeEpoch } = event.requestContext;
+  const receipt = { stackName: deps.config.stackName, requestId, receivedAt: timeEpoch };
+  const mapped = toIdentifyCalls(evaluation, receipt, deps.config.identify);
+  const groupId = hashIdentity(evaluation.identity);
+  const attributes = { [MESSAGE_ATTRIBUTES.environment]: evaluation.environment };
+  const messages = mapped.calls.map(({ body, messageId }) => ({
+    body,
+    groupId,
+    deduplicationId: messageId,
+    attributes,
+  }));
+  await deps.queue.send(messages, signal);
+  return accepted(recorder, evaluation, mapped);
+}
+
+/** The exact bytes that were signed. API Gateway passes text as it is and all else in base64. */
+function bodyOf(event: APIGatewayProxyEventV2): Buffer {
+  return Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
+}
+
+function accepted(recorder: Recorder, evaluation: Evaluation, mapped: IdentifyCalls): Answer {
+  const { calls, renamed, overwritten, cut } = mapped;
+  const { messageId } = calls[0];
+  recorder.outcome("accepted", "evaluation queued", {
+    messageId,
+    userId: evaluation.identity,
+    environment: evaluation.environment,
+    traitCount: calls.reduce((sum, call) => sum + call.traitCount, 0),
+    calls: calls.length,
+    renamed: some(renamed),
+    overwritten: some(overwritten),
+    cut: some(cut.map(({ name, bytes }) => `${name} (${bytes} bytes)`)),
+  });
+  return { status: "accepted", messageId };
+}
+
+function ignored(recorder: Recorder, reason: string): Answer {
+  recorder.outcome("ignored", "webhook ignored", { reason });
+  return { status: "ignored", reason };
+}
+
+/** One answer for both, so that it tells a forger nothing; the log tells them apart. */
+function unauthorized(recorder: Recorder, code: "signature-missing" | "signature-wrong"): Answer {
+  const reason =
+    code === "signature-missing"
+      ? "no X-Flagsmith-Signature: set the secret in Flagsmith's webhook integration"
+      : "X-Flagsmith-Signature does not match: the secret in Flagsmith differs from the parameter's";
+  recorder.outcome("unauthorized", "signature refused", { code, reason });
+  return { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" };
+}
+
+function failed(recorder: Recorder, error: unknown): Answer {
+  if (error instanceof InvalidEvaluationError) {
+    recorder.outcome("invalid", "webhook body refused", {}, error);
+    return { status: "invalid", reason: error.message };
+  }
+  const { parameter, remedy } =
+    error instanceof ParameterError ? error : { parameter: undefined, remedy: undefined };
+  recorder.outcome("unavailable", "webhook not taken, the sender keeps it", { parameter, remedy }, error);
+  return { status: "unavailable", reason: "not taken, send it again" };
+}
+
+/** Names Flagsmith's own event types; any other text of a body stays out of logs and answers. */
+function describeEvent(eventType: string): string {
+  const known = /^[A-Z_]{1,40}$/.test(eventType);
+  return `not an identity's evaluation but another Flagsmith event${known ? `, ${eventType}` : ""}`;
+}
+
+const SHOWN = 5;
+
+/** The first few names, so that a line stays short; undefined = nothing to say. */
+function some(names: readonly string[]): readonly string[] | undefined {
+  if (names.length === 0) return undefined;
+  return names.length <= SHOWN ? names : [...names.slice(0, SHOWN), `and ${names.length - SHOWN} more`];
+}

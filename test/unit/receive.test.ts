@@ -1,0 +1,212 @@
+import { AwsCallError, ParameterError } from "../../lambda/domain/errors";
+import { type ReceiveDependencies, receiveHandler } from "../../lambda/handlers/receive";
+import {
+  bytesOf,
+  evaluationPayload,
+  flagPayload,
+  identifyOptions,
+  NOON,
+  SECRET,
+  type WebhookInput,
+  webhookEvent,
+} from "../support/builders";
+import { FakeParameters, FakeQueue, RecordingTelemetry } from "../support/fakes";
+import { fixture } from "../support/fixtures";
+
+const PARAMETER = "/flagsmith-to-segment/test/webhook-secret";
+
+function setUp(overrides: Partial<ReceiveDependencies> = {}) {
+  const telemetry = new RecordingTelemetry();
+  const queue = new FakeQueue();
+  const clock = [NOON, NOON + 7];
+  const handler = receiveHandler({
+    config: {
+      stackName: "stack",
+      webhookSecretParameter: PARAMETER,
+      identify: identifyOptions,
+      reading: { traits: false, segments: false },
+    },
+    parameters: new FakeParameters({ [PARAMETER]: SECRET }),
+    queue,
+    telemetry,
+    now: () => clock.shift() ?? NOON + 7,
+    budget: () => new AbortController().signal,
+    ...overrides,
+  });
+  const post = async (input: WebhookInput = {}) => {
+    const { body, ...response } = await handler(webhookEvent(input), { awsRequestId: "invocation-1" });
+    return { ...response, body: JSON.parse(body ?? "") };
+  };
+  return { post, queue, telemetry };
+}
+
+const withIdentify = (identify: Partial<typeof identifyOptions>) => ({
+  config: {
+    stackName: "stack",
+    webhookSecretParameter: PARAMETER,
+    identify: { ...identifyOptions, ...identify },
+    reading: { traits: false, segments: false },
+  },
+});
+
+describe("receive", () => {
+  it("queues a signed evaluation for its identity and answers 202", async () => {
+    const { post, queue, telemetry } = setUp();
+    const body = bytesOf(evaluationPayload());
+    expect(await post({ body })).toEqual({
+      statusCode: 202,
+      headers: { "content-type": "application/json" },
+      body: { status: "accepted", messageId: "stack-JKJaXmPLvHcESHA=-1" },
+    });
+    expect(queue.sent).toEqual([
+      {
+        body: expect.stringContaining('"userId":"user-1"'),
+        // printf user-1 | sha256sum
+        groupId: "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b",
+        deduplicationId: "stack-JKJaXmPLvHcESHA=-1",
+        attributes: { environment: 23 },
+      },
+    ]);
+    expect(telemetry.line).toMatchObject({
+      event: "accepted",
+      requestId: "invocation-1",
+      apiRequestId: "JKJaXmPLvHcESHA=",
+      messageId: "stack-JKJaXmPLvHcESHA=-1",
+      userId: "user-1",
+      environment: 23,
+      traitCount: 1,
+      calls: 1,
+      bytes: body.length,
+      durationMs: 7,
+    });
+  });
+
+  it("verifies the bytes behind base64, and a byte-order mark among them", async () => {
+    const { post } = setUp();
+    const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytesOf(evaluationPayload())]);
+    expect(await post({ body: marked, base64: true })).toMatchObject({ statusCode: 202 });
+    expect(await post({ body: marked })).toMatchObject({ statusCode: 202 });
+  });
+
+  it("verifies a body with odd spacing and non-ASCII as it is", async () => {
+    const { post } = setUp();
+    const body = Buffer.from('{"identity" :"ключ",\n  "flags":[ ] }');
+    expect(await post({ body })).toMatchObject({ statusCode: 202 });
+  });
+
+  it("accepts either secret of a rotation", async () => {
+    const { post } = setUp({ parameters: new FakeParameters({ [PARAMETER]: `old\n${SECRET}` }) });
+    expect(await post({ secret: "old" })).toMatchObject({ statusCode: 202 });
+    expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
+  });
+
+  it("queues the parts of a large evaluation in order", async () => {
+    const { post, queue, telemetry } = setUp();
+    const flags = Array.from({ length: 300 }, (_, i) => flagPayload({ name: `f${i}` }));
+    await post({ body: bytesOf(evaluationPayload({ flags })) });
+    expect(queue.sent.map(({ deduplicationId }) => deduplicationId)).toEqual([
+      "stack-JKJaXmPLvHcESHA=-1",
+      "stack-JKJaXmPLvHcESHA=-2",
+    ]);
+    expect(telemetry.line).toMatchObject({ calls: 2, traitCount: 300 });
+  });
+
+  it("says which flags were renamed, overwritten or cut, the first five by name", async () => {
+    const { post, telemetry } = setUp();
+    const names = ["email", "email", "name", "phone", "age", "id", "title"];
+    const flags = [
+      ...names.map((name) => flagPayload({ name })),
+      flagPayload({ name: "huge", value: "x".repeat(40_000) }),
+    ];
+    await post({ body: bytesOf(evaluationPayload({ flags })) });
+    expect(telemetry.line).toMatchObject({
+      renamed: ["flag_email", "flag_email", "flag_name", "flag_phone", "flag_age", "and 2 more"],
+      overwritten: ["flag_email"],
+      cut: ["huge (40002 bytes)"],
+    });
+  });
+
+  it("ignores another event of Flagsmith's", async () => {
+    const { post, queue, telemetry } = setUp();
+    const reason = "not an identity's evaluation but another Flagsmith event, FLAG_UPDATED";
+    expect(await post({ body: fixture("not-identity/env-flag-updated.json") })).toMatchObject({
+      statusCode: 200,
+      body: { status: "ignored", reason },
+    });
+    expect(queue.sent).toEqual([]);
+    expect(telemetry.line).toMatchObject({ event: "ignored", reason });
+  });
+
+  it("does not repeat an event type that is not Flagsmith's", async () => {
+    const { post } = setUp();
+    const { body } = await post({ body: bytesOf({ event_type: "some secret text" }) });
+    expect(body.reason).toBe("not an identity's evaluation but another Flagsmith event");
+  });
+
+  it("ignores the nameless if the option says drop, and nobody else", async () => {
+    const { post, queue, telemetry } = setUp(withIdentify({ anonymousIdentities: "drop" }));
+    const nameless = bytesOf(evaluationPayload({ identity: "5d41402abc4b2a76b9719d911017c592" }));
+    expect(await post({ body: nameless })).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
+    expect(queue.sent).toEqual([]);
+    expect(telemetry.line).toMatchObject({
+      event: "ignored",
+      reason: expect.stringContaining("anonymousIdentities"),
+    });
+    expect(await post()).toMatchObject({ statusCode: 202 });
+  });
+
+  it.each<[string, WebhookInput, string]>([
+    ["no signature", { signature: null }, "signature-missing"],
+    ["a wrong signature", { secret: "wrong" }, "signature-wrong"],
+    ["an empty signature", { signature: "" }, "signature-wrong"],
+  ])("answers 401 to %s, one text for all", async (_, input, code) => {
+    const { post, queue, telemetry } = setUp();
+    expect(await post(input)).toMatchObject({
+      statusCode: 401,
+      body: { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" },
+    });
+    expect(queue.sent).toEqual([]);
+    expect(telemetry.line).toMatchObject({ event: "unauthorized", code });
+  });
+
+  it("looks at the signature before it looks at the body", async () => {
+    const { post } = setUp();
+    expect(await post({ body: Buffer.from("not JSON"), secret: "wrong" })).toMatchObject({ statusCode: 401 });
+  });
+
+  it("answers 400 to a signed body that is no evaluation, by the path of its fault", async () => {
+    const { post, queue, telemetry } = setUp();
+    const reason = "identity: expected a non-empty string, got an empty string";
+    expect(await post({ body: bytesOf(evaluationPayload({ identity: "" })) })).toMatchObject({
+      statusCode: 400,
+      body: { status: "invalid", reason },
+    });
+    expect(queue.sent).toEqual([]);
+    expect(telemetry.line).toMatchObject({ event: "invalid", error: { message: reason } });
+  });
+
+  it("answers 503 when the secret is missing, and logs the parameter and its remedy", async () => {
+    const missing = new ParameterError(PARAMETER, "parameter-missing", "aws ssm put-parameter …");
+    const { post, telemetry } = setUp({ parameters: new FakeParameters({ [PARAMETER]: missing }) });
+    expect(await post()).toEqual({
+      statusCode: 503,
+      headers: { "content-type": "application/json", "retry-after": "1" },
+      body: { status: "unavailable", reason: "not taken, send it again" },
+    });
+    expect(telemetry.line).toMatchObject({
+      event: "unavailable",
+      parameter: PARAMETER,
+      remedy: "aws ssm put-parameter …",
+      error: missing,
+    });
+  });
+
+  it.each([
+    ["the queue is unreachable", new AwsCallError("sqs:SendMessageBatch", "timeout", true)],
+    ["something fails that nobody foresaw", new TypeError("a defect")],
+  ])("answers 503 when %s: the sender keeps the event", async (_, failure) => {
+    const { post, telemetry } = setUp({ queue: new FakeQueue(failure) });
+    expect(await post()).toMatchObject({ statusCode: 503, headers: { "retry-after": "1" } });
+    expect(telemetry.line).toMatchObject({ event: "unavailable", error: failure });
+  });
+});
