@@ -1,9 +1,11 @@
 import { version } from "../package.json";
 import type { FunctionName } from "./option-rules";
 
+export { ConfigurationError } from "./domain/errors";
 export * from "./option-environment";
 export * from "./option-rules";
 export * from "./options";
+export { TIMING } from "./timing";
 
 /** What Segment is told the calls come from. */
 export const LIBRARY = { name: "flagsmith-to-segment", version } as const;

@@ -1,0 +1,12 @@
+import { App } from "aws-cdk-lib";
+import { ConfigurationError } from "../lambda/contract";
+import { addStacks } from "./stack";
+
+try {
+  addStacks(new App());
+} catch (error) {
+  // A fault in cdk.json is for its author to read: the message lists what is allowed, a stack trace would bury it.
+  if (!(error instanceof ConfigurationError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,67 @@
+import { type App, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { assertOptions, ConfigurationError, type Options } from "../lambda/contract";
+import { FlagsmithToSegment } from "./flagsmith-to-segment";
+
+export interface FlagsmithToSegmentStackProps extends StackProps {
+  /** Name of the Flagsmith environment, as in the paths of its parameters. */
+  readonly environmentName: string;
+  readonly options: Options;
+}
+
+/** The stack of one Flagsmith environment. */
+export class FlagsmithToSegmentStack extends Stack {
+  constructor(scope: App, id: string, props: FlagsmithToSegmentStackProps) {
+    super(scope, id, { description: "Flagsmith's flag evaluations as traits in Segment", ...props });
+    const { environmentName, options } = props;
+    const road = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName, ...options });
+    this.output("WebhookUrl", "Paste into Flagsmith's webhook integration", road.webhookUrl);
+    this.output("QueueUrl", "Identify calls on their way to Segment", road.queue.queueUrl);
+    this.output(
+      "DeadLetterQueueUrl",
+      "Calls that can never succeed, with their reason",
+      road.deadLetterQueue.queueUrl,
+    );
+    this.output("PutWebhookSecret", "Still to be run, if it was not yet", road.putWebhookSecret);
+    this.output("PutWriteKey", "Still to be run, if it was not yet", road.putWriteKey);
+  }
+
+  private output(id: string, description: string, value: string): void {
+    new CfnOutput(this, id, { description, value });
+  }
+}
+
+/** Names go into stack names and parameter paths. */
+const ENVIRONMENT_NAME = /^[A-Za-z][A-Za-z0-9-]{0,99}$/;
+
+/**
+ * One stack for each entry of context `environments` in `cdk.json`; without that context, one named `production`.
+ *
+ * @throws ConfigurationError with every fault of every environment.
+ */
+export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
+  const context: unknown = app.node.tryGetContext("environments") ?? { production: {} };
+  if (typeof context !== "object" || context === null || Array.isArray(context)) {
+    throw new ConfigurationError(['environments: allowed is an object, { "production": { …options } }']);
+  }
+  const environments = Object.entries(context);
+  const faults = environments.flatMap(([name, options]) => faultsOf(name, options));
+  if (environments.length === 0) faults.push("environments: at least one is needed");
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  return environments.map(
+    ([environmentName, options]) =>
+      new FlagsmithToSegmentStack(app, `FlagsmithToSegment-${environmentName}`, { environmentName, options }),
+  );
+}
+
+function faultsOf(name: string, options: unknown): readonly string[] {
+  const faults = ENVIRONMENT_NAME.test(name)
+    ? []
+    : [`environments.${name}: a name starts with a letter, then up to 99 letters, digits and dashes`];
+  try {
+    assertOptions(options, `environments.${name}`);
+    return faults;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return [...faults, ...error.faults];
+  }
+}

@@ -1,0 +1,247 @@
+import { Match, type Template } from "aws-cdk-lib/assertions";
+import { FUNCTION_ENV, OPTIONS } from "../../lambda/contract";
+import { TIMING } from "../../lambda/timing";
+import { synthesizeApp, templateOf } from "../support/synth";
+
+const template = templateOf();
+
+/** The only resource of a type whose properties match. */
+function only(
+  from: Template,
+  type: string,
+  properties: object = {},
+): { readonly id: string; readonly properties: unknown } {
+  const [found, ...others] = Object.entries(from.findResources(type, { Properties: properties }));
+  if (found === undefined || others.length > 0) throw new Error(`${others.length + 1} resources of ${type}`);
+  return { id: found[0], properties: found[1].Properties };
+}
+
+const functionOf = (description: RegExp) => ({ Description: Match.stringLikeRegexp(description.source) });
+
+describe("the API", () => {
+  it("has the webhook's route and no other", () => {
+    template.resourceCountIs("AWS::ApiGatewayV2::Route", 1);
+    template.hasResourceProperties("AWS::ApiGatewayV2::Route", { RouteKey: "POST /webhook" });
+    template.hasResourceProperties("AWS::ApiGatewayV2::Integration", { PayloadFormatVersion: "2.0" });
+  });
+
+  it("throttles, by default and as told", () => {
+    const throttled = (rate: number, burst: number) => ({
+      DefaultRouteSettings: { ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst },
+    });
+    template.hasResourceProperties("AWS::ApiGatewayV2::Stage", throttled(1_000, 2_000));
+    const told = templateOf({ throttle: { rateLimit: 5 } });
+    told.hasResourceProperties("AWS::ApiGatewayV2::Stage", throttled(5, 2_000));
+  });
+
+  it("logs access as JSON", () => {
+    const { properties } = only(template, "AWS::ApiGatewayV2::Stage");
+    const format = Object(properties).AccessLogSettings.Format;
+    expect(Object.keys(JSON.parse(format))).toEqual(
+      expect.arrayContaining(["apiRequestId", "status", "sourceIp"]),
+    );
+  });
+});
+
+describe("the queues", () => {
+  it("are FIFO with high throughput, encrypted, and keep messages for 14 days", () => {
+    template.resourceCountIs("AWS::SQS::Queue", 2);
+    template.allResourcesProperties("AWS::SQS::Queue", {
+      FifoQueue: true,
+      DeduplicationScope: "messageGroup",
+      FifoThroughputLimit: "perMessageGroupId",
+      SqsManagedSseEnabled: true,
+      MessageRetentionPeriod: 14 * 24 * 60 * 60,
+    });
+  });
+
+  it("refuse what does not come over TLS", () => {
+    template.resourceCountIs("AWS::SQS::QueuePolicy", 2);
+    template.allResourcesProperties("AWS::SQS::QueuePolicy", {
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
+        ],
+      },
+    });
+  });
+
+  it("are joined by a receive limit that is SQS's highest", () => {
+    const dead = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.absent() }).id;
+    template.hasResourceProperties("AWS::SQS::Queue", {
+      RedrivePolicy: { deadLetterTargetArn: { "Fn::GetAtt": [dead, "Arn"] }, maxReceiveCount: 1_000 },
+    });
+  });
+});
+
+describe("the functions", () => {
+  it("run on arm64 under Node.js 24", () => {
+    template.resourceCountIs("AWS::Lambda::Function", 2);
+    template.allResourcesProperties("AWS::Lambda::Function", {
+      Runtime: "nodejs24.x",
+      Architectures: ["arm64"],
+    });
+  });
+
+  it("write to log groups of their own, kept for a month or as told", () => {
+    template.resourceCountIs("AWS::Logs::LogGroup", 3);
+    template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
+    template.allResourcesProperties("AWS::Lambda::Function", {
+      LoggingConfig: { LogGroup: Match.anyValue() },
+    });
+    templateOf({ logRetentionDays: 90 }).allResourcesProperties("AWS::Logs::LogGroup", {
+      RetentionInDays: 90,
+    });
+  });
+
+  it.each([
+    ["receive", /^Verifies/],
+    ["deliver", /^Hands/],
+  ] as const)("give %s the variables that it reads, and no others", (name, description) => {
+    const options = { segmentRegion: "eu", traitPrefix: "p", flags: {}, logUserId: "hashed" } as const;
+    const { properties } = only(templateOf(options), "AWS::Lambda::Function", functionOf(description));
+    const carried = Object.values(OPTIONS)
+      .filter(({ env, readBy }) => env !== undefined && readBy?.includes(name))
+      .map(({ env }) => env);
+    const variables = Object.keys(Object(properties).Environment.Variables);
+    expect([...FUNCTION_ENV[name], ...carried]).toEqual(expect.arrayContaining(variables));
+    expect(variables).toEqual(expect.arrayContaining([...FUNCTION_ENV[name]]));
+  });
+
+  it("take batches from the queue, some at once, and report what failed", () => {
+    const queue = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.anyValue() }).id;
+    template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
+      BatchSize: 10,
+      EventSourceArn: { "Fn::GetAtt": [queue, "Arn"] },
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+      ScalingConfig: { MaximumConcurrency: 10 },
+    });
+  });
+
+  it("have a visibility of six times deliver's time-out", () => {
+    const { properties } = only(template, "AWS::Lambda::Function", functionOf(/^Hands/));
+    expect(Object(properties).Timeout).toBe(TIMING.deliverFunction / 1_000);
+    template.hasResourceProperties("AWS::SQS::Queue", {
+      RedrivePolicy: Match.anyValue(),
+      VisibilityTimeout: (6 * TIMING.deliverFunction) / 1_000,
+    });
+  });
+});
+
+describe("access", () => {
+  /** Action by resource, of the role whose name holds `name`. */
+  const statements = (from: Template, name: string) => {
+    const policies = from.findResources("AWS::IAM::Policy", {
+      Properties: { PolicyName: Match.stringLikeRegexp(name) },
+    });
+    return Object.values(policies).flatMap(({ Properties: { PolicyDocument } }) => PolicyDocument.Statement);
+  };
+  const reads = (name: string) =>
+    JSON.stringify(statements(template, name).filter(({ Action }) => Action === "ssm:GetParameter"));
+
+  it("lets receive read the webhook secret only, and deliver the write key only", () => {
+    expect(reads("Receive")).toContain(":parameter/flagsmith-to-segment/production/webhook-secret");
+    expect(reads("Receive")).not.toContain("segment-write-key");
+    expect(reads("Deliver")).toContain(":parameter/flagsmith-to-segment/production/segment-write-key");
+    expect(reads("Deliver")).not.toContain("webhook-secret");
+  });
+
+  it("lets a customer's own key decrypt these parameters only", () => {
+    const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
+    const withKey = templateOf({ kmsKeyArn });
+    for (const name of ["Receive", "Deliver"]) {
+      expect(statements(withKey, name)).toContainEqual(
+        expect.objectContaining({
+          Action: "kms:Decrypt",
+          Resource: kmsKeyArn,
+          Condition: { StringEquals: { "kms:EncryptionContext:PARAMETER_ARN": expect.anything() } },
+        }),
+      );
+    }
+    expect(JSON.stringify(template.toJSON())).not.toContain("kms:Decrypt");
+  });
+
+  it("needs no managed policy, no wildcard action and no wildcard resource", () => {
+    expect(JSON.stringify(template.findResources("AWS::IAM::Role"))).not.toContain("ManagedPolicyArns");
+    const all = statements(template, "");
+    expect(all.length).toBeGreaterThan(5);
+    for (const { Action, Resource } of all) {
+      expect(JSON.stringify(Action)).not.toContain("*");
+      expect(JSON.stringify(Resource)).not.toContain("*");
+    }
+  });
+});
+
+describe("the outputs", () => {
+  it("are the three URLs and the two commands", () => {
+    expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
+      "DeadLetterQueueUrl",
+      "PutWebhookSecret",
+      "PutWriteKey",
+      "QueueUrl",
+      "WebhookUrl",
+    ]);
+    const commands = JSON.stringify(template.findOutputs("*"));
+    expect(commands).toContain("--name /flagsmith-to-segment/production/webhook-secret --type SecureString");
+    expect(commands).toContain(
+      "--name /flagsmith-to-segment/production/segment-write-key --type SecureString",
+    );
+  });
+});
+
+describe("the construct ids", () => {
+  // A rename replaces the resource in somebody's account: with a queue, its messages go.
+  it("are what they were", () => {
+    const stateful = [
+      "AWS::SQS::Queue",
+      "AWS::ApiGatewayV2::Api",
+      "AWS::Lambda::Function",
+      "AWS::Logs::LogGroup",
+    ];
+    const ids = stateful.flatMap((type) => Object.keys(template.findResources(type)));
+    expect(ids.sort()).toEqual([
+      "FlagsmithToSegmentAccessLogs257AABCE",
+      "FlagsmithToSegmentApi6D32EFDB",
+      "FlagsmithToSegmentDeadLetterQueueF8C031AE",
+      "FlagsmithToSegmentDeliver2E7AA261",
+      "FlagsmithToSegmentDeliverLogsE4AE601F",
+      "FlagsmithToSegmentQueue9AAC6E6E",
+      "FlagsmithToSegmentReceiveE79087C6",
+      "FlagsmithToSegmentReceiveLogsE2BB220B",
+    ]);
+  });
+});
+
+describe("environments", () => {
+  it("get a stack each, with parameters of their own", () => {
+    const { stacks } = synthesizeApp({ production: {}, staging: { dryRun: true } });
+    expect(stacks.map(({ stackName }) => stackName)).toEqual([
+      "FlagsmithToSegment-production",
+      "FlagsmithToSegment-staging",
+    ]);
+  });
+
+  it("are one called production if cdk.json names none", () => {
+    expect(synthesizeApp(undefined).stacks.map(({ stackName }) => stackName)).toEqual([
+      "FlagsmithToSegment-production",
+    ]);
+  });
+
+  it.each([
+    ["a list", [], "environments: allowed is an object"],
+    ["none", {}, "environments: at least one is needed"],
+    ["a name with a slash", { "a/b": {} }, "environments.a/b: a name starts with a letter"],
+    [
+      "an unknown option",
+      { staging: { region: "eu" } },
+      "environments.staging.region: unknown option; allowed are",
+    ],
+    [
+      "a wrong region",
+      { staging: { segmentRegion: "uk" } },
+      'environments.staging.segmentRegion: allowed is "us" or "eu"',
+    ],
+  ])("are refused for %s, with what is allowed", (_, environments, message) => {
+    expect(() => synthesizeApp(environments)).toThrow(message);
+  });
+});
