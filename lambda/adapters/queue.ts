@@ -11,8 +11,10 @@ export interface QueueMessage {
   readonly attributes: Readonly<Record<string, string | number | undefined>>;
 }
 
-/** 8 messages of 32,000 bytes stay below 256 KiB, the total that every region of SQS takes in one request. */
-const BATCH = 8;
+/** SQS's limit for the messages of one request. */
+const MAX_BATCH = 10;
+/** The total that SQS takes in every region and partition is 256 KiB; the rest is room for attributes. */
+const MAX_BATCH_BYTES = 256 * 1024 - MAX_BATCH * 512;
 
 /** Sends to one FIFO queue. */
 export class Queue {
@@ -30,8 +32,8 @@ export class Queue {
    * @throws AwsCallError if any was not stored; earlier ones may have been.
    */
   async send(messages: readonly QueueMessage[], signal?: AbortSignal): Promise<void> {
-    for (let from = 0; from < messages.length; from += BATCH) {
-      const entries = messages.slice(from, from + BATCH).map(toEntry);
+    for (const batch of batchesOf(messages)) {
+      const entries = batch.map(toEntry);
       const answer = await this.#sqs.call(
         "SendMessageBatch",
         { QueueUrl: this.#url, Entries: entries },
@@ -40,6 +42,23 @@ export class Queue {
       assertStored(answer, entries.length);
     }
   }
+}
+
+function batchesOf(messages: readonly QueueMessage[]): readonly (readonly QueueMessage[])[] {
+  const batches: QueueMessage[][] = [];
+  let room = 0;
+  for (const message of messages) {
+    const bytes = Buffer.byteLength(message.body);
+    const last = batches.at(-1);
+    if (last === undefined || last.length === MAX_BATCH || bytes > room) {
+      batches.push([message]);
+      room = MAX_BATCH_BYTES - bytes;
+    } else {
+      last.push(message);
+      room -= bytes;
+    }
+  }
+  return batches;
 }
 
 function toEntry(message: QueueMessage, index: number): unknown {

@@ -3,7 +3,7 @@ import { LIBRARY } from "../contract";
 import { UnreadableMessageError } from "./errors";
 import { type Evaluation, isNameless } from "./evaluation";
 import { isJsonObject, tryParseJson } from "./json";
-import { type CutTrait, splitTraits, toJson } from "./split";
+import { type CutTrait, splitTraits } from "./split";
 import { type MappingOptions, toTraits } from "./traits";
 
 /** Segment takes 32 KB a call. Counted as 32,000 bytes, which holds whether its KB has 1,000 or 1,024. */
@@ -33,7 +33,7 @@ export interface IdentifyOptions extends MappingOptions {
 
 /** One call to Segment, complete but for `sentAt`, which is set anew at each attempt. */
 export interface IdentifyCall {
-  /** JSON text; what waits in the queue. */
+  /** JSON text. */
   readonly body: string;
   readonly messageId: string;
   /** Flagsmith's identity, whether it is sent as `userId` or as `anonymousId`. */
@@ -87,6 +87,18 @@ export function hashIdentity(identity: string): string {
   return createHash("sha256").update(identity).digest("hex");
 }
 
+/**
+ * What SQS may refuse in a message: U+FFFE and U+FFFF always, and, by its older documentation and by emulators, all beyond
+ * U+FFFF, emoji for one. JSON may spell them out.
+ */
+const OUTSIDE_SQS = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
+const SPELLED_OUT = /\\u(?:d[89a-f]|fff[ef])/;
+
+/** The call as it waits in the queue: the same JSON, up to three times as long. */
+export function toQueueMessage(call: IdentifyCall): string {
+  return call.body.replace(OUTSIDE_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+}
+
 /** The request body of one attempt. */
 export function withSentAt(call: IdentifyCall, sentAt: number): string {
   return sentAtPiece(sentAt) + call.body.slice(1);
@@ -97,8 +109,8 @@ export function withSentAt(call: IdentifyCall, sentAt: number): string {
  *
  * @throws UnreadableMessageError for a message that receive did not write.
  */
-export function parseIdentifyCall(body: string): IdentifyCall {
-  const call = tryParseJson(body);
+export function parseIdentifyCall(message: string): IdentifyCall {
+  const call = tryParseJson(message);
   if (!isJsonObject(call)) throw new UnreadableMessageError("a JSON object");
   const identity = call.userId ?? call.anonymousId;
   const { messageId, timestamp, traits } = call;
@@ -106,6 +118,8 @@ export function parseIdentifyCall(body: string): IdentifyCall {
   if (typeof messageId !== "string") throw new UnreadableMessageError("messageId, a string");
   if (typeof timestamp !== "string") throw new UnreadableMessageError("timestamp, a string");
   if (!isJsonObject(traits)) throw new UnreadableMessageError("traits, an object");
+  // Spelled out it may exceed Segment's limit, which was held for the call as it is.
+  const body = SPELLED_OUT.test(message) ? JSON.stringify(call) : message;
   return { body, identity, messageId, timestamp, traitCount: Object.keys(traits).length };
 }
 
@@ -118,7 +132,7 @@ function envelopeOf(identity: string, receipt: Receipt, options: IdentifyOptions
   const anonymous = options.anonymousIdentities === "anonymousId" && isNameless(identity);
   const timestamp = new Date(receipt.receivedAt).toISOString();
   const context = options.markActive ? { library: LIBRARY } : { library: LIBRARY, active: false };
-  const head = toJson({ [anonymous ? "anonymousId" : "userId"]: identity, context, timestamp });
+  const head = JSON.stringify({ [anonymous ? "anonymousId" : "userId"]: identity, context, timestamp });
   return { timestamp, head };
 }
 

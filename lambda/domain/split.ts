@@ -3,9 +3,6 @@ import type { Trait } from "./traits";
 /** Segment's profiles reject an identify with 300 traits or more. */
 export const MAX_CALL_TRAITS = 299;
 
-/** SQS refuses these two characters; JSON may spell them out. */
-const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
-
 /** The traits of one call, as the inside of a JSON object. */
 export interface Part {
   readonly json: string;
@@ -48,17 +45,9 @@ export function splitTraits(
   return { parts, cut };
 }
 
-/** JSON text that SQS accepts as a message. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    REFUSED_BY_SQS,
-    (character) => `\\u${character.charCodeAt(0).toString(16)}`,
-  );
-}
-
 function toPiece(name: string, trait: Trait, capacity: number, cut: CutTrait[]): string | undefined {
-  const key = toJson(name);
-  const value = toJson(trait.value);
+  const key = JSON.stringify(name);
+  const value = JSON.stringify(trait.value);
   const piece = `${key}:${value}`;
   // A UTF-16 unit is at most 3 bytes of UTF-8, so most pieces need no counting.
   if (piece.length * 3 <= capacity || Buffer.byteLength(piece) <= capacity) return piece;

@@ -5,7 +5,7 @@ import type { ReceiveConfig } from "../config";
 import { MESSAGE_ATTRIBUTES } from "../contract";
 import { InvalidEvaluationError, ParameterError } from "../domain/errors";
 import { type Evaluation, isNameless, parseEvaluation } from "../domain/evaluation";
-import { hashIdentity, type IdentifyCalls, toIdentifyCalls } from "../domain/identify";
+import { hashIdentity, type IdentifyCalls, toIdentifyCalls, toQueueMessage } from "../domain/identify";
 import { readSecrets, verifySignature } from "../domain/signature";
 import type { Recorder, Telemetry } from "../telemetry";
 import { type Answer, toResponse } from "./answers";
@@ -81,10 +81,10 @@ async function enqueue(
   const mapped = toIdentifyCalls(evaluation, receipt, deps.config.identify);
   const groupId = hashIdentity(evaluation.identity);
   const attributes = { [MESSAGE_ATTRIBUTES.environment]: evaluation.environment };
-  const messages = mapped.calls.map(({ body, messageId }) => ({
-    body,
+  const messages = mapped.calls.map((call) => ({
+    body: toQueueMessage(call),
     groupId,
-    deduplicationId: messageId,
+    deduplicationId: call.messageId,
     attributes,
   }));
   await deps.queue.send(messages, signal);

@@ -4,6 +4,7 @@ import {
   MAX_CALL_BYTES,
   parseIdentifyCall,
   toIdentifyCalls,
+  toQueueMessage,
   withSentAt,
 } from "../../lambda/domain/identify";
 import {
@@ -148,14 +149,21 @@ describe("toIdentifyCalls", () => {
     expect(cut).toEqual([{ name: "bio", bytes: 40_002 }]);
   });
 
-  it("spells out the two characters that SQS refuses", () => {
-    const { calls } = map([{ name: "f\uFFFE", value: "\uFFFF" }], {}, { identity: "u\uFFFF" });
-    expect(calls[0].body).not.toMatch(/[\uFFFE\uFFFF]/);
-    expect(parsed(calls[0].body)).toMatchObject({ userId: "u\uFFFF", traits: { "f\uFFFE": "\uFFFF" } });
-  });
-
   it("keeps a flag called __proto__", () => {
     expect(map([{ name: "__proto__", value: "v" }]).calls[0].body).toContain('"traits":{"__proto__":"v"}');
+  });
+});
+
+describe("toQueueMessage", () => {
+  const [call] = map([{ name: "f\uFFFE", value: "\uFFFF 🚩 \uD800 \\ud83d" }], {}, { identity: "u🚩" }).calls;
+
+  it("spells out what SQS may refuse", () => {
+    expect(toQueueMessage(call)).not.toMatch(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD]/);
+    expect(parsed(toQueueMessage(call))).toEqual(parsed(call.body));
+  });
+
+  it("is read back as the call that was measured", () => {
+    expect(parseIdentifyCall(toQueueMessage(call))).toEqual(call);
   });
 });
 

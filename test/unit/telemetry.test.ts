@@ -5,9 +5,11 @@ type Line = { readonly level: string; readonly message: string; readonly fields:
 
 function setUp(logUserId: TelemetryOptions["logUserId"] = "plain") {
   const lines: Line[] = [];
-  const write = (level: string) => (message: unknown, ...[fields]: unknown[]) => {
-    lines.push({ level, message: String(message), fields: { ...Object(fields) } });
-  };
+  const write =
+    (level: string) =>
+    (message: unknown, ...[fields]: unknown[]) => {
+      lines.push({ level, message: String(message), fields: { ...Object(fields) } });
+    };
   const logger = { info: write("info"), warn: write("warn"), error: write("error") };
   return { telemetry: createTelemetry({ functionName: "deliver", logUserId, logger }), lines };
 }
