@@ -1,0 +1,194 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import type { FauxqsServer } from "fauxqs";
+import { ENV, OPTIONS, type Options, parameterNames } from "../../lambda/contract";
+import type { DeliverHandler } from "../../lambda/handlers/deliver";
+import type { ReceiveHandler } from "../../lambda/handlers/receive";
+import { cdkJsonEnvironment, type Deployment, referenceOf, synthesize } from "./deployment";
+import { EventSource } from "./event-source";
+import { createFront } from "./front";
+import { ParameterStore } from "./parameter-store";
+import { SegmentSink } from "./segment-sink";
+
+export interface Handlers {
+  readonly receive: ReceiveHandler;
+  readonly deliver: DeliverHandler;
+}
+
+export interface LocalCloudOptions {
+  /** 0 = any. */
+  readonly port: number;
+  readonly webhookSecret: string;
+  readonly writeKey: string;
+  /** @default - the embedded sink */
+  readonly segmentEndpoint?: string;
+  /** Over those in `cdk.json`. */
+  readonly options?: Options;
+  /** Gets the exported handlers, once `process.env` is as Lambda would set it. */
+  readonly load: () => Promise<Handlers>;
+}
+
+export interface LocalQueue {
+  readonly url: string;
+  readonly arn: string;
+}
+
+/** API Gateway, SSM, SQS, Lambda's event source and Segment in one process, around the two handlers that are deployed. */
+export interface LocalCloud {
+  readonly webhookUrl: string;
+  readonly segmentEndpoint: string;
+  readonly stackName: string;
+  readonly queue: LocalQueue;
+  readonly deadLetterQueue: LocalQueue;
+  readonly sqsEndpoint: string;
+  readonly sqs: SQSClient;
+  readonly sink: SegmentSink;
+  readonly parameters: ParameterStore;
+  readonly parameterNames: ReturnType<typeof parameterNames>;
+  stop(): Promise<void>;
+}
+
+const REGION = "us-east-1";
+const CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
+const LOOPBACK = "127.0.0.1";
+
+/** Starts everything, or nothing: what was started is stopped again when a later part fails. */
+export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
+  const started: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const stopPart of started.splice(0).reverse()) await stopPart();
+  };
+  try {
+    return { ...(await build(options, started)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function build(
+  options: LocalCloudOptions,
+  started: (() => Promise<unknown>)[],
+): Promise<Omit<LocalCloud, "stop">> {
+  const front = createServer();
+  const webhookUrl = `${await listen(front, started, options.port)}/webhook`;
+  const sink = new SegmentSink();
+  const segmentEndpoint = options.segmentEndpoint ?? (await listen(sink.server, started));
+
+  const [name, fromCdkJson] = cdkJsonEnvironment();
+  const deployment = synthesize(name, fromCdkJson, { ...options.options, segmentEndpoint });
+
+  const parameters = new ParameterStore();
+  const names = parameterNames(name);
+  parameters.put(names.webhookSecret, options.webhookSecret);
+  parameters.put(names.writeKey, options.writeKey);
+  const ssmEndpoint = await listen(parameters.server, started);
+
+  const { startFauxqs } = await import("fauxqs"); // an ES module in a CommonJS project
+  const emulator = await startFauxqs({ port: 0, logger: false, defaultRegion: REGION });
+  started.push(() => emulator.stop());
+  const sqsEndpoint = `http://${LOOPBACK}:${emulator.port}`;
+  const queues = createQueues(emulator, deployment);
+  // The SDK warns of Node.js 20 on every start; the functions run on 24 and without the SDK.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
+  const sqs = new SQSClient({ endpoint: sqsEndpoint, region: REGION, credentials: CREDENTIALS });
+  started.push(async () => sqs.destroy());
+
+  setEnvironment(deployment, queues, { ssmEndpoint, sqsEndpoint });
+  const { receive, deliver } = await options.load();
+  front.on("request", createFront(receive, Math.max(...deployment.functions.map(({ timeout }) => timeout))));
+  const { queue: source, batchSize, maxConcurrency } = deployment.eventSource;
+  const queue = queueOf(queues, source);
+  const eventSource = new EventSource({
+    sqs,
+    queueUrl: queue.url,
+    queueArn: queue.arn,
+    batchSize,
+    maxConcurrency,
+    deliver,
+  });
+  started.push(() => eventSource.stop());
+  const dead = deployment.queues.find(({ logicalId }) => logicalId === source)?.deadLetterQueue ?? "";
+  return {
+    webhookUrl,
+    segmentEndpoint,
+    stackName: deployment.stackName,
+    queue,
+    deadLetterQueue: queueOf(queues, dead),
+    sqsEndpoint,
+    sqs,
+    sink,
+    parameters,
+    parameterNames: names,
+  };
+}
+
+async function listen(server: Server, started: (() => Promise<unknown>)[], port = 0): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, LOOPBACK, resolve);
+  });
+  started.push(
+    () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      }),
+  );
+  return `http://${LOOPBACK}:${(server.address() as AddressInfo).port}`;
+}
+
+/** Dead-letter queues first, as CloudFormation would. */
+function createQueues(emulator: FauxqsServer, deployment: Deployment): ReadonlyMap<string, LocalQueue> {
+  const created = new Map<string, LocalQueue>();
+  const ordered = [...deployment.queues].sort(
+    (a, b) => Number(a.deadLetterQueue !== undefined) - Number(b.deadLetterQueue !== undefined),
+  );
+  for (const { logicalId, attributes, deadLetterQueue } of ordered) {
+    const { maxReceiveCount, ...rest } = attributes;
+    const redrive =
+      deadLetterQueue === undefined
+        ? {}
+        : {
+            RedrivePolicy: JSON.stringify({
+              deadLetterTargetArn: queueOf(created, deadLetterQueue).arn,
+              maxReceiveCount,
+            }),
+          };
+    const { queueUrl, queueArn } = emulator.createQueue(`${logicalId}.fifo`, {
+      attributes: { ...rest, ...redrive },
+    });
+    created.set(logicalId, { url: queueUrl, arn: queueArn });
+  }
+  return created;
+}
+
+function queueOf(queues: ReadonlyMap<string, LocalQueue>, logicalId: string): LocalQueue {
+  const queue = queues.get(logicalId);
+  if (queue === undefined) throw new Error(`the template has no queue ${logicalId}`);
+  return queue;
+}
+
+/** Both functions share this process, and so one environment: where their variables overlap, they are equal. */
+function setEnvironment(
+  deployment: Deployment,
+  queues: ReadonlyMap<string, LocalQueue>,
+  endpoints: { readonly ssmEndpoint: string; readonly sqsEndpoint: string },
+): void {
+  for (const variable of [...Object.values(ENV), ...Object.values(OPTIONS).flatMap(({ env }) => env ?? [])]) {
+    delete process.env[variable];
+  }
+  for (const { environment } of deployment.functions) {
+    for (const [variable, value] of Object.entries(environment)) {
+      process.env[variable] =
+        typeof value === "string" ? value : queueOf(queues, referenceOf(value) ?? "").url;
+    }
+  }
+  process.env.AWS_REGION = REGION;
+  process.env.AWS_ACCESS_KEY_ID = CREDENTIALS.accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = CREDENTIALS.secretAccessKey;
+  delete process.env.AWS_SESSION_TOKEN;
+  process.env.AWS_ENDPOINT_URL_SSM = endpoints.ssmEndpoint;
+  process.env.AWS_ENDPOINT_URL_SQS = endpoints.sqsEndpoint;
+}

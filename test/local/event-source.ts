@@ -1,0 +1,119 @@
+import { randomBytes } from "node:crypto";
+import {
+  DeleteMessageBatchCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+
+type Deliver = (event: SQSEvent, context: Pick<Context, "awsRequestId">) => Promise<SQSBatchResponse>;
+
+export interface EventSourceOptions {
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  readonly queueArn: string;
+  readonly batchSize: number;
+  readonly maxConcurrency: number;
+  readonly deliver: Deliver;
+}
+
+/**
+ * Lambda's event source for SQS: batches of what is there, several invocations at once, and only what an invocation did not
+ * report as failed is deleted. What failed comes back when its visibility ends.
+ */
+export class EventSource {
+  readonly #options: EventSourceOptions;
+  readonly #stopping = new AbortController();
+  readonly #invocations = new Set<Promise<void>>();
+  readonly #polling: Promise<void>;
+
+  constructor(options: EventSourceOptions) {
+    this.#options = options;
+    this.#polling = this.#poll();
+  }
+
+  /** Takes no more batches, and waits for those under way. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#polling;
+    await Promise.all(this.#invocations);
+  }
+
+  async #poll(): Promise<void> {
+    const { maxConcurrency } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      if (this.#invocations.size >= maxConcurrency) await Promise.race(this.#invocations);
+      const messages = await this.#receive();
+      if (messages.length === 0) continue;
+      const invocation = this.#invoke(messages)
+        .catch((error: unknown) => console.error(error))
+        .finally(() => this.#invocations.delete(invocation));
+      this.#invocations.add(invocation);
+    }
+  }
+
+  async #receive(): Promise<readonly Message[]> {
+    const { sqs, queueUrl, batchSize } = this.#options;
+    try {
+      const { Messages: messages } = await sqs.send(
+        new ReceiveMessageCommand({
+          QueueUrl: queueUrl,
+          MaxNumberOfMessages: batchSize,
+          WaitTimeSeconds: 20,
+          MessageSystemAttributeNames: ["All"],
+          MessageAttributeNames: ["All"],
+        }),
+        { abortSignal: this.#stopping.signal },
+      );
+      return messages ?? [];
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return [];
+      throw error;
+    }
+  }
+
+  async #invoke(messages: readonly Message[]): Promise<void> {
+    const { sqs, queueUrl, queueArn, deliver } = this.#options;
+    const records = messages.map((message) => toRecord(message, queueArn));
+    const { batchItemFailures } = await deliver(
+      { Records: records },
+      { awsRequestId: randomBytes(8).toString("hex") },
+    );
+    const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+    const entries = records
+      .filter(({ messageId }) => !failed.has(messageId))
+      .map(({ messageId, receiptHandle }) => ({ Id: messageId, ReceiptHandle: receiptHandle }));
+    if (entries.length > 0)
+      await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+  }
+}
+
+function toRecord(message: Message, queueArn: string): SQSRecord {
+  const attributes = Object.entries(message.MessageAttributes ?? {}).map(
+    ([name, { DataType, StringValue }]) => [
+      name,
+      { dataType: DataType ?? "String", stringValue: StringValue },
+    ],
+  );
+  const system = message.Attributes ?? {};
+  return {
+    messageId: message.MessageId ?? "",
+    receiptHandle: message.ReceiptHandle ?? "",
+    body: message.Body ?? "",
+    attributes: {
+      ApproximateReceiveCount: system.ApproximateReceiveCount ?? "",
+      SentTimestamp: system.SentTimestamp ?? "",
+      SenderId: system.SenderId ?? "",
+      ApproximateFirstReceiveTimestamp: system.ApproximateFirstReceiveTimestamp ?? "",
+      SequenceNumber: system.SequenceNumber ?? "",
+      MessageGroupId: system.MessageGroupId ?? "",
+      MessageDeduplicationId: system.MessageDeduplicationId ?? "",
+    },
+    messageAttributes: Object.fromEntries(attributes),
+    md5OfBody: message.MD5OfBody ?? "",
+    eventSource: "aws:sqs",
+    eventSourceARN: queueArn,
+    awsRegion: "us-east-1",
+  };
+}

@@ -1,0 +1,104 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigurationError } from "../../lambda/contract";
+import { readSecrets } from "../../lambda/domain/signature";
+import { type LocalCloud, startLocalCloud } from "./cloud";
+import { postSigned } from "./post";
+import type { Identify } from "./segment-sink";
+import { readSettings, type Settings, SettingsError } from "./settings";
+
+const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
+
+async function main(): Promise<void> {
+  const settings = readSettings(process.env);
+  const cloud = await startLocalCloud({
+    port: settings.port,
+    webhookSecret: settings.webhookSecret,
+    writeKey: settings.writeKey,
+    ...(settings.segmentEndpoint === undefined ? {} : { segmentEndpoint: settings.segmentEndpoint }),
+    load: async () => ({
+      receive: (await import("../../lambda/receive.lambda")).handler,
+      deliver: (await import("../../lambda/deliver.lambda")).handler,
+    }),
+  });
+  stopOn("SIGINT", cloud);
+  stopOn("SIGTERM", cloud);
+  cloud.sink.onCall(printIdentify);
+  printPlaces(cloud, settings);
+  console.log(`ready ${cloud.webhookUrl}`);
+  if (settings.sample) await sendSample(cloud, settings);
+  printInvitation(cloud, settings);
+}
+
+function stopOn(signal: NodeJS.Signals, cloud: LocalCloud): void {
+  process.once(signal, () => {
+    cloud.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  });
+}
+
+function printPlaces(cloud: LocalCloud, settings: Settings): void {
+  const sink = settings.segmentEndpoint === undefined ? " (embedded sink)" : "";
+  console.log(`${cloud.stackName}, run locally with the options of cdk.json`);
+  console.log(`  secret        ${settings.webhookSecret.split("\n").join(", ")}`);
+  console.log(`  segment       ${cloud.segmentEndpoint}${sink}`);
+  console.log(`  sqs           ${cloud.sqsEndpoint}`);
+  console.log(`  queue         ${cloud.queue.url}`);
+  console.log(`  dead letters  ${cloud.deadLetterQueue.url}`);
+}
+
+async function sendSample(cloud: LocalCloud, settings: Settings): Promise<void> {
+  const body = readFileSync(SAMPLE);
+  const { identity, flags } = JSON.parse(body.toString());
+  const arrived = new Promise<void>((resolve) => cloud.sink.onCall(() => resolve()));
+  console.log(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
+  const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstSecret(settings));
+  console.log(`     answer ${status} ${answer}`);
+  if (settings.segmentEndpoint === undefined) await arrived;
+}
+
+function printIdentify({ body, bytes }: Identify): void {
+  console.log(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body, null, 2)}`);
+}
+
+function printInvitation(cloud: LocalCloud, settings: Settings): void {
+  const body =
+    '{"flags": [{"enabled": true, "feature": {"name": "my_flag"}, "feature_state_value": "blue"}], "identity": "me"}';
+  const signature = `$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${quote(firstSecret(settings))} -r | cut -d' ' -f1)`;
+  console.log(
+    [
+      "send your own:",
+      `  BODY=${quote(body)}`,
+      `  curl -sS ${cloud.webhookUrl} -H 'content-type: application/json' -H "x-flagsmith-signature: ${signature}" --data-binary "$BODY"`,
+      "or a file, as it is:",
+      `  npm run send -- <file.json> --url ${cloud.webhookUrl} --secret ${quote(firstSecret(settings))}`,
+      "Ctrl-C stops",
+    ].join("\n"),
+  );
+}
+
+function firstSecret(settings: Settings): string {
+  return readSecrets(settings.webhookSecret)[0] ?? "";
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Mistakes of the person at the terminal get a line; anything else is a defect and gets its stack. */
+function fail(error: unknown): void {
+  console.error(messageOf(error));
+  process.exit(1);
+}
+
+function messageOf(error: unknown): unknown {
+  if (error instanceof SettingsError || error instanceof ConfigurationError) return error.message;
+  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+    return `PORT: ${process.env.PORT ?? 3000} is in use; set PORT to another, or to 0 for any`;
+  }
+  return error;
+}
+
+main().catch(fail);

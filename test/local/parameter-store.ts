@@ -1,0 +1,45 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+
+/** SSM Parameter Store, as far as it speaks `GetParameter` of the JSON protocol. */
+export class ParameterStore {
+  readonly #values = new Map<string, string>();
+
+  put(name: string, value: string): void {
+    this.#values.set(name, value);
+  }
+
+  delete(name: string): void {
+    this.#values.delete(name);
+  }
+
+  readonly server: Server = createServer(async (request, response) => {
+    const { status, answer } = this.#answer(request, await bodyOf(request));
+    response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(answer));
+  });
+
+  #answer(request: IncomingMessage, body: Buffer): { readonly status: number; readonly answer: unknown } {
+    if (request.headers["x-amz-target"] !== "AmazonSSM.GetParameter")
+      return fault("UnknownOperationException");
+    if (!request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 "))
+      return fault("MissingAuthenticationToken");
+    const { Name: name, WithDecryption: decrypt } = JSON.parse(body.toString());
+    const value = this.#values.get(name);
+    if (value === undefined) return fault("ParameterNotFound");
+    // Without decryption a SecureString comes as ciphertext: of no use to the functions.
+    const shown = decrypt === true ? value : Buffer.from(`encrypted ${value.length}`).toString("base64");
+    return {
+      status: 200,
+      answer: { Parameter: { Name: name, Type: "SecureString", Value: shown, Version: 1 } },
+    };
+  }
+}
+
+function fault(type: string): { readonly status: number; readonly answer: unknown } {
+  return { status: 400, answer: { __type: type } };
+}
+
+export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

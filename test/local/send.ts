@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { readSecrets } from "../../lambda/domain/signature";
+import { postSigned } from "./post";
+import { DEFAULT_PORT, DEFAULT_SECRET } from "./settings";
+
+const USAGE = "usage: npm run send -- <file.json> [--url …] [--secret …] [--as identity]";
+
+/** The first key `identity` whose value is a string: a flag's own `identity` is a number or null. */
+const IDENTITY = /("identity"\s*:\s*)"(?:[^"\\]|\\.)*"/;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { url: { type: "string" }, secret: { type: "string" }, as: { type: "string" } },
+    allowPositionals: true,
+  });
+  const [file, ...others] = positionals;
+  if (file === undefined || others.length > 0) throw new Error(USAGE);
+  const body = withIdentity(readFileSync(file), values.as);
+  const url = values.url ?? `http://127.0.0.1:${process.env.PORT ?? DEFAULT_PORT}/webhook`;
+  const secret = values.secret ?? process.env.FLAGSMITH_WEBHOOK_SECRET ?? DEFAULT_SECRET;
+  const answer = await postSigned(url, body, readSecrets(secret)[0] ?? "");
+  console.log(`${answer.status} ${answer.body}`);
+  if (answer.status >= 400) process.exitCode = 1;
+}
+
+/** The bytes as they are, but for the one string that names the identity. */
+function withIdentity(body: Buffer, identity: string | undefined): Buffer {
+  if (identity === undefined) return body;
+  const text = body.toString("utf8");
+  if (!IDENTITY.test(text)) throw new Error("--as: the file has no identity to replace");
+  return Buffer.from(text.replace(IDENTITY, (_, key: string) => key + JSON.stringify(identity)));
+}
+
+main().catch((error: unknown) => {
+  const refused = error instanceof TypeError && error.cause instanceof Error;
+  console.error(refused ? `no answer: ${String(error.cause)}; is npm start running?` : String(error));
+  process.exit(1);
+});

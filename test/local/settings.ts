@@ -1,0 +1,49 @@
+import { faultOf } from "../../lambda/contract";
+
+export interface Settings {
+  readonly port: number;
+  readonly webhookSecret: string;
+  readonly writeKey: string;
+  readonly segmentEndpoint: string | undefined;
+  readonly sample: boolean;
+}
+
+/** A value of the environment that can't be used; its message is for the person at the terminal. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+export const DEFAULT_PORT = 3000;
+export const DEFAULT_SECRET = "local-secret";
+const DEFAULT_WRITE_KEY = "local-write-key";
+
+/** @throws SettingsError for the first value that is wrong. */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE } = environment;
+  const fault = faultOf("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT);
+  if (fault !== undefined) throw new SettingsError(fault);
+  if (SAMPLE !== undefined && SAMPLE !== "on" && SAMPLE !== "off") {
+    throw new SettingsError(`SAMPLE: allowed is on or off; got ${JSON.stringify(SAMPLE)}`);
+  }
+  return {
+    port: readPort(PORT),
+    webhookSecret: readText("FLAGSMITH_WEBHOOK_SECRET", FLAGSMITH_WEBHOOK_SECRET, DEFAULT_SECRET),
+    writeKey: readText("SEGMENT_WRITE_KEY", SEGMENT_WRITE_KEY, DEFAULT_WRITE_KEY),
+    segmentEndpoint: SEGMENT_ENDPOINT,
+    sample: SAMPLE !== "off",
+  };
+}
+
+function readPort(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_PORT;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535))
+    throw new SettingsError(`PORT: allowed is 0 to 65535, 0 for any; got ${JSON.stringify(text)}`);
+  return port;
+}
+
+function readText(name: string, text: string | undefined, fallback: string): string {
+  const value = text ?? fallback;
+  if (value.trim() === "") throw new SettingsError(`${name}: must not be empty`);
+  return value;
+}
