@@ -39,7 +39,7 @@ export interface RoadOptions {
 }
 
 /** The sources, read anew: their configuration is that of `process.env` when they are imported. */
-async function loadSources(): Promise<Handlers> {
+export async function loadSources(): Promise<Handlers> {
   jest.resetModules();
   return {
     receive: (await import("../../lambda/receive.lambda")).handler,
