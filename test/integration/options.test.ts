@@ -1,0 +1,104 @@
+import type { Options } from "../../lambda/contract";
+import { bytesOf, evaluationPayload, flagPayload } from "../support/builders";
+import { type Road, startRoad } from "../support/road";
+
+/** Each option on its way from `cdk.json` through template and environment to what Segment gets. */
+async function withRoad<Result>(options: Options, use: (road: Road) => Promise<Result>): Promise<Result> {
+  const road = await startRoad({ options });
+  try {
+    return await use(road);
+  } finally {
+    await road.stop();
+  }
+}
+
+const NAMELESS = "0123456789abcdef0123456789abcdef";
+
+const payload = evaluationPayload({
+  identity: NAMELESS,
+  flags: [
+    flagPayload({ name: "email", value: "a@b.c" }),
+    flagPayload({ name: "beta_color", value: "blue" }),
+    flagPayload({ name: "beta_size", value: 7, enabled: false }),
+    flagPayload({ name: "internal", value: 1 }),
+  ],
+  segments: [
+    { id: 2, name: "vip", member: true },
+    { id: 1, name: "all", member: true },
+    { id: 3, name: "experiment-9-rollout", member: true },
+    { id: 4, name: "out", member: false },
+  ],
+  traits: [
+    { id: 1, trait_key: "plan", trait_value: "pro" },
+    { id: 2, trait_key: "secret", trait_value: "x" },
+    { id: null, trait_key: "plan_once", trait_value: "y", transient: true },
+  ],
+});
+
+describe("options", () => {
+  it.each<[string, Options, object]>([
+    [
+      "none",
+      {},
+      {
+        userId: NAMELESS,
+        traits: { flag_email: "a@b.c", beta_color: "blue", beta_size: false, internal: 1 },
+      },
+    ],
+    [
+      "all that shape the call",
+      {
+        traitPrefix: "ff_",
+        traitStyle: "typed",
+        flags: { include: ["beta_*", "email"], exclude: ["*_color"] },
+        flagsmithTraits: ["plan*"],
+        segments: true,
+        anonymousIdentities: "anonymousId",
+        markActive: false,
+      },
+      {
+        anonymousId: NAMELESS,
+        context: { library: { name: "flagsmith-to-segment", version: expect.any(String) }, active: false },
+        traits: {
+          plan: "pro",
+          ff_email: true,
+          ff_email_value: "a@b.c",
+          ff_beta_size: false,
+          ff_beta_size_value: null,
+          flagsmith_segments: ["all", "vip"],
+        },
+      },
+    ],
+  ])("%s", (_, options, expected) =>
+    withRoad(options, async (road) => {
+      const { messageId } = await road.post(bytesOf(payload));
+      const { body } = await road.identify(messageId);
+      expect(body).toEqual({
+        context: { library: { name: "flagsmith-to-segment", version: expect.any(String) } },
+        ...expected,
+        messageId,
+        timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        sentAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      });
+    }),
+  );
+
+  it("anonymousIdentities: drop answers 200 ignored", () =>
+    withRoad({ anonymousIdentities: "drop" }, async (road) => {
+      const { status, text } = await road.post(bytesOf(payload));
+      expect(status).toBe(200);
+      expect(JSON.parse(text)).toMatchObject({ status: "ignored" });
+    }));
+
+  it("dryRun and logUserId: the call is logged instead of sent, the person is not named", () =>
+    withRoad({ dryRun: true, logUserId: "hashed" }, async (road) => {
+      const { messageId } = await road.post(bytesOf(evaluationPayload({ identity: "user-1" })));
+      await road.until(() => road.log.some(({ event }) => event === "dry-run"));
+      const [accepted, dryRun] = road.log.filter((line) => line.messageId === messageId);
+      expect(dryRun).toMatchObject({ call: { messageId, traits: { dark_mode: true } } });
+      // printf user-1 | sha256sum
+      const hash = "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b";
+      expect([accepted?.userId, dryRun?.userId]).toEqual([hash, hash]);
+      expect(road.cloud.sink.calls).toEqual([]);
+    }));
+});

@@ -1,0 +1,129 @@
+import { type ChildProcess, fork, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import cdkJson from "../../cdk.json";
+import type { Handlers } from "../local/cloud";
+
+const ROOT = join(__dirname, "../..");
+
+export interface Bundles {
+  /** Directory of each function's asset. */
+  readonly receive: string;
+  readonly deliver: string;
+  remove(): void;
+}
+
+/** What `cdk synth` prints and makes, with no account, no credentials and no region. */
+export function cdkSynth(environments?: object): {
+  readonly status: number | null;
+  readonly output: string;
+  readonly directory: string;
+} {
+  const directory = mkdtempSync(join(tmpdir(), "cdk-out-"));
+  const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_"));
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, "node_modules/aws-cdk/bin/cdk"), "synth", "--quiet", "--output", directory],
+    {
+      cwd: environments === undefined ? ROOT : projectWith(environments, directory),
+      env: Object.fromEntries(environment),
+      encoding: "utf8",
+    },
+  );
+  return { status, output: stdout + stderr, directory };
+}
+
+/** The same app under a `cdk.json` with other environments; the command line could pass them as text only. */
+function projectWith(environments: object, directory: string): string {
+  const app = `node --import ${pathToFileURL(require.resolve("tsx"))} ${join(ROOT, "infra/app.ts")}`;
+  const project = { ...cdkJson, app, context: { ...cdkJson.context, environments } };
+  writeFileSync(join(directory, "cdk.json"), JSON.stringify(project));
+  return directory;
+}
+
+/** The two bundles that `cdk deploy` would upload. */
+export function synthesizeBundles(): Bundles {
+  const { status, output, directory } = cdkSynth();
+  if (status !== 0) throw new Error(output);
+  const assets = readdirSync(directory)
+    .filter((name) => name.startsWith("asset."))
+    .map((name) => join(directory, name));
+  const withText = (text: string) => {
+    const found = assets.find((asset) => readFileSync(join(asset, "index.js"), "utf8").includes(text));
+    if (found === undefined) throw new Error(`no bundle with ${text}`);
+    return found;
+  };
+  return {
+    receive: withText("x-flagsmith-signature"),
+    deliver: withText("/v1/identify"),
+    remove: () => rmSync(directory, { recursive: true }),
+  };
+}
+
+/** Both bundles in processes of their own, with the environment of this one; `output` gets what they print. */
+export function hostBundles(
+  bundles: Bundles,
+): Handlers & { readonly output: () => string; stop(): Promise<void> } {
+  const receive = new Host(bundles.receive);
+  const deliver = new Host(bundles.deliver);
+  return {
+    receive: (event, context) => receive.invoke(event, context),
+    deliver: (event, context) => deliver.invoke(event, context),
+    output: () => receive.output + deliver.output,
+    stop: async () => {
+      await Promise.all([receive.stop(), deliver.stop()]);
+    },
+  };
+}
+
+type Reply = { readonly id: number; readonly result: never; readonly error?: string };
+
+class Host {
+  output = "";
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<void>;
+  readonly #waiting = new Map<number, { resolve(result: never): void; reject(error: Error): void }>();
+  #invocations = 0;
+
+  constructor(directory: string) {
+    this.#child = fork(join(__dirname, "bundle-host.js"), [join(directory, "index.js")], {
+      silent: true,
+      execArgv: [],
+      env: process.env, // the test runner's, which is not the one a child would inherit
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.output += chunk.toString();
+      });
+    }
+    this.#child.on("message", ({ id, result, error }: Reply) => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (error === undefined) waiting?.resolve(result);
+      else waiting?.reject(new Error(error));
+    });
+    this.#exited = new Promise((resolve) => {
+      this.#child.once("exit", (code) => {
+        for (const { reject } of this.#waiting.values()) reject(new Error(`exit ${code}: ${this.output}`));
+        resolve();
+      });
+    });
+  }
+
+  invoke<Result>(event: object, context: object): Promise<Result> {
+    const id = this.#invocations++;
+    return new Promise<never>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#child.send({ id, event, context }, (error) => {
+        if (error !== null) reject(new Error(`the bundle does not run: ${this.output}`, { cause: error }));
+      });
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#child.kill();
+    return this.#exited;
+  }
+}
