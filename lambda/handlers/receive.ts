@@ -138,10 +138,17 @@ function failed(recorder: Recorder, error: unknown): Answer {
   return { status: "unavailable", reason: "not taken, send it again" };
 }
 
-/** Names Flagsmith's own event types; any other text of a body stays out of logs and answers. */
+/** Flagsmith's other webhooks, and what its "test webhook" button sends. Any other text of a body stays out of log and answer. */
+const OTHER_EVENTS: ReadonlySet<string> = new Set([
+  "AUDIT_LOG_CREATED",
+  "FLAG_DELETED",
+  "FLAG_UPDATED",
+  "NEW_VERSION_PUBLISHED",
+]);
+
 function describeEvent(eventType: string): string {
-  const known = /^[A-Z_]{1,40}$/.test(eventType);
-  return `not an identity's evaluation but another Flagsmith event${known ? `, ${eventType}` : ""}`;
+  const name = OTHER_EVENTS.has(eventType) ? `, ${eventType}` : "";
+  return `not an identity's evaluation but another Flagsmith event${name}`;
 }
 
 const SHOWN = 5;

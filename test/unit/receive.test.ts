@@ -139,7 +139,7 @@ describe("receive", () => {
 
   it("does not repeat an event type that is not Flagsmith's", async () => {
     const { post } = setUp();
-    const { body } = await post({ body: bytesOf({ event_type: "some secret text" }) });
+    const { body } = await post({ body: bytesOf({ event_type: "SOME_SECRET_TEXT" }) });
     expect(body.reason).toBe("not an identity's evaluation but another Flagsmith event");
   });
 

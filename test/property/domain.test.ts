@@ -1,0 +1,118 @@
+import { createHmac } from "node:crypto";
+import fc from "fast-check";
+import { parseEvaluation } from "../../lambda/domain/evaluation";
+import {
+  MAX_CALL_BYTES,
+  MAX_MESSAGE_ID_LENGTH,
+  parseIdentifyCall,
+  toIdentifyCalls,
+  toQueueMessage,
+  withSentAt,
+} from "../../lambda/domain/identify";
+import { parsePythonJson } from "../../lambda/domain/python-json";
+import { sign, verifySignature } from "../../lambda/domain/signature";
+import { MAX_CALL_TRAITS } from "../../lambda/domain/split";
+import { toTraits } from "../../lambda/domain/traits";
+import { bytesOf, evaluationPayload, flagPayload, identifyOptions, NOON } from "../support/builders";
+import { describeProperties } from "../support/seed";
+
+const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
+const text = fc.string({ unit: "binary", maxLength: 50 });
+
+describeProperties("a signature", () => {
+  it("is verified or not, whatever is given, and never throws", () => {
+    const headers = fc.oneof(
+      text,
+      fc.constant(undefined),
+      fc.string({ unit: fc.constantFrom(..."0123456789abcdefABCDEF"), minLength: 60, maxLength: 68 }),
+    );
+    fc.assert(
+      fc.property(bytes, headers, fc.array(text), (body, header, secrets) => {
+        const expected = secrets.some(
+          (secret) => createHmac("sha256", secret).update(body).digest("hex") === header,
+        );
+        expect(verifySignature(body, header, secrets)).toBe(expected);
+      }),
+    );
+  });
+
+  it("holds for its body and secret, and for no body that differs in one bit", () => {
+    fc.assert(
+      fc.property(bytes, text, fc.nat(), (body, secret, at) => {
+        const header = sign(body, secret);
+        expect(verifySignature(body, header, ["other", secret])).toBe(true);
+        if (body.length === 0) return;
+        const changed = Buffer.from(body);
+        const index = at % body.length;
+        changed[index] = (changed[index] ?? 0) ^ (1 << (at % 8));
+        expect(verifySignature(changed, header, ["other", secret])).toBe(false);
+      }),
+    );
+  });
+});
+
+describeProperties("JSON", () => {
+  it("is read as JSON.parse reads it, as long as its integers are safe", () => {
+    const value = fc.jsonValue({ maxDepth: 8, noUnicodeString: false });
+    fc.assert(
+      fc.property(value, (expected) => {
+        const json = JSON.stringify(expected);
+        fc.pre(!/\d{16}/.test(json));
+        expect(parsePythonJson(Buffer.from(json))).toEqual(JSON.parse(json));
+      }),
+    );
+  });
+});
+
+const name = fc.oneof(text, fc.constantFrom("email", "__proto__", "🚩", "a")).filter((value) => value !== "");
+const value = fc.oneof(
+  fc.constantFrom(null, true, false, 0, ""),
+  fc.double({ noDefaultInfinity: true, noNaN: true }),
+  text,
+  fc.nat({ max: 40_000 }).map((length) => "x".repeat(length)),
+  fc.nat({ max: 10_000 }).map((length) => '🚩\uFFFF"'.repeat(length)),
+);
+const flags = fc.array(fc.record({ name, enabled: fc.boolean(), value }), { maxLength: 40 });
+const options = fc.record({
+  traitStyle: fc.constantFrom("flagsmith" as const, "typed" as const),
+  traitPrefix: fc.constantFrom("", "ff_"),
+});
+
+describeProperties("an evaluation", () => {
+  it("becomes calls that Segment takes and that hold each of its traits once, through the queue and back", () => {
+    fc.assert(
+      fc.property(flags, name, text, options, (inputs, identity, requestId, chosen) => {
+        const payload = evaluationPayload({ identity, flags: inputs.map(flagPayload) });
+        const evaluation = parseEvaluation(bytesOf(payload));
+        if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
+        const mapping = { ...identifyOptions, ...chosen };
+        const receipt = { stackName: "FlagsmithToSegment-production", requestId, receivedAt: NOON };
+        const { calls, cut } = toIdentifyCalls(evaluation, receipt, mapping);
+
+        const arrived: [string, unknown][] = [];
+        for (const call of calls) {
+          const message = toQueueMessage(call);
+          expect(message).not.toMatch(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD]/);
+          const sent = withSentAt(parseIdentifyCall(message), NOON);
+          expect(Buffer.byteLength(sent)).toBeLessThanOrEqual(MAX_CALL_BYTES);
+          const body = JSON.parse(sent);
+          expect(body.userId).toBe(identity);
+          expect(body.messageId.length).toBeLessThanOrEqual(MAX_MESSAGE_ID_LENGTH);
+          const traits = Object.entries(body.traits);
+          expect(traits.length).toBeLessThanOrEqual(MAX_CALL_TRAITS);
+          arrived.push(...traits);
+        }
+        const cutNames = new Set(cut.map((trait) => trait.name));
+        const expected = [...toTraits(evaluation, mapping).traits].map(
+          ([trait, { value: full, fallback }]) => [
+            trait,
+            cutNames.has(trait) ? fallback : full === 0 ? 0 : full, // JSON has no -0
+          ],
+        );
+        expect(new Map(arrived)).toEqual(new Map(Object(expected)));
+        expect(arrived).toHaveLength(expected.length);
+        expect(new Set(calls.map(({ messageId }) => messageId)).size).toBe(calls.length);
+      }),
+    );
+  });
+});
