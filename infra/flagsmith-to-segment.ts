@@ -84,6 +84,8 @@ export class FlagsmithToSegment extends Construct {
       memorySize: 256,
       timeout: Duration.millis(TIMING.deliverFunction),
     });
+    deliver.addEnvironment(ENV.queueUrl, this.queue.queueUrl);
+    this.queue.grant(deliver, "sqs:ChangeMessageVisibility");
     deliver.addEnvironment(ENV.deadLetterQueueUrl, this.deadLetterQueue.queueUrl);
     this.deadLetterQueue.grant(deliver, "sqs:SendMessage");
     deliver.addEnvironment(ENV.writeKeyParameter, parameters.writeKey);

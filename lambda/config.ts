@@ -3,7 +3,7 @@ import { ConfigurationError } from "./domain/errors";
 import type { IdentifyOptions } from "./domain/identify";
 import { compileSelection } from "./domain/selection";
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What Lambda tells every function, and the SDK-standard overrides that point a function at an emulator. */
 export interface AwsConfig {
@@ -30,6 +30,7 @@ export interface ReceiveConfig {
 export interface DeliverConfig {
   readonly aws: AwsConfig;
   readonly writeKeyParameter: string;
+  readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly segmentEndpoint: string;
   readonly dryRun: boolean;
@@ -68,6 +69,7 @@ export function deliverConfig(environment: Environment): DeliverConfig {
     return {
       aws: reader.aws(ENV.deadLetterQueueUrl),
       writeKeyParameter: reader.text(ENV.writeKeyParameter),
+      queueUrl: reader.text(ENV.queueUrl),
       deadLetterQueueUrl: reader.text(ENV.deadLetterQueueUrl),
       segmentEndpoint,
       dryRun,

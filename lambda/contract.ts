@@ -22,7 +22,7 @@ export const ENV = {
 /** Exactly what each function is given and reads. */
 export const FUNCTION_ENV = {
   receive: [ENV.stackName, ENV.webhookSecretParameter, ENV.queueUrl],
-  deliver: [ENV.writeKeyParameter, ENV.deadLetterQueueUrl],
+  deliver: [ENV.writeKeyParameter, ENV.queueUrl, ENV.deadLetterQueueUrl],
 } as const satisfies Record<FunctionName, readonly string[]>;
 
 /** SSM parameters of a Flagsmith environment; the operator creates them, as SecureStrings. */
@@ -60,7 +60,7 @@ export const MESSAGE_ATTRIBUTES = {
   messageId: "messageId",
 } as const;
 
-/** The value of field `event`: one outcome line for each webhook in receive and for each message in deliver. */
+/** The value of field `event`: one outcome line for each webhook in receive and for each message in deliver; the last one besides. */
 export const LOG_EVENTS = {
   accepted: "accepted",
   ignored: "ignored",
@@ -71,6 +71,7 @@ export const LOG_EVENTS = {
   dryRun: "dry-run",
   retrying: "retrying",
   deadLettered: "dead-lettered",
+  parameterStale: "parameter-stale",
 } as const;
 
 export type LogEvent = (typeof LOG_EVENTS)[keyof typeof LOG_EVENTS];
@@ -90,6 +91,9 @@ export const LOG_FIELDS = {
   latencyMs: "latencyMs",
   status: "status",
   attempt: "attempt",
+  retryInSeconds: "retryInSeconds",
+  held: "held",
+  visibility: "visibility",
   code: "code",
   actor: "actor",
   reason: "reason",

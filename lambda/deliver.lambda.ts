@@ -2,37 +2,47 @@ import { AwsJson } from "./adapters/aws-json";
 import { Parameters } from "./adapters/parameters";
 import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
-import { deliverConfig } from "./config";
+import { deliverConfig, type Environment } from "./config";
 import { BATCH_SIZE, WRITE_KEY_PLACEHOLDER } from "./contract";
-import { deliverHandler } from "./handlers/deliver";
+import { type DeliverHandler, deliverHandler } from "./handlers/deliver";
+import { RUNTIME, type Runtime } from "./runtime";
 import { createTelemetry } from "./telemetry";
-import { TIMING } from "./timing";
 
-const config = deliverConfig(process.env);
-const { region, credentials, ssmEndpoint, sqsEndpoint } = config.aws;
-const aws = { region, credentials, attemptTimeout: TIMING.awsAttempt, attempts: TIMING.awsAttempts };
-const now = () => Date.now();
-
-export const handler = deliverHandler({
-  config,
-  parameters: new Parameters({
+export function compose(environment: Environment, { now, random, timing }: Runtime): DeliverHandler {
+  const config = deliverConfig(environment);
+  const { region, credentials, ssmEndpoint, sqsEndpoint } = config.aws;
+  const { awsAttempt: attemptTimeout, awsAttempts: attempts, awsPause: pause } = timing;
+  const aws = { region, credentials, attemptTimeout, attempts, pause };
+  const sqs = new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint });
+  const telemetry = createTelemetry({ functionName: "deliver", logUserId: config.logUserId });
+  const parameters = new Parameters({
     ssm: new AwsJson({ ...aws, service: "ssm", endpoint: ssmEndpoint }),
     now,
-    ttl: TIMING.parameterTtl,
+    ttl: timing.parameterTtl,
+    refreshInterval: timing.writeKeyRefresh,
+    stale: timing.parameterStale,
+    onStale: telemetry.staleParameter,
     placeholder: WRITE_KEY_PLACEHOLDER,
     region,
-  }),
-  segment: new Segment({
+  });
+  const segment = new Segment({
     endpoint: config.segmentEndpoint,
     connections: BATCH_SIZE,
-    attemptTimeout: TIMING.segmentAttempt,
-    connectTimeout: TIMING.segmentConnect,
+    attemptTimeout: timing.segmentAttempt,
+    connectTimeout: timing.segmentConnect,
     now,
-  }),
-  deadLetters: new Queue(
-    new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint }),
-    config.deadLetterQueueUrl,
-  ),
-  telemetry: createTelemetry({ functionName: "deliver", logUserId: config.logUserId }),
-  now,
-});
+  });
+  return deliverHandler({
+    config,
+    parameters,
+    segment,
+    queue: new Queue(sqs, config.queueUrl),
+    deadLetters: new Queue(sqs, config.deadLetterQueueUrl),
+    telemetry,
+    now,
+    random,
+    timing,
+  });
+}
+
+export const handler = compose(process.env, RUNTIME);

@@ -1,28 +1,31 @@
 import { AwsJson } from "./adapters/aws-json";
 import { Parameters } from "./adapters/parameters";
 import { Queue } from "./adapters/queue";
-import { receiveConfig } from "./config";
+import { type Environment, receiveConfig } from "./config";
 import { SECRET_PLACEHOLDER } from "./contract";
-import { receiveHandler } from "./handlers/receive";
+import { type ReceiveHandler, receiveHandler } from "./handlers/receive";
+import { RUNTIME, type Runtime } from "./runtime";
 import { createTelemetry } from "./telemetry";
-import { TIMING } from "./timing";
 
-const config = receiveConfig(process.env);
-const { region, credentials, ssmEndpoint, sqsEndpoint } = config.aws;
-const aws = { region, credentials, attemptTimeout: TIMING.awsAttempt, attempts: TIMING.awsAttempts };
-const now = () => Date.now();
-
-export const handler = receiveHandler({
-  config,
-  parameters: new Parameters({
+export function compose(environment: Environment, { now, timing }: Runtime): ReceiveHandler {
+  const config = receiveConfig(environment);
+  const { region, credentials, ssmEndpoint, sqsEndpoint } = config.aws;
+  const { awsAttempt: attemptTimeout, awsAttempts: attempts, awsPause: pause } = timing;
+  const aws = { region, credentials, attemptTimeout, attempts, pause };
+  const telemetry = createTelemetry({ functionName: "receive", logUserId: config.logUserId });
+  const parameters = new Parameters({
     ssm: new AwsJson({ ...aws, service: "ssm", endpoint: ssmEndpoint }),
     now,
-    ttl: TIMING.parameterTtl,
+    ttl: timing.parameterTtl,
+    refreshInterval: timing.secretRefresh,
+    stale: timing.parameterStale,
+    onStale: telemetry.staleParameter,
     placeholder: SECRET_PLACEHOLDER,
     region,
-  }),
-  queue: new Queue(new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint }), config.queueUrl),
-  telemetry: createTelemetry({ functionName: "receive", logUserId: config.logUserId }),
-  now,
-  budget: () => AbortSignal.timeout(TIMING.receiveBudget),
-});
+  });
+  const queue = new Queue(new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint }), config.queueUrl);
+  const budget = () => AbortSignal.timeout(timing.receiveBudget);
+  return receiveHandler({ config, parameters, queue, telemetry, now, budget });
+}
+
+export const handler = compose(process.env, RUNTIME);

@@ -1,6 +1,6 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import type { FunctionName, LogEvent, LogField } from "./contract";
-import { FlagsmithToSegmentError } from "./domain/errors";
+import { FlagsmithToSegmentError, type ParameterError } from "./domain/errors";
 import { hashIdentity } from "./domain/identify";
 
 /** Fields of a line by their contract names; undefined ones are left out. `userId` is given plain. */
@@ -14,6 +14,8 @@ export interface Recorder {
 /** The only writer of log events. */
 export interface Telemetry {
   recorder(fields: LogFields): Recorder;
+  /** SSM did not give a parameter anew; the value read before stays in use. */
+  staleParameter(error: ParameterError): void;
 }
 
 export interface TelemetryOptions {
@@ -36,18 +38,29 @@ const LEVELS: Readonly<Record<LogEvent, Level>> = {
   "dry-run": "info",
   retrying: "warn",
   "dead-lettered": "error",
+  "parameter-stale": "warn",
 };
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const logger = options.logger ?? new Logger({ serviceName: options.functionName });
+  const write = (event: LogEvent, message: string, fields: LogFields, error?: unknown) => {
+    const all = { event, ...fields, ...errorFields(error) };
+    const level = all.actor === "operator" ? "error" : LEVELS[event];
+    logger[level](message, withUserId(all, options.logUserId));
+  };
   return {
     recorder: (bound) => ({
-      outcome: (event, message, fields, error) => {
-        const all = { event, ...bound, ...fields, ...errorFields(error) };
-        const level = all.actor === "operator" ? "error" : LEVELS[event];
-        logger[level](message, withUserId(all, options.logUserId));
-      },
+      outcome: (event, message, fields, error) => write(event, message, { ...bound, ...fields }, error),
     }),
+    staleParameter: (error) => {
+      const { parameter, remedy } = error;
+      write(
+        "parameter-stale",
+        "parameter not read anew, its last value stays in use",
+        { parameter, remedy },
+        error,
+      );
+    },
   };
 }
 

@@ -19,6 +19,8 @@ export interface AwsJsonOptions {
   /** Milliseconds for one attempt, from the first byte sent to the last received. */
   readonly attemptTimeout: number;
   readonly attempts: number;
+  /** Milliseconds between two attempts. */
+  readonly pause: number;
 }
 
 interface Protocol {
@@ -35,9 +37,6 @@ const PROTOCOLS = {
 const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/;
 /** The only faults whose message is passed on: it names the role and the resource, never the request. */
 const REFUSED_ACCESS = /AccessDenied|NotAuthorized|UnrecognizedClient|KMS|KeyId/i;
-
-/** Pause before a retry; a container has little time, and SQS and SSM recover from a throttle within it. */
-const RETRY_PAUSE = 50;
 
 /** Signed calls to one AWS API that speaks JSON, over one keep-alive connection. */
 export class AwsJson {
@@ -65,7 +64,7 @@ export class AwsJson {
       } catch (error) {
         const failure = error instanceof AwsCallError ? error : this.#unreachable(action, error);
         if (!failure.retryable || attempt >= this.#options.attempts || signal?.aborted) throw failure;
-        await sleep(RETRY_PAUSE * attempt);
+        await sleep(this.#options.pause);
       }
     }
   }

@@ -8,6 +8,12 @@ export interface ParametersOptions {
   readonly now: () => number;
   /** Milliseconds that a value is used before it is read again. */
   readonly ttl: number;
+  /** Milliseconds between two reads by `refresh`. */
+  readonly refreshInterval: number;
+  /** Milliseconds that an old value is used on after SSM failed to give a new one. */
+  readonly stale: number;
+  /** Told whenever that happens. */
+  readonly onStale: (error: ParameterError) => void;
   /** What the operator puts into the parameter, for the remedy. */
   readonly placeholder: string;
   readonly region: string;
@@ -20,31 +26,67 @@ interface Cached {
 
 /**
  * SecureStrings of SSM Parameter Store, cached: SSM's default quota is 40 reads a second for a whole account and region. One
- * read is in flight per name, and a failure is never kept.
+ * read is in flight per name, and a failure is never kept. While SSM is throttled, silent or shut, a value that was read once
+ * stays in use: stale is better than lost. Only a parameter that is gone or empty was meant to be.
  */
 export class Parameters {
   readonly #options: ParametersOptions;
   readonly #cached = new Map<string, Cached>();
   readonly #inFlight = new Map<string, Promise<string>>();
+  readonly #refreshedAt = new Map<string, number>();
 
   constructor(options: ParametersOptions) {
     this.#options = options;
   }
 
   /** @throws ParameterError with the command that mends it. */
-  get(name: string, signal?: AbortSignal): Promise<string> {
+  async get(name: string, signal?: AbortSignal): Promise<string> {
     const cached = this.#cached.get(name);
-    if (cached !== undefined && this.#options.now() < cached.expiresAt) return Promise.resolve(cached.value);
+    if (cached !== undefined && this.#options.now() < cached.expiresAt) return cached.value;
+    return this.#load(name, signal);
+  }
+
+  /**
+   * The value as it is at SSM now, for when the cached one did not fit; within the refresh interval of the last such read, the
+   * cached one.
+   *
+   * @throws ParameterError with the command that mends it.
+   */
+  async refresh(name: string, signal?: AbortSignal): Promise<string> {
+    const now = this.#options.now();
+    const last = this.#refreshedAt.get(name);
+    if (last !== undefined && Math.abs(now - last) < this.#options.refreshInterval) {
+      return this.#inFlight.get(name) ?? this.get(name, signal);
+    }
+    this.#refreshedAt.set(name, now);
+    return this.#load(name, signal);
+  }
+
+  #load(name: string, signal: AbortSignal | undefined): Promise<string> {
     const running = this.#inFlight.get(name);
     if (running !== undefined) return running;
-    const reading = this.#read(name, signal).finally(() => this.#inFlight.delete(name));
+    const reading = this.#readOrStale(name, signal).finally(() => this.#inFlight.delete(name));
     this.#inFlight.set(name, reading);
     return reading;
   }
 
-  /** The next `get` reads the parameter anew. */
-  forget(name: string): void {
-    this.#cached.delete(name);
+  async #readOrStale(name: string, signal: AbortSignal | undefined): Promise<string> {
+    try {
+      return await this.#read(name, signal);
+    } catch (error) {
+      const cached = this.#cached.get(name);
+      if (!(error instanceof ParameterError) || cached === undefined) throw error;
+      if (error.code !== "parameter-unreadable") {
+        this.#cached.delete(name);
+        throw error;
+      }
+      this.#cached.set(name, {
+        value: cached.value,
+        expiresAt: this.#options.now() + this.#options.stale,
+      });
+      this.#options.onStale(error);
+      return cached.value;
+    }
   }
 
   async #read(name: string, signal: AbortSignal | undefined): Promise<string> {

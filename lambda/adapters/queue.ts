@@ -16,7 +16,13 @@ const MAX_BATCH = 10;
 /** The total that SQS takes in every region and partition is 256 KiB; the rest is room for attributes. */
 const MAX_BATCH_BYTES = 256 * 1024 - MAX_BATCH * 512;
 
-/** Sends to one FIFO queue. */
+export interface Invisibility {
+  readonly receiptHandle: string;
+  /** Until the message can be received again. */
+  readonly seconds: number;
+}
+
+/** One FIFO queue. */
 export class Queue {
   readonly #sqs: Pick<AwsJson, "call">;
   readonly #url: string;
@@ -39,8 +45,26 @@ export class Queue {
         { QueueUrl: this.#url, Entries: entries },
         signal,
       );
-      assertStored(answer, entries.length);
+      assertAll("sqs:SendMessageBatch", answer, entries.length);
     }
+  }
+
+  /**
+   * Sets when up to 10 received messages come back.
+   *
+   * @throws AwsCallError if any was not set; it then comes back when the queue's own visibility time-out ends.
+   */
+  async setVisibility(messages: readonly Invisibility[]): Promise<void> {
+    const entries = messages.map(({ receiptHandle, seconds }, index) => ({
+      Id: String(index),
+      ReceiptHandle: receiptHandle,
+      VisibilityTimeout: seconds,
+    }));
+    const answer = await this.#sqs.call("ChangeMessageVisibilityBatch", {
+      QueueUrl: this.#url,
+      Entries: entries,
+    });
+    assertAll("sqs:ChangeMessageVisibilityBatch", answer, entries.length);
   }
 }
 
@@ -76,14 +100,14 @@ function toEntry(message: QueueMessage, index: number): unknown {
   };
 }
 
-/** A batch is answered with 200 even if SQS refused some of its messages. */
-function assertStored(answer: unknown, sent: number): void {
+/** A batch is answered with 200 even if SQS refused some of its entries. */
+function assertAll(action: string, answer: unknown, sent: number): void {
   const [failure] = listOf(answer, "Failed");
   if (isJsonObject(failure)) {
-    throw new AwsCallError("sqs:SendMessageBatch", String(failure.Code), failure.SenderFault !== true);
+    throw new AwsCallError(action, String(failure.Code), failure.SenderFault !== true);
   }
   if (listOf(answer, "Successful").length !== sent) {
-    throw new AwsCallError("sqs:SendMessageBatch", "unconfirmed", true);
+    throw new AwsCallError(action, "unconfirmed", true);
   }
 }
 

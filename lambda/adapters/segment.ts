@@ -1,4 +1,5 @@
 import { type Dispatcher, Pool } from "undici";
+import { askedDelay } from "../domain/backoff";
 import { type IdentifyCall, withSentAt } from "../domain/identify";
 import { faultCode } from "./fault-code";
 
@@ -8,6 +9,8 @@ export interface SegmentAnswer {
   readonly status?: number;
   /** For the log: a status, or the code of the network fault. */
   readonly reason: string;
+  /** Seconds that Segment asks to wait before the next attempt, where it does. */
+  readonly retryAfter?: number | undefined;
 }
 
 /**
@@ -74,7 +77,7 @@ export class Segment {
   /** One attempt. Never throws: a fault of the network is an answer too. */
   async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
     try {
-      const { statusCode, body } = await this.#dispatcher.request({
+      const { statusCode, headers, body } = await this.#dispatcher.request({
         origin: new URL(this.#options.endpoint).origin,
         path: this.#path,
         method: "POST",
@@ -86,7 +89,12 @@ export class Segment {
         signal: AbortSignal.timeout(this.#options.attemptTimeout),
       });
       await drain(body);
-      return { verdict: verdictOf(statusCode), status: statusCode, reason: `status ${statusCode}` };
+      return {
+        verdict: verdictOf(statusCode),
+        status: statusCode,
+        reason: `status ${statusCode}`,
+        retryAfter: askedDelay(headers, this.#options.now()),
+      };
     } catch (error) {
       return { verdict: "retry", reason: faultCode(error) };
     }

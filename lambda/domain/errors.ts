@@ -75,7 +75,7 @@ export class AwsCallError extends FlagsmithToSegmentError {
 /** A parameter in SSM Parameter Store can't be used. `remedy` is the command that mends it. */
 export class ParameterError extends FlagsmithToSegmentError {
   readonly retryable = true;
-  readonly actor = "operator";
+  readonly actor: Actor;
 
   constructor(
     readonly parameter: string,
@@ -84,5 +84,7 @@ export class ParameterError extends FlagsmithToSegmentError {
     options?: ErrorOptions,
   ) {
     super(`${parameter}: ${code}`, options);
+    // SSM throttled or silent passes by itself; all else waits for the operator.
+    this.actor = options?.cause instanceof AwsCallError ? options.cause.actor : "operator";
   }
 }

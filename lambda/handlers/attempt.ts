@@ -2,136 +2,184 @@ import type { SQSRecord } from "aws-lambda";
 import type { Parameters } from "../adapters/parameters";
 import type { Segment, SegmentAnswer } from "../adapters/segment";
 import type { DeliverConfig } from "../config";
-import { putParameterCommand, WRITE_KEY_PLACEHOLDER } from "../contract";
+import { type LogEvent, putParameterCommand, WRITE_KEY_PLACEHOLDER } from "../contract";
+import { retryDelay } from "../domain/backoff";
 import { ParameterError, UnreadableMessageError } from "../domain/errors";
 import { type IdentifyCall, parseIdentifyCall, withSentAt } from "../domain/identify";
 import { tryParseJson } from "../domain/json";
 import { readSecrets } from "../domain/signature";
-import type { Recorder, Telemetry } from "../telemetry";
-import {
-  type DeadLetterDependencies,
-  deadLetter,
-  environmentOf,
-  type Letter,
-  type Settled,
-} from "./dead-letter";
+import type { LogFields, Recorder, Telemetry } from "../telemetry";
+import { type DeadLetterDependencies, deadLetter, environmentOf, type Letter } from "./dead-letter";
 
 export interface AttemptDependencies extends DeadLetterDependencies {
   readonly config: Pick<DeliverConfig, "writeKeyParameter" | "dryRun">;
-  readonly parameters: Pick<Parameters, "get" | "forget">;
+  readonly parameters: Pick<Parameters, "get" | "refresh">;
   readonly segment: Pick<Segment, "identify">;
   readonly telemetry: Telemetry;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** From 0 to 1. */
+  readonly random: () => number;
 }
+
+/** What the attempts of one invocation share. */
+export interface Batch {
+  readonly requestId: string;
+  /** Whether there is time for an attempt at its longest. */
+  readonly hasTime: () => boolean;
+  /** Set once Segment answered 429: nothing more is sent. Seconds that it asked for, 0 if it did not say. */
+  slowDown?: number;
+}
+
+/** `settled`: SQS may forget the message, it is at Segment or among the dead letters. If not, it comes back. */
+export type Attempt =
+  | { readonly settled: true }
+  | {
+      readonly settled: false;
+      /** Seconds. */
+      readonly retryIn: number;
+      /** Writes the outcome line, with what became of the schedule. */
+      readonly report: (fields: LogFields) => void;
+    };
+
+const SETTLED: Attempt = { settled: true };
 
 /** One message, once. Never throws: whatever goes wrong, the message stays in the queue. */
-export async function attempt(
-  deps: AttemptDependencies,
-  record: SQSRecord,
-  requestId: string,
-): Promise<Settled> {
+export async function attempt(deps: AttemptDependencies, record: SQSRecord, batch: Batch): Promise<Attempt> {
+  const receiveCount = Number(record.attributes.ApproximateReceiveCount);
   const recorder = deps.telemetry.recorder({
-    requestId,
-    attempt: Number(record.attributes.ApproximateReceiveCount),
+    requestId: batch.requestId,
+    attempt: receiveCount,
     environment: environmentOf(record),
   });
+  const delivery = new Delivery(deps, record, batch, recorder, receiveCount);
   try {
-    const call = parseIdentifyCall(record.body);
-    return await deliver(deps, record, call, withCall(recorder, call, deps.now));
+    return await delivery.run(parseIdentifyCall(record.body));
   } catch (error) {
     if (error instanceof UnreadableMessageError) {
-      const letter: Letter = { messageId: record.messageId, reason: error.code };
-      return await deadLetter(deps, record, recorder, letter, error);
+      return delivery.bury({ messageId: record.messageId, reason: error.code }, error);
     }
-    recorder.outcome("retrying", "message stays in the queue", {}, error);
-    return false;
+    return delivery.retry("message stays in the queue", {}, { error });
   }
 }
 
-async function deliver(
-  deps: AttemptDependencies,
-  record: SQSRecord,
-  call: IdentifyCall,
-  recorder: Recorder,
-): Promise<Settled> {
-  const { writeKeyParameter, dryRun } = deps.config;
-  try {
-    let writeKey = await readWriteKey(deps);
+/** The attempt at one message, and the lines about it. */
+class Delivery {
+  readonly #startedAt: number;
+  #about: LogFields = {};
+
+  constructor(
+    private readonly deps: AttemptDependencies,
+    private readonly record: SQSRecord,
+    private readonly batch: Batch,
+    private readonly recorder: Recorder,
+    private readonly receiveCount: number,
+  ) {
+    this.#startedAt = deps.now();
+  }
+
+  async run(call: IdentifyCall): Promise<Attempt> {
+    const { messageId, identity: userId, traitCount, body } = call;
+    this.#about = { messageId, userId, traitCount, bytes: Buffer.byteLength(body) };
+    const { slowDown } = this.batch;
+    if (slowDown !== undefined) {
+      return this.retry("not tried, Segment asked to slow down", { status: 429 }, { retryAfter: slowDown });
+    }
+    if (!this.batch.hasTime()) {
+      return this.retry("not tried, too little time left in this invocation", {}, { retryIn: 0 });
+    }
+    try {
+      return await this.#send(call);
+    } catch (error) {
+      if (!(error instanceof ParameterError)) throw error;
+      const { parameter, remedy } = error;
+      return this.retry("write key unavailable", { parameter, remedy }, { error });
+    }
+  }
+
+  async #send(call: IdentifyCall): Promise<Attempt> {
+    const { deps } = this;
+    const { writeKeyParameter, dryRun } = deps.config;
+    const writeKey = firstLine(await deps.parameters.get(writeKeyParameter));
     if (dryRun) {
       const logged = tryParseJson(withSentAt(call, deps.now()));
-      recorder.outcome("dry-run", "identify call not sent, option dryRun is on", { call: logged });
-      return true;
+      return this.#settle("dry-run", "identify call not sent, option dryRun is on", { call: logged });
     }
-    let answer = await deps.segment.identify(call, writeKey);
-    if (answer.verdict === "key-refused") {
-      deps.parameters.forget(writeKeyParameter);
-      writeKey = await readWriteKey(deps);
-      answer = await deps.segment.identify(call, writeKey);
-    }
-    return await conclude(deps, record, call, recorder, answer);
-  } catch (error) {
-    if (!(error instanceof ParameterError)) throw error;
-    const { parameter, remedy } = error;
-    recorder.outcome("retrying", "write key unavailable", { parameter, remedy }, error);
-    return false;
+    const answer = await deps.segment.identify(call, writeKey);
+    if (answer.verdict !== "key-refused") return this.#conclude(call, answer);
+    const current = firstLine(await deps.parameters.refresh(writeKeyParameter));
+    return this.#conclude(call, await deps.segment.identify(call, current));
   }
-}
 
-/** Acts on Segment's answer; the table of verdicts is in the adapter. */
-async function conclude(
-  deps: AttemptDependencies,
-  record: SQSRecord,
-  call: IdentifyCall,
-  recorder: Recorder,
-  answer: SegmentAnswer,
-): Promise<Settled> {
-  const { status, reason } = answer;
-  switch (answer.verdict) {
-    case "delivered":
-      recorder.outcome("delivered", "identify call delivered", {
-        status,
-        latencyMs: deps.now() - Date.parse(call.timestamp),
-      });
-      return true;
-    case "retry":
-      recorder.outcome("retrying", "Segment did not take the call", { status, reason });
-      return false;
-    case "key-refused": {
-      const parameter = deps.config.writeKeyParameter;
-      const remedy = putParameterCommand(parameter, WRITE_KEY_PLACEHOLDER);
-      const fault = { status, reason, code: "write-key-refused", actor: "operator", parameter, remedy };
-      recorder.outcome("retrying", "Segment refuses the write key", fault);
-      return false;
+  /** Acts on Segment's answer; the table of verdicts is in the adapter. */
+  async #conclude(call: IdentifyCall, answer: SegmentAnswer): Promise<Attempt> {
+    const { status, reason, retryAfter } = answer;
+    if (status === 429) this.batch.slowDown = retryAfter ?? 0;
+    switch (answer.verdict) {
+      case "delivered": {
+        const latencyMs = this.deps.now() - Date.parse(call.timestamp);
+        return this.#settle("delivered", "identify call delivered", { status, latencyMs });
+      }
+      case "retry":
+        return this.retry("Segment did not take the call", { status, reason }, { retryAfter });
+      case "key-refused": {
+        const parameter = this.deps.config.writeKeyParameter;
+        const remedy = putParameterCommand(parameter, WRITE_KEY_PLACEHOLDER);
+        const fault = { status, reason, code: "write-key-refused", actor: "operator", parameter, remedy };
+        return this.retry("Segment refuses the write key", fault, { retryAfter });
+      }
+      case "rejected":
+        return this.bury({ messageId: call.messageId, reason: "rejected-by-segment", status });
     }
-    case "rejected":
-      return await deadLetter(deps, record, recorder, {
-        messageId: call.messageId,
-        reason: "rejected-by-segment",
-        status,
-      });
+  }
+
+  /** To the dead letters; only if that fails does the message stay. */
+  async bury(letter: Letter, cause?: unknown): Promise<Attempt> {
+    const { deps, record } = this;
+    const failure = await deadLetter(deps, record, letter);
+    if (failure === undefined) {
+      return this.#settle(
+        "dead-lettered",
+        "can never succeed, moved to the dead-letter queue",
+        letter,
+        cause,
+      );
+    }
+    return this.retry("dead-letter queue unreachable, message stays in the queue", letter, {
+      error: failure,
+    });
+  }
+
+  retry(
+    message: string,
+    fields: LogFields,
+    why: { readonly retryAfter?: number | undefined; readonly retryIn?: number; readonly error?: unknown },
+  ): Attempt {
+    const { random } = this.deps;
+    return {
+      settled: false,
+      retryIn: why.retryIn ?? retryDelay(this.receiveCount, random, why.retryAfter),
+      report: (schedule) => this.#write("retrying", message, { ...fields, ...schedule }, why.error),
+    };
+  }
+
+  #settle(
+    event: "delivered" | "dry-run" | "dead-lettered",
+    message: string,
+    fields: LogFields,
+    error?: unknown,
+  ): Attempt {
+    this.#write(event, message, fields, error);
+    return SETTLED;
+  }
+
+  #write(event: LogEvent, message: string, fields: LogFields, error?: unknown): void {
+    const durationMs = this.deps.now() - this.#startedAt;
+    this.recorder.outcome(event, message, { ...this.#about, durationMs, ...fields }, error);
   }
 }
 
 /** A write key is one line; what comes behind it, or blanks around it, were pasted along. */
-async function readWriteKey(deps: AttemptDependencies): Promise<string> {
-  const value = await deps.parameters.get(deps.config.writeKeyParameter);
+function firstLine(value: string): string {
   return readSecrets(value)[0] ?? "";
-}
-
-function withCall(recorder: Recorder, call: IdentifyCall, now: () => number): Recorder {
-  const startedAt = now();
-  const { messageId, identity: userId, traitCount } = call;
-  const bytes = Buffer.byteLength(call.body);
-  return {
-    outcome: (event, message, fields, error) => {
-      const durationMs = now() - startedAt;
-      recorder.outcome(
-        event,
-        message,
-        { messageId, userId, traitCount, bytes, durationMs, ...fields },
-        error,
-      );
-    },
-  };
 }

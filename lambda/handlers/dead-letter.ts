@@ -2,14 +2,10 @@ import type { SQSRecord } from "aws-lambda";
 import type { Queue } from "../adapters/queue";
 import { MESSAGE_ATTRIBUTES } from "../contract";
 import type { UnreadableMessageError } from "../domain/errors";
-import type { Recorder } from "../telemetry";
 
 export interface DeadLetterDependencies {
   readonly deadLetters: Pick<Queue, "send">;
 }
-
-/** Whether SQS may forget the message: it is at Segment or among the dead letters. */
-export type Settled = boolean;
 
 /** What a dead letter says of itself, in its attributes and in the log. */
 export interface Letter {
@@ -19,14 +15,15 @@ export interface Letter {
   readonly status?: number | undefined;
 }
 
-/** Puts a message that can never succeed among the dead letters; only then may the queue forget it. */
+/**
+ * Puts a message that can never succeed among the dead letters. Returns what went wrong; only if nothing did may the queue
+ * forget the message.
+ */
 export async function deadLetter(
   deps: DeadLetterDependencies,
   record: SQSRecord,
-  recorder: Recorder,
   letter: Letter,
-  cause?: unknown,
-): Promise<Settled> {
+): Promise<unknown> {
   const attributes = {
     [MESSAGE_ATTRIBUTES.environment]: environmentOf(record),
     [MESSAGE_ATTRIBUTES.reason]: letter.reason,
@@ -34,16 +31,13 @@ export async function deadLetter(
     [MESSAGE_ATTRIBUTES.messageId]: letter.messageId,
   };
   const groupId = record.attributes.MessageGroupId ?? letter.messageId;
+  const message = { body: record.body, groupId, deduplicationId: letter.messageId, attributes };
   try {
-    await deps.deadLetters.send([
-      { body: record.body, groupId, deduplicationId: letter.messageId, attributes },
-    ]);
+    await deps.deadLetters.send([message]);
+    return undefined;
   } catch (error) {
-    recorder.outcome("retrying", "dead-letter queue unreachable, message stays in the queue", letter, error);
-    return false;
+    return error;
   }
-  recorder.outcome("dead-lettered", "can never succeed, moved to the dead-letter queue", letter, cause);
-  return true;
 }
 
 /** Flagsmith's environment number, as receive noted it on the message. */

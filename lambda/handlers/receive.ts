@@ -12,7 +12,7 @@ import { type Answer, toResponse } from "./answers";
 
 export interface ReceiveDependencies {
   readonly config: Pick<ReceiveConfig, "stackName" | "webhookSecretParameter" | "identify" | "reading">;
-  readonly parameters: Pick<Parameters, "get">;
+  readonly parameters: Pick<Parameters, "get" | "refresh">;
   readonly queue: Pick<Queue, "send">;
   readonly telemetry: Telemetry;
   /** Milliseconds since 1970. */
@@ -56,8 +56,7 @@ async function receive(
     const signal = deps.budget();
     const header = event.headers[SIGNATURE_HEADER];
     if (header === undefined) return unauthorized(recorder, "signature-missing");
-    const secrets = readSecrets(await deps.parameters.get(deps.config.webhookSecretParameter, signal));
-    if (!verifySignature(bytes, header, secrets)) return unauthorized(recorder, "signature-wrong");
+    if (!(await verify(deps, bytes, header, signal))) return unauthorized(recorder, "signature-wrong");
     const parsed = parseEvaluation(bytes, deps.config.reading);
     if (parsed.kind === "other") return ignored(recorder, describeEvent(parsed.eventType));
     if (deps.config.identify.anonymousIdentities === "drop" && isNameless(parsed.identity)) {
@@ -67,6 +66,20 @@ async function receive(
   } catch (error) {
     return failed(recorder, error);
   }
+}
+
+/** A signature that does not fit may be of a secret that was put since the last read. */
+async function verify(
+  deps: ReceiveDependencies,
+  bytes: Buffer,
+  header: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { webhookSecretParameter } = deps.config;
+  const known = await deps.parameters.get(webhookSecretParameter, signal);
+  if (verifySignature(bytes, header, readSecrets(known))) return true;
+  const current = await deps.parameters.refresh(webhookSecretParameter, signal);
+  return current !== known && verifySignature(bytes, header, readSecrets(current));
 }
 
 async function enqueue(

@@ -5,8 +5,8 @@ import { ENV, FUNCTION_ENV, LOG_EVENTS, LOG_FIELDS, OPTIONS } from "../../lambda
 const ROOT = join(__dirname, "../..");
 const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
-const HANDLERS = ["receive", "deliver", "attempt", "dead-letter"].map((name) =>
-  source(`lambda/handlers/${name}.ts`),
+const WRITERS = ["handlers/receive", "handlers/attempt", "telemetry"].map((name) =>
+  source(`lambda/${name}.ts`),
 );
 const README = source("README.md");
 
@@ -36,8 +36,8 @@ describe("environment variables", () => {
 
 describe("log events and fields", () => {
   it("are written, each of them, and no others", () => {
-    const written = HANDLERS.flatMap((text) =>
-      [...text.matchAll(/outcome\(\s*"([a-z-]+)"/g)].map((match) => match[1]),
+    const written = WRITERS.flatMap((text) =>
+      [...text.matchAll(/(?:outcome|write|settle)\(\s*"([a-z-]+)"/g)].map((match) => match[1]),
     );
     expect(new Set(written)).toEqual(new Set(Object.values(LOG_EVENTS)));
   });

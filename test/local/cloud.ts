@@ -97,7 +97,8 @@ async function build(
 
   setEnvironment(deployment, queues, { ssmEndpoint, sqsEndpoint });
   const { receive, deliver } = await options.load();
-  front.on("request", createFront(receive, Math.max(...deployment.functions.map(({ timeout }) => timeout))));
+  const timeout = Math.max(...deployment.functions.map((each) => each.timeout));
+  front.on("request", createFront(receive, timeout));
   const { queue: source, batchSize, maxConcurrency } = deployment.eventSource;
   const queue = queueOf(queues, source);
   const eventSource = new EventSource({
@@ -107,6 +108,7 @@ async function build(
     batchSize,
     maxConcurrency,
     deliver,
+    timeout,
   });
   started.push(() => eventSource.stop());
   const dead = deployment.queues.find(({ logicalId }) => logicalId === source)?.deadLetterQueue ?? "";

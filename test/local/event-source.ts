@@ -7,7 +7,10 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 
-type Deliver = (event: SQSEvent, context: Pick<Context, "awsRequestId">) => Promise<SQSBatchResponse>;
+type Deliver = (
+  event: SQSEvent,
+  context: Pick<Context, "awsRequestId" | "getRemainingTimeInMillis">,
+) => Promise<SQSBatchResponse>;
 
 export interface EventSourceOptions {
   readonly sqs: SQSClient;
@@ -16,6 +19,8 @@ export interface EventSourceOptions {
   readonly batchSize: number;
   readonly maxConcurrency: number;
   readonly deliver: Deliver;
+  /** Milliseconds that an invocation may take. */
+  readonly timeout: number;
 }
 
 /**
@@ -74,11 +79,12 @@ export class EventSource {
   }
 
   async #invoke(messages: readonly Message[]): Promise<void> {
-    const { sqs, queueUrl, queueArn, deliver } = this.#options;
+    const { sqs, queueUrl, queueArn, deliver, timeout } = this.#options;
     const records = messages.map((message) => toRecord(message, queueArn));
+    const end = Date.now() + timeout;
     const { batchItemFailures } = await deliver(
       { Records: records },
-      { awsRequestId: randomBytes(8).toString("hex") },
+      { awsRequestId: randomBytes(8).toString("hex"), getRemainingTimeInMillis: () => end - Date.now() },
     );
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
     const entries = records

@@ -3,6 +3,7 @@ import { sign } from "../../lambda/domain/signature";
 import { deliverHandler } from "../../lambda/handlers/deliver";
 import { receiveHandler } from "../../lambda/handlers/receive";
 import { createTelemetry } from "../../lambda/telemetry";
+import { TIMING } from "../../lambda/timing";
 import {
   bytesOf,
   identifyOptions,
@@ -109,14 +110,20 @@ describeProperties("deliver", () => {
           config: { writeKeyParameter: "/key", dryRun: false },
           parameters: new FakeParameters({ "/key": "key" }),
           segment,
+          queue: new FakeQueue(),
           deadLetters,
           telemetry: new RecordingTelemetry(),
           now: () => NOON,
+          random: Math.random,
+          timing: TIMING,
         });
         const records = messages.map(({ identity }, index) =>
           queueRecord({ id: `sqs-${index}`, identity, messageId: String(index) }),
         );
-        const { batchItemFailures } = await handler(queueEvent(...records), { awsRequestId: "invocation" });
+        const { batchItemFailures } = await handler(queueEvent(...records), {
+          awsRequestId: "invocation",
+          getRemainingTimeInMillis: () => TIMING.deliverFunction,
+        });
 
         const kept = messages.flatMap(({ identity }, index) => {
           const failedBefore = messages

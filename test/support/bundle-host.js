@@ -7,7 +7,10 @@ if (typeof handler !== "function" || handler.length > 2)
 
 process.on("message", async ({ id, event, context }) => {
   try {
-    process.send({ id, result: await handler(event, context) });
+    process.send({
+      id,
+      result: await handler(event, { ...context, getRemainingTimeInMillis: () => 60_000 }),
+    });
   } catch (error) {
     process.send({ id, error: String(error) });
   }

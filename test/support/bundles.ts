@@ -70,7 +70,7 @@ export function hostBundles(
   const deliver = new Host(bundles.deliver);
   return {
     receive: (event, context) => receive.invoke(event, context),
-    deliver: (event, context) => deliver.invoke(event, context),
+    deliver: (event, { awsRequestId }) => deliver.invoke(event, { awsRequestId }),
     output: () => receive.output + deliver.output,
     stop: async () => {
       await Promise.all([receive.stop(), deliver.stop()]);

@@ -1,6 +1,7 @@
-import type { QueueMessage } from "../../lambda/adapters/queue";
+import type { Invisibility, QueueMessage } from "../../lambda/adapters/queue";
 import type { SegmentAnswer } from "../../lambda/adapters/segment";
 import type { LogEvent } from "../../lambda/contract";
+import type { ParameterError } from "../../lambda/domain/errors";
 import type { IdentifyCall } from "../../lambda/domain/identify";
 import type { LogFields, Telemetry } from "../../lambda/telemetry";
 
@@ -22,6 +23,10 @@ export class RecordingTelemetry implements Telemetry {
     };
   }
 
+  staleParameter(error: ParameterError): void {
+    this.lines.push({ event: "parameter-stale", message: error.message, error });
+  }
+
   /** The only line. */
   get line(): Line {
     const [line, ...others] = this.lines;
@@ -33,7 +38,7 @@ export class RecordingTelemetry implements Telemetry {
 /** Parameters that were given; any other name is a mistake of the test. A list is read one by one, its last one for good. */
 export class FakeParameters {
   readonly reads: string[] = [];
-  readonly forgotten: string[] = [];
+  readonly refreshed: string[] = [];
   readonly #values: Map<string, (string | Error)[]>;
 
   constructor(values: Readonly<Record<string, string | Error | readonly (string | Error)[]>>) {
@@ -54,20 +59,27 @@ export class FakeParameters {
     return value;
   }
 
-  forget(name: string): void {
-    this.forgotten.push(name);
+  refresh(name: string): Promise<string> {
+    this.refreshed.push(name);
+    return this.get(name);
   }
 }
 
 /** Stores what is sent, or throws what it is told to. */
 export class FakeQueue {
   readonly sent: QueueMessage[] = [];
+  readonly invisible: Invisibility[] = [];
 
   constructor(private readonly failure?: Error) {}
 
   async send(messages: readonly QueueMessage[]): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     this.sent.push(...messages);
+  }
+
+  async setVisibility(messages: readonly Invisibility[]): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    this.invisible.push(...messages);
   }
 }
 
@@ -85,15 +97,14 @@ export class FakeSegment {
   }
 }
 
-const VERDICT_OF_STATUS: Readonly<Record<number, SegmentAnswer["verdict"]>> = {
+const VERDICT_OF_STATUS = {
   200: "delivered",
   400: "rejected",
   401: "key-refused",
+  429: "retry",
   500: "retry",
-};
+} as const satisfies Readonly<Record<number, SegmentAnswer["verdict"]>>;
 
-export function answered(status: 200 | 400 | 401 | 500): SegmentAnswer {
-  const verdict = VERDICT_OF_STATUS[status];
-  if (verdict === undefined) throw new Error(`the fake knows no verdict for ${status}`);
-  return { verdict, status, reason: `status ${status}` };
+export function answered(status: keyof typeof VERDICT_OF_STATUS, retryAfter?: number): SegmentAnswer {
+  return { verdict: VERDICT_OF_STATUS[status], status, reason: `status ${status}`, retryAfter };
 }

@@ -17,6 +17,7 @@ async function start(...behaviours: readonly Behaviour[]): Promise<AwsJson> {
     credentials,
     attemptTimeout: 200,
     attempts: 2,
+    pause: 1,
   });
   return aws;
 }

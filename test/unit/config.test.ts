@@ -15,6 +15,7 @@ const receive = {
 const deliver = {
   ...aws,
   WRITE_KEY_PARAMETER: "/key",
+  QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/queue.fifo",
   DEAD_LETTER_QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/dead.fifo",
 };
 
@@ -93,6 +94,7 @@ describe("deliverConfig", () => {
     expect(deliverConfig(deliver)).toMatchObject({
       aws: { sqsEndpoint: "https://sqs.eu-west-1.amazonaws.com" },
       writeKeyParameter: "/key",
+      queueUrl: deliver.QUEUE_URL,
       deadLetterQueueUrl: deliver.DEAD_LETTER_QUEUE_URL,
       segmentEndpoint: "https://api.segment.io",
       dryRun: false,

@@ -1,6 +1,7 @@
 import type { SQSRecord } from "aws-lambda";
 import { AwsCallError, ParameterError } from "../../lambda/domain/errors";
 import { type DeliverDependencies, deliverHandler } from "../../lambda/handlers/deliver";
+import { TIMING } from "../../lambda/timing";
 import { callBody, NOON, queueEvent, queueRecord } from "../support/builders";
 import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingTelemetry } from "../support/fakes";
 
@@ -10,22 +11,30 @@ function setUp(overrides: Partial<DeliverDependencies> = {}) {
   const telemetry = new RecordingTelemetry();
   const segment = new FakeSegment();
   const deadLetters = new FakeQueue();
+  const queue = new FakeQueue();
+  const context = { awsRequestId: "invocation-1", remaining: Number(TIMING.deliverFunction) };
   const parameters = new FakeParameters({ [PARAMETER]: "key" });
   const deps = {
     config: { writeKeyParameter: PARAMETER, dryRun: false },
     parameters,
     segment,
+    queue,
     deadLetters,
     telemetry,
     now: () => NOON + 250,
+    random: () => 0.5,
+    timing: TIMING,
     ...overrides,
   };
   const handler = deliverHandler(deps);
   const deliver = async (...records: readonly SQSRecord[]) => {
-    const { batchItemFailures } = await handler(queueEvent(...records), { awsRequestId: "invocation-1" });
+    const { batchItemFailures } = await handler(queueEvent(...records), {
+      awsRequestId: context.awsRequestId,
+      getRemainingTimeInMillis: () => context.remaining,
+    });
     return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   };
-  return { deliver, telemetry, segment, deadLetters, parameters };
+  return { deliver, telemetry, segment, queue, deadLetters, parameters, context };
 }
 
 describe("deliver", () => {
@@ -134,7 +143,7 @@ describe("deliver", () => {
     const { deliver, telemetry } = setUp({ parameters, segment });
     expect(await deliver(queueRecord())).toEqual([]);
     expect(segment.calls.map(({ writeKey }) => writeKey)).toEqual(["old", "new"]);
-    expect(parameters.forgotten).toEqual([PARAMETER]);
+    expect(parameters.refreshed).toEqual([PARAMETER]);
     expect(telemetry.line).toMatchObject({ event: "delivered" });
   });
 
@@ -177,6 +186,82 @@ describe("deliver", () => {
     const { deliver, telemetry } = setUp({ segment });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     expect(telemetry.line).toMatchObject({ event: "retrying", error: expect.any(TypeError) });
+  });
+
+  it.each([
+    ["fails", () => answered(500), 1, 2],
+    ["fails again", () => answered(500), 5, 32],
+    ["asks for a time", () => answered(500, 90), 5, 90],
+    ["refuses the key", () => answered(401), 3, 8],
+  ])(
+    "sets when a message comes back by how often it was received, where Segment %s",
+    async (_, reply, receiveCount, seconds) => {
+      const { deliver, queue, telemetry } = setUp({ segment: new FakeSegment(reply) });
+      await deliver(queueRecord({ receiveCount }));
+      expect(queue.invisible).toEqual([{ receiptHandle: "receipt-sqs-1", seconds }]);
+      expect(telemetry.line).toMatchObject({ event: "retrying", retryInSeconds: seconds });
+    },
+  );
+
+  it("brings an identity's messages back together, not the later ones later", async () => {
+    const { deliver, queue, telemetry } = setUp({ segment: new FakeSegment(() => answered(500)) });
+    const records = ["1", "2", "3"].map((id) => queueRecord({ id, messageId: id, receiveCount: Number(id) }));
+    expect(await deliver(...records)).toEqual(["1", "2", "3"]);
+    expect(queue.invisible).toEqual(
+      ["1", "2", "3"].map((id) => ({ receiptHandle: `receipt-${id}`, seconds: 2 })),
+    );
+    expect(telemetry.line).toMatchObject({ messageId: "1", held: 2 });
+  });
+
+  it("reports the failure even if SQS does not take the schedule, and says when the message comes then", async () => {
+    const queue = new FakeQueue(new AwsCallError("sqs:ChangeMessageVisibilityBatch", "timeout", true));
+    const { deliver, telemetry } = setUp({ queue, segment: new FakeSegment(() => answered(500)) });
+    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
+    expect(telemetry.line).toMatchObject({
+      event: "retrying",
+      retryInSeconds: 360,
+      visibility: "schedule not set: sqs:ChangeMessageVisibilityBatch failed: timeout",
+    });
+  });
+
+  it("sends nothing more of a batch once Segment answered 429, and waits for as long as it asked", async () => {
+    const segment = new FakeSegment(async ({ messageId }) => {
+      if (messageId === "a-1") return answered(429, 60);
+      await new Promise(setImmediate);
+      return answered(200);
+    });
+    const { deliver, queue, telemetry } = setUp({ segment });
+    const failed = await deliver(
+      queueRecord({ id: "1", identity: "a", messageId: "a-1" }),
+      queueRecord({ id: "2", identity: "b", messageId: "b-1" }),
+      queueRecord({ id: "3", identity: "b", messageId: "b-2" }),
+    );
+    expect(failed).toEqual(["1", "3"]);
+    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["a-1", "b-1"]);
+    expect(queue.invisible.map(({ seconds }) => seconds)).toEqual([60, 60]);
+    expect(telemetry.lines.at(-1)).toMatchObject({
+      event: "retrying",
+      message: "not tried, Segment asked to slow down",
+      messageId: "b-2",
+      status: 429,
+      retryInSeconds: 60,
+    });
+  });
+
+  it("starts nothing that the invocation's time may not end, and lets it come back at once", async () => {
+    const segment = new FakeSegment(async () => {
+      context.remaining = TIMING.deliverAttempt - 1;
+      return answered(200);
+    });
+    const { deliver, queue, telemetry, context } = setUp({ segment });
+    context.remaining = TIMING.deliverAttempt;
+    const records = ["1", "2", "3"].map((id) => queueRecord({ id, messageId: id }));
+    expect(await deliver(...records)).toEqual(["2", "3"]);
+    expect(queue.invisible.map(({ seconds }) => seconds)).toEqual([0, 0]);
+    expect(telemetry.lines).toMatchObject([
+      { event: "delivered" },
+      { event: "retrying", messageId: "2", retryInSeconds: 0, held: 1 },
+    ]);
   });
 
   it("logs the call instead of sending it in a dry run", async () => {

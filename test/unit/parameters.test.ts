@@ -1,14 +1,17 @@
 import { Parameters } from "../../lambda/adapters/parameters";
-import { AwsCallError } from "../../lambda/domain/errors";
+import { AwsCallError, type ParameterError } from "../../lambda/domain/errors";
 import { NOON } from "../support/builders";
 
 const TTL = 1_000;
+const REFRESH = 100;
+const STALE = 50;
 const NAME = "/flagsmith-to-segment/test/webhook-secret";
 
 /** A store over an SSM that gives one answer a call, the last one for good. */
 function store(...answers: readonly (unknown | Error)[]) {
   const calls: unknown[][] = [];
   const clock = { now: NOON };
+  const stale: ParameterError[] = [];
   const parameters = new Parameters({
     ssm: {
       call: async (...call) => {
@@ -20,10 +23,13 @@ function store(...answers: readonly (unknown | Error)[]) {
     },
     now: () => clock.now,
     ttl: TTL,
+    refreshInterval: REFRESH,
+    stale: STALE,
+    onStale: (error) => stale.push(error),
     placeholder: "the secret",
     region: "eu-west-1",
   });
-  return { parameters, calls, clock };
+  return { parameters, calls, clock, stale };
 }
 
 const holding = (value: string) => ({ Parameter: { Value: value } });
@@ -60,11 +66,52 @@ describe("Parameters", () => {
     await expect(parameters.get(NAME)).resolves.toBe("s");
   });
 
-  it("reads anew what it was told to forget", async () => {
-    const { parameters } = store(holding("old"), holding("new"));
+  it("reads anew what did not fit, but not again within the refresh interval", async () => {
+    const { parameters, calls, clock } = store(holding("old"), holding("new"), holding("newest"));
     await parameters.get(NAME);
-    parameters.forget(NAME);
+    await expect(parameters.refresh(NAME)).resolves.toBe("new");
+    clock.now += REFRESH - 1;
+    await expect(parameters.refresh(NAME)).resolves.toBe("new");
+    expect(calls).toHaveLength(2);
+    clock.now += 1;
+    await expect(parameters.refresh(NAME)).resolves.toBe("newest");
+    await expect(parameters.get(NAME)).resolves.toBe("newest");
+  });
+
+  it("makes one call for ten refreshes at once, however often forgers try", async () => {
+    const { parameters, calls } = store(holding("s"));
+    await parameters.get(NAME);
+    const refreshes = Array.from({ length: 10 }, () => parameters.refresh(NAME));
+    await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill("s"));
+    expect(calls).toHaveLength(2);
+  });
+
+  it.each([
+    ["throttles", new AwsCallError("ssm:GetParameter", "ThrottlingException", true), "aws"],
+    ["refuses", new AwsCallError("ssm:GetParameter", "AccessDeniedException", false), "operator"],
+  ])("keeps using a value while SSM %s, says so, and asks again after a while", async (_, failure, actor) => {
+    const { parameters, calls, clock, stale } = store(holding("old"), failure, holding("new"));
+    await parameters.get(NAME);
+    clock.now += TTL;
+    await expect(parameters.get(NAME)).resolves.toBe("old");
+    expect(stale).toMatchObject([{ parameter: NAME, code: "parameter-unreadable", actor }]);
+    clock.now += STALE - 1;
+    await expect(parameters.get(NAME)).resolves.toBe("old");
+    expect(calls).toHaveLength(2);
+    clock.now += 1;
     await expect(parameters.get(NAME)).resolves.toBe("new");
+    expect(stale).toHaveLength(1);
+  });
+
+  it.each([
+    ["was deleted", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false)],
+    ["was emptied", holding("")],
+  ])("no longer uses a value that %s", async (_, answer) => {
+    const { parameters, clock } = store(holding("old"), answer);
+    await parameters.get(NAME);
+    clock.now += TTL;
+    await expect(parameters.get(NAME)).rejects.toMatchObject({ actor: "operator" });
+    await expect(parameters.get(NAME)).rejects.toMatchObject({ actor: "operator" });
   });
 
   it.each([

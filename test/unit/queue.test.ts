@@ -62,6 +62,36 @@ describe("Queue", () => {
     expect(ids).toEqual(Array.from({ length: 20 }, (_, n) => `id-${n}`));
   });
 
+  it("sets when received messages come back", async () => {
+    const { queue: fifo, calls } = queue();
+    await fifo.setVisibility([
+      { receiptHandle: "a", seconds: 2 },
+      { receiptHandle: "b", seconds: 0 },
+    ]);
+    expect(calls).toEqual([
+      {
+        action: "ChangeMessageVisibilityBatch",
+        payload: {
+          QueueUrl: "https://sqs/queue.fifo",
+          Entries: [
+            { Id: "0", ReceiptHandle: "a", VisibilityTimeout: 2 },
+            { Id: "1", ReceiptHandle: "b", VisibilityTimeout: 0 },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it("throws if the time of any could not be set", async () => {
+    const { queue: fifo } = queue({
+      Failed: [{ Id: "0", Code: "ReceiptHandleIsInvalid", SenderFault: true }],
+    });
+    await expect(fifo.setVisibility([{ receiptHandle: "a", seconds: 2 }])).rejects.toMatchObject({
+      action: "sqs:ChangeMessageVisibilityBatch",
+      code: "ReceiptHandleIsInvalid",
+    });
+  });
+
   it.each([
     [
       "SQS's own fault",

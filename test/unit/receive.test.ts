@@ -100,6 +100,23 @@ describe("receive", () => {
     expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
   });
 
+  it("takes the signature of a secret that was put since the last read", async () => {
+    const parameters = new FakeParameters({ [PARAMETER]: ["old", SECRET] });
+    const { post } = setUp({ parameters });
+    expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
+    expect(parameters.refreshed).toEqual([PARAMETER]);
+  });
+
+  it("does not ask SSM again for a signature that fits, nor for one that is missing", async () => {
+    const parameters = new FakeParameters({ [PARAMETER]: SECRET });
+    const { post } = setUp({ parameters });
+    await post();
+    await post({ signature: null });
+    expect(parameters.refreshed).toEqual([]);
+    await post({ secret: "forged" });
+    expect(parameters.refreshed).toEqual([PARAMETER]);
+  });
+
   it("queues the parts of a large evaluation in order", async () => {
     const { post, queue, telemetry } = setUp();
     const flags = Array.from({ length: 300 }, (_, i) => flagPayload({ name: `f${i}` }));

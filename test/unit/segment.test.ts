@@ -42,6 +42,11 @@ describe("Segment", () => {
     ]);
   });
 
+  it("passes on how long Segment asks to wait", async () => {
+    await start({ status: 429, headers: { "retry-after": "7", "x-ratelimit-reset": "9" } });
+    await expect(segment.identify(call, "key")).resolves.toMatchObject({ verdict: "retry", retryAfter: 9 });
+  });
+
   it("keeps a path of the endpoint", async () => {
     await start({}, "/segment/");
     await segment.identify(call, "key");
