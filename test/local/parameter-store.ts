@@ -1,8 +1,23 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 
+/** What SSM may do instead of answering. */
+export type SsmBehaviour = "throttled" | "denied" | "hanging" | undefined;
+
+const REFUSALS = { throttled: "ThrottlingException", denied: "AccessDeniedException" } as const;
+
+export interface ParameterStoreOptions {
+  /** Asked at each read. @default - answers */
+  readonly behave?: () => SsmBehaviour;
+}
+
 /** SSM Parameter Store, as far as it speaks `GetParameter` of the JSON protocol. */
 export class ParameterStore {
   readonly #values = new Map<string, string>();
+  readonly #behave: () => SsmBehaviour;
+
+  constructor(options: ParameterStoreOptions = {}) {
+    this.#behave = options.behave ?? (() => undefined);
+  }
 
   put(name: string, value: string): void {
     this.#values.set(name, value);
@@ -13,7 +28,11 @@ export class ParameterStore {
   }
 
   readonly server: Server = createServer(async (request, response) => {
-    const { status, answer } = this.#answer(request, await bodyOf(request));
+    const body = await bodyOf(request);
+    const behaviour = this.#behave();
+    if (behaviour === "hanging") return;
+    const { status, answer } =
+      behaviour === undefined ? this.#answer(request, body) : fault(REFUSALS[behaviour]);
     response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(answer));
   });
 

@@ -51,6 +51,8 @@ export interface WebhookInput {
   readonly signature?: string | null;
   readonly base64?: boolean;
   readonly requestId?: string;
+  /** Milliseconds since 1970. @default NOON */
+  readonly at?: number;
 }
 
 /** What API Gateway hands to receive (payload 2.0). */
@@ -82,7 +84,7 @@ export function webhookEvent(input: WebhookInput = {}): APIGatewayProxyEventV2 {
       routeKey: "POST /webhook",
       stage: "$default",
       time: "23/Nov/2026:12:00:00 +0000",
-      timeEpoch: NOON,
+      timeEpoch: input.at ?? NOON,
     },
     body: input.base64 ? body.toString("base64") : body.toString("utf8"),
     isBase64Encoded: input.base64 ?? false,

@@ -1,0 +1,59 @@
+import { SEED } from "../support/seed";
+import { type Handlers, runScenario } from "./campaign";
+import { FAULTS, type Fault } from "./faults";
+
+const options = { events: 100, identities: 15, seed: SEED };
+
+/** A short run of `npm run faults`. */
+describe(`the fault campaign, SEED=${SEED}`, () => {
+  it.each(FAULTS.map((fault) => [fault.name, fault] as const))(
+    "loses and reorders nothing: %s",
+    async (_, fault) => {
+      const { strikes, deadLettered, ...findings } = await runScenario(fault, options);
+      expect(findings).toMatchObject({ lost: 0, reordered: 0, invented: 0, events: 100 });
+      expect(strikes > 0).toBe(fault.name !== "none");
+      expect(Object.keys(deadLettered)).toEqual(fault.expects === undefined ? [] : [fault.expects]);
+    },
+  );
+});
+
+/** Handlers with a fault of their own: what the campaign must not let pass. */
+describe("the campaign finds", () => {
+  const failing: Fault = {
+    name: "Segment 500",
+    segment: (_, random) => ({ status: random() < 0.4 ? 500 : 200 }),
+  };
+  const run = (sabotage: (handlers: Handlers) => Handlers) => runScenario(failing, options, sabotage);
+
+  it("a deliver that reports its failures as done", async () => {
+    const { lost } = await run(({ receive, deliver }) => ({
+      receive,
+      deliver: async (event, context) => {
+        await deliver(event, context);
+        return { batchItemFailures: [] };
+      },
+    }));
+    expect(lost).toBeGreaterThan(0);
+  });
+
+  it("a deliver that goes on behind a failure", async () => {
+    const { reordered, lost } = await run(({ receive, deliver }) => ({
+      receive,
+      deliver: async ({ Records: records }, context) => {
+        const results = await Promise.all(records.map((record) => deliver({ Records: [record] }, context)));
+        return { batchItemFailures: results.flatMap(({ batchItemFailures }) => batchItemFailures) };
+      },
+    }));
+    expect(reordered).toBeGreaterThan(0);
+    expect(lost).toBe(0);
+  });
+
+  it("a receive that says accepted when nothing was stored", async () => {
+    const sabotaged: Fault = { name: "SQS throttled", sqs: () => "throttled" };
+    const { lost } = await runScenario(sabotaged, options, ({ receive, deliver }) => ({
+      deliver,
+      receive: async (event, context) => ({ ...(await receive(event, context)), statusCode: 202 }),
+    }));
+    expect(lost).toBe(100);
+  });
+});

@@ -1,0 +1,51 @@
+import { parseArgs } from "node:util";
+import { type Result, runScenario } from "./campaign";
+import { FAULTS } from "./faults";
+
+const USAGE = "usage: npm run faults -- [--events n] [--identities n] [--seed n] [--only 'name of a fault']";
+
+/** Every fault with its share of 20,000 events and more, as a table. Ends with 1 if anything was lost or reordered. */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      events: { type: "string", default: "640" },
+      identities: { type: "string", default: "500" },
+      seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+      only: { type: "string" },
+    },
+  });
+  const [events, identities, seed] = [values.events, values.identities, values.seed].map(Number);
+  const faults = FAULTS.filter(({ name }) => values.only === undefined || name === values.only);
+  if (!events || !identities || seed === undefined || Number.isNaN(seed) || faults.length === 0)
+    throw new Error(USAGE);
+  console.log(`seed ${seed}, ${faults.length} x ${events} events of ${identities} identities`);
+  console.log(
+    ["fault".padEnd(34), ...COLUMNS.map(([title]) => title.padStart(10)), "  dead-lettered"].join(""),
+  );
+  let bad = 0;
+  for (const fault of faults) {
+    const result = await runScenario(fault, { events, identities, seed });
+    bad += result.lost + result.reordered + result.invented;
+    const reasons = Object.entries(result.deadLettered).map(([reason, count]) => `${count} ${reason}`);
+    const cells = COLUMNS.map(([, cell]) => String(cell(result)).padStart(10));
+    console.log([fault.name.padEnd(34), ...cells, `  ${reasons.join(", ")}`].join(""));
+  }
+  console.log(bad === 0 ? "nothing lost, nothing reordered" : `${bad} lost, reordered or invented`);
+  if (bad > 0) process.exitCode = 1;
+}
+
+const COLUMNS: readonly (readonly [title: string, cell: (result: Result) => string | number])[] = [
+  ["strikes", ({ strikes }) => strikes],
+  ["events", ({ events }) => events],
+  ["accepted", ({ accepted }) => accepted],
+  ["delivered", ({ delivered }) => delivered],
+  ["duplicate", ({ duplicates }) => duplicates],
+  ["reordered", ({ reordered }) => reordered],
+  ["lost", ({ lost }) => lost],
+  ["worst", ({ worstDelay }) => `${Math.round(worstDelay / 1_000)} s`],
+];
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error && error.message === USAGE ? USAGE : error);
+  process.exit(1);
+});
