@@ -1,0 +1,47 @@
+import { parseArgs } from "node:util";
+import { seeded } from "../faults/random";
+import { judge } from "./oracle";
+import { generate } from "./requests";
+
+/** For a body of up to 256 KB. */
+const MAX_CPU = 50;
+/** A long one is measured again: the machine may have been at fault. */
+const MEASUREMENTS = 5;
+
+/** Requests until the time is over; the first that is judged wrong ends it with 1. */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { seconds: { type: "string", default: "30" }, seed: { type: "string" } },
+  });
+  const seed = Number(values.seed ?? Date.now() % 2 ** 31);
+  const seconds = Number(values.seconds);
+  if (!(seconds > 0) || Number.isNaN(seed))
+    throw new Error("usage: npm run fuzz -- [--seconds n] [--seed n]");
+  console.log(`seed ${seed}, ${seconds} s`);
+  const random = seeded(seed);
+  const counts = new Map<number, number>();
+  let worst = 0;
+  for (const end = Date.now() + 1_000 * seconds; Date.now() < end; ) {
+    const request = generate(random);
+    let { status, fault, cpu } = await judge(request);
+    for (let again = 1; cpu > MAX_CPU && again < MEASUREMENTS; again++) {
+      cpu = Math.min(cpu, (await judge(request)).cpu);
+    }
+    if (cpu > MAX_CPU) fault ??= `took ${cpu.toFixed(1)} ms of CPU`;
+    counts.set(status, (counts.get(status) ?? 0) + 1);
+    worst = Math.max(worst, cpu);
+    if (fault === undefined) continue;
+    const number = [...counts.values()].reduce((sum, count) => sum + count);
+    console.error(`request ${number} of seed ${seed}, ${request.bytes.length} bytes: ${fault}`);
+    process.exitCode = 1;
+    return;
+  }
+  for (const [status, count] of [...counts].sort(([one], [other]) => one - other))
+    console.log(`${status}  ${count}`);
+  console.log(`nothing wrong; worst CPU ${worst.toFixed(1)} ms`);
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

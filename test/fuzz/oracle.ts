@@ -1,0 +1,83 @@
+import { type ReceiveHandler, receiveHandler } from "../../lambda/handlers/receive";
+import { createTelemetry } from "../../lambda/telemetry";
+import { identifyOptions, NOON, webhookEvent } from "../support/builders";
+import { FakeParameters, FakeQueue } from "../support/fakes";
+import { type FuzzRequest, MARKER, SECRET } from "./requests";
+
+const PARAMETER = "/fuzz/webhook-secret";
+
+export interface Outcome {
+  readonly status: number;
+  /** What is wrong with it; undefined = nothing. */
+  readonly fault: string | undefined;
+  /** Milliseconds of CPU. */
+  readonly cpu: number;
+}
+
+/** Sends one request to receive, whose outside world is in good order, and judges what comes out. */
+export async function judge(request: FuzzRequest): Promise<Outcome> {
+  const lines: string[] = [];
+  const write = (...line: readonly unknown[]) => void lines.push(line.map(toText).join(" "));
+  const queue = new FakeQueue();
+  const receive: ReceiveHandler = receiveHandler({
+    config: {
+      stackName: "fuzz",
+      webhookSecretParameter: PARAMETER,
+      identify: { ...identifyOptions, selectsTrait: () => true, segments: true },
+      reading: { traits: true, segments: true },
+    },
+    parameters: new FakeParameters({ [PARAMETER]: SECRET }),
+    queue,
+    telemetry: createTelemetry({
+      functionName: "receive",
+      logUserId: "plain",
+      logger: { info: write, warn: write, error: write },
+    }),
+    now: () => NOON,
+    budget: () => new AbortController().signal,
+  });
+  const { body, ...event } = webhookEvent({ signature: request.signature ?? null });
+  const asked = { ...event, ...(request.body === undefined ? {} : { body: request.body }) };
+  const before = process.cpuUsage();
+  const response = await receive(
+    { ...asked, isBase64Encoded: request.isBase64Encoded },
+    { awsRequestId: "invocation" },
+  );
+  const { user, system } = process.cpuUsage(before);
+  const status = response.statusCode ?? 0;
+  const told = `${response.body} ${lines.join("\n")}`;
+  const fault = faultOf(request, status, told, lines.length, queue.sent.length);
+  return { status, fault, cpu: (user + system) / 1_000 };
+}
+
+function faultOf(
+  request: FuzzRequest,
+  status: number,
+  told: string,
+  lines: number,
+  queued: number,
+): string | undefined {
+  const authentic = request.signature === request.right;
+  if (!authentic && status !== 401) return `answered ${status} to a wrong signature`;
+  if (authentic && ![200, 202, 400].includes(status)) return `answered ${status} to a right signature`;
+  if (queued > 0 !== (status === 202)) return `answered ${status} and queued ${queued}`;
+  if (lines !== 1) return `wrote ${lines} lines`;
+  if (told.includes(SECRET)) return "told the secret";
+  if (told.includes(request.right)) return "told the signature";
+  if (request.signature && request.signature.length > 20 && told.includes(request.signature)) {
+    return "told the signature that was given";
+  }
+  // An accepted person and the names of flags are told on purpose; a mutation may have put a value there.
+  if (status !== 202 && told.includes(MARKER)) return "told a value of the body";
+  if (
+    status === 202 &&
+    told.replaceAll(/"(userId|renamed|overwritten|cut)":("[^"]*"|\[[^\]]*\])/g, "").includes(MARKER)
+  ) {
+    return "told a value of the body";
+  }
+  return undefined;
+}
+
+function toText(value: unknown): string {
+  return value instanceof Error ? `${value.stack} ${String(value.cause)}` : JSON.stringify(value);
+}
