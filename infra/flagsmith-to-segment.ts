@@ -122,6 +122,8 @@ export class FlagsmithToSegment extends Construct {
       enforceSSL: true,
       retentionPeriod: RETENTION,
       visibilityTimeout: Duration.millis(TIMING.visibility),
+      // What is in them was accepted: whoever deletes the stack deletes them by hand, when they are empty.
+      removalPolicy: RemovalPolicy.RETAIN,
       ...(deadLetterQueue === undefined ? {} : { deadLetterQueue }),
     });
   }

@@ -24,6 +24,7 @@ export interface ReceiveConfig {
   readonly queueUrl: string;
   readonly identify: IdentifyOptions;
   readonly reading: { readonly traits: boolean; readonly segments: boolean };
+  readonly kmsKeyArn: ResolvedOptions["kmsKeyArn"];
   readonly logUserId: ResolvedOptions["logUserId"];
 }
 
@@ -34,6 +35,7 @@ export interface DeliverConfig {
   readonly deadLetterQueueUrl: string;
   readonly segmentEndpoint: string;
   readonly dryRun: boolean;
+  readonly kmsKeyArn: ResolvedOptions["kmsKeyArn"];
   readonly logUserId: ResolvedOptions["logUserId"];
 }
 
@@ -57,6 +59,7 @@ export function receiveConfig(environment: Environment): ReceiveConfig {
         markActive: options.markActive,
       },
       reading: { traits: flagsmithTraits !== false, segments: options.segments },
+      kmsKeyArn: options.kmsKeyArn,
       logUserId: options.logUserId,
     };
   });
@@ -65,7 +68,7 @@ export function receiveConfig(environment: Environment): ReceiveConfig {
 /** @throws ConfigurationError naming every variable that is missing or wrong. */
 export function deliverConfig(environment: Environment): DeliverConfig {
   return new Reader(environment).finish((reader) => {
-    const { segmentEndpoint, dryRun, logUserId } = reader.options("deliver");
+    const { segmentEndpoint, dryRun, kmsKeyArn, logUserId } = reader.options("deliver");
     return {
       aws: reader.aws(ENV.deadLetterQueueUrl),
       writeKeyParameter: reader.text(ENV.writeKeyParameter),
@@ -73,6 +76,7 @@ export function deliverConfig(environment: Environment): DeliverConfig {
       deadLetterQueueUrl: reader.text(ENV.deadLetterQueueUrl),
       segmentEndpoint,
       dryRun,
+      kmsKeyArn,
       logUserId,
     };
   });

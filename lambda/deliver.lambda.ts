@@ -24,6 +24,7 @@ export function compose(environment: Environment, { now, random, timing }: Runti
     onStale: telemetry.staleParameter,
     placeholder: WRITE_KEY_PLACEHOLDER,
     region,
+    keyId: config.kmsKeyArn,
   });
   const segment = new Segment({
     endpoint: config.segmentEndpoint,

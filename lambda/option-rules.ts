@@ -26,7 +26,7 @@ const RETENTION_DAYS = [
 export const OPTIONS: { readonly [Name in OptionName]-?: OptionRule } = {
   segmentRegion: choice("SEGMENT_REGION", ["deliver"], "us", "eu"),
   segmentEndpoint: {
-    allowed: "an https URL without query (http for loopback only)",
+    allowed: "an https URL without query and without /v1/identify (http for loopback only)",
     accepts: isEndpoint,
     env: "SEGMENT_ENDPOINT",
     text: true,
@@ -71,7 +71,12 @@ export const OPTIONS: { readonly [Name in OptionName]-?: OptionRule } = {
   kmsKeyArn: {
     allowed: "the ARN of a KMS key",
     // A construct may pass the ARN of a key that is deployed with it: CDK hides that behind a token.
-    accepts: (value) => typeof value === "string" && /^(arn:[\w-]+:kms:|\$\{Token\[)/.test(value),
+    // An alias would synthesize, and then allow nothing.
+    accepts: (value) =>
+      typeof value === "string" && /^(arn:[\w-]+:kms:[\w-]+:\d+:key\/.+|\$\{Token\[.+)$/.test(value),
+    env: "KMS_KEY_ARN",
+    text: true,
+    readBy: ["receive", "deliver"],
   },
 };
 
@@ -129,9 +134,13 @@ function isCount(value: unknown): boolean {
 
 function isEndpoint(value: unknown): boolean {
   if (typeof value !== "string" || !URL.canParse(value)) return false;
-  const { protocol, hostname, search, hash, username } = new URL(value);
+  const { protocol, hostname, pathname, search, hash, username, password } = new URL(value);
   const loopback = hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-  return (protocol === "https:" || (protocol === "http:" && loopback)) && !search && !hash && !username;
+  return (
+    (protocol === "https:" || (protocol === "http:" && loopback)) &&
+    !/\/v1(\/identify)?\/*$/.test(pathname) &&
+    `${search}${hash}${username}${password}` === ""
+  );
 }
 
 function shorten(text: string | undefined): string {

@@ -100,5 +100,9 @@ const DEFAULTS = {
 
 export function resolveOptions(options: Options): ResolvedOptions {
   const segmentEndpoint = options.segmentEndpoint ?? SEGMENT_ENDPOINTS[options.segmentRegion ?? "us"];
-  return { ...DEFAULTS, ...options, segmentEndpoint };
+  // A prop that a construct passes on as undefined was not given.
+  const given: Options = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  );
+  return { ...DEFAULTS, ...given, segmentEndpoint };
 }

@@ -22,6 +22,7 @@ export function compose(environment: Environment, { now, timing }: Runtime): Rec
     onStale: telemetry.staleParameter,
     placeholder: SECRET_PLACEHOLDER,
     region,
+    keyId: config.kmsKeyArn,
   });
   const queue = new Queue(new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint }), config.queueUrl);
   const budget = () => AbortSignal.timeout(timing.receiveBudget);

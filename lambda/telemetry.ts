@@ -2,6 +2,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import type { FunctionName, LogEvent, LogField } from "./contract";
 import { FlagsmithToSegmentError, type ParameterError } from "./domain/errors";
 import { hashIdentity } from "./domain/identify";
+import { isJsonObject } from "./domain/json";
 
 /** Fields of a line by their contract names; undefined ones are left out. `userId` is given plain. */
 export type LogFields = { readonly [Field in Exclude<LogField, "event">]?: unknown };
@@ -65,8 +66,17 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 }
 
 function withUserId<Fields extends LogFields>(fields: Fields, style: "plain" | "hashed"): Fields {
-  if (style === "plain" || typeof fields.userId !== "string") return fields;
-  return { ...fields, userId: hashIdentity(fields.userId) };
+  if (style === "plain") return fields;
+  // A dry run's call names the person as well.
+  return isJsonObject(fields.call) ? { ...hashed(fields), call: hashed(fields.call) } : hashed(fields);
+}
+
+function hashed<Fields extends object>(fields: Fields): Fields {
+  const names = ["userId", "anonymousId"].flatMap((name) => {
+    const identity: unknown = Object(fields)[name];
+    return typeof identity === "string" ? [[name, hashIdentity(identity)]] : [];
+  });
+  return { ...fields, ...Object.fromEntries(names) };
 }
 
 /** Errors of our own speak for themselves and hold nothing secret. Any other is a defect, and needs its stack. */

@@ -17,6 +17,8 @@ export interface ParametersOptions {
   /** What the operator puts into the parameter, for the remedy. */
   readonly placeholder: string;
   readonly region: string;
+  /** Of the customer's own key, where the parameters have one. */
+  readonly keyId: string | undefined;
 }
 
 interface Cached {
@@ -60,6 +62,12 @@ export class Parameters {
     }
     this.#refreshedAt.set(name, now);
     return this.#load(name, signal);
+  }
+
+  /** The command that puts a new value, with the same region and key. */
+  remedy(name: string): string {
+    const { placeholder, region, keyId } = this.#options;
+    return putParameterCommand(name, placeholder, { region, ...(keyId === undefined ? {} : { keyId }) });
   }
 
   #load(name: string, signal: AbortSignal | undefined): Promise<string> {
@@ -108,8 +116,7 @@ export class Parameters {
   }
 
   #error(name: string, code: ParameterError["code"], cause?: unknown): ParameterError {
-    const { placeholder, region } = this.#options;
-    return new ParameterError(name, code, putParameterCommand(name, placeholder, { region }), { cause });
+    return new ParameterError(name, code, this.remedy(name), { cause });
   }
 }
 

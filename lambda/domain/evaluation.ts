@@ -68,8 +68,8 @@ export function parseEvaluation(
     identity,
     environment: environmentOf(flags),
     flags: flags.map(flag),
-    traits: reading.traits ? array(body.traits ?? [], "traits").flatMap(trait) : [],
-    segments: reading.segments ? array(body.segments ?? [], "segments").flatMap(segment) : [],
+    traits: reading.traits ? listed(body.traits).flatMap(trait) : [],
+    segments: reading.segments ? listed(body.segments).flatMap(segment) : [],
   };
 }
 
@@ -89,27 +89,27 @@ function flag(input: unknown, index: number): Flag {
   };
 }
 
-function trait(input: unknown, index: number): readonly IdentityTrait[] {
-  const path = `traits[${index}]`;
-  const entry = object(input, path);
-  if (entry.transient === true) return [];
-  return [
-    {
-      key: name(entry.trait_key, `${path}.trait_key`),
-      value: value(entry.trait_value, `${path}.trait_value`),
-    },
-  ];
+/** Flagsmith may leave out or add to all but flags: an own trait or a segment that can't be used is none. */
+function trait(input: unknown): readonly IdentityTrait[] {
+  if (!isJsonObject(input) || input.transient === true) return [];
+  const { trait_key: key, trait_value: own } = input;
+  if (typeof key !== "string" || key === "" || !isValue(own)) return [];
+  return [{ key, value: finite(own) }];
 }
 
-function segment(input: unknown, index: number): readonly string[] {
-  const path = `segments[${index}]`;
-  const entry = object(input, path);
-  return boolean(entry.member, `${path}.member`) ? [name(entry.name, `${path}.name`)] : [];
+function segment(input: unknown): readonly string[] {
+  if (!isJsonObject(input) || input.member !== true) return [];
+  return typeof input.name === "string" && input.name !== "" ? [input.name] : [];
+}
+
+function listed(input: unknown): readonly unknown[] {
+  return Array.isArray(input) ? input : [];
 }
 
 function environmentOf(flags: readonly unknown[]): number | undefined {
   for (const entry of flags) {
-    if (isJsonObject(entry) && typeof entry.environment === "number") return entry.environment;
+    const number = isJsonObject(entry) ? entry.environment : undefined;
+    if (typeof number === "number" && Number.isSafeInteger(number)) return number;
   }
   return undefined;
 }
@@ -137,11 +137,18 @@ function name(input: unknown, path: string): string {
   return input;
 }
 
-/** A number too large for a double (1e400) counts as null, as Python's Infinity does. */
 function value(input: unknown, path: string): Value {
-  if (typeof input === "number") return Number.isFinite(input) ? input : null;
-  if (typeof input === "string" || typeof input === "boolean" || input === null) return input;
-  throw wrong(path, "a string, number, boolean or null", input);
+  if (!isValue(input)) throw wrong(path, "a string, number, boolean or null", input);
+  return finite(input);
+}
+
+function isValue(input: unknown): input is Value {
+  return input === null || ["string", "number", "boolean"].includes(typeof input);
+}
+
+/** A number too large for a double (1e400) counts as null, as Python's Infinity does. */
+function finite(input: Value): Value {
+  return typeof input === "number" && !Number.isFinite(input) ? null : input;
 }
 
 function wrong(path: string, expected: string, input: unknown): InvalidEvaluationError {

@@ -6,22 +6,29 @@ export interface Selection {
 
 export type Selects = (name: string) => boolean;
 
-/** Compiles a selection once, so that a name costs one regular expression a list. No `include` takes every name. */
+/** Compiles a selection once. No `include` takes every name. Time is linear in a name's length, whatever the wildcards. */
 export function compileSelection(selection: Selection = {}): Selects {
-  const included = selection.include === undefined ? undefined : anyOf(selection.include);
-  const excluded = anyOf(selection.exclude ?? []);
-  return (name) => (included === undefined || included.test(name)) && !excluded.test(name);
+  const included = selection.include?.map(toPieces);
+  const excluded = (selection.exclude ?? []).map(toPieces);
+  return (name) =>
+    (included === undefined || included.some((pieces) => matches(pieces, name))) &&
+    !excluded.some((pieces) => matches(pieces, name));
 }
 
-function anyOf(patterns: readonly string[]): RegExp {
-  // An empty list matches nothing; [^] is any character, line ends included.
-  if (patterns.length === 0) return /(?!)/;
-  return new RegExp(`^(?:${patterns.map(toSource).join("|")})$`, "u");
-}
+const toPieces = (pattern: string): readonly string[] => pattern.split(/\*+/);
 
-function toSource(pattern: string): string {
-  return pattern
-    .split(/\*+/)
-    .map((literal) => literal.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
-    .join("[^]*");
+/** The pieces between wildcards, found one after the other; a regular expression would try every way to place them. */
+function matches(pieces: readonly string[], name: string): boolean {
+  const [first = "", ...others] = pieces;
+  const last = others.pop();
+  if (last === undefined) return name === first;
+  const end = name.length - last.length;
+  if (end < first.length || !name.startsWith(first) || !name.endsWith(last)) return false;
+  let from = first.length;
+  for (const piece of others) {
+    const at = name.indexOf(piece, from);
+    if (at === -1) return false;
+    from = at + piece.length;
+  }
+  return from <= end;
 }

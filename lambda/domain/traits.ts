@@ -80,12 +80,17 @@ export function toTraits(evaluation: Evaluation, options: MappingOptions): Trait
   for (const { key, value } of evaluation.traits) {
     if (options.selectsTrait?.(key)) put(key, value, undefined);
   }
+  const flags = new Map<string, Flag>();
   for (const flag of evaluation.flags) {
     if (!options.selectsFlag(flag.name)) continue;
     const prefixed = options.traitPrefix + flag.name;
     const reserved = RESERVED.has(prefixed);
     const name = reserved ? `flag_${prefixed}` : prefixed;
     if (reserved) renamed.push(name);
+    if (flags.has(name)) overwritten.push(name);
+    flags.set(name, flag);
+  }
+  for (const [name, flag] of flags) {
     if (options.traitStyle === "typed") putTyped(put, name, flag);
     else put(name, flag.enabled && flag.value !== null ? flag.value : flag.enabled, flag.enabled);
   }

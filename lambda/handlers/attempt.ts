@@ -2,7 +2,7 @@ import type { SQSRecord } from "aws-lambda";
 import type { Parameters } from "../adapters/parameters";
 import type { Segment, SegmentAnswer } from "../adapters/segment";
 import type { DeliverConfig } from "../config";
-import { type LogEvent, putParameterCommand, WRITE_KEY_PLACEHOLDER } from "../contract";
+import type { LogEvent } from "../contract";
 import { retryDelay } from "../domain/backoff";
 import { ParameterError, UnreadableMessageError } from "../domain/errors";
 import { type IdentifyCall, parseIdentifyCall, withSentAt } from "../domain/identify";
@@ -13,7 +13,7 @@ import { type DeadLetterDependencies, deadLetter, environmentOf, type Letter } f
 
 export interface AttemptDependencies extends DeadLetterDependencies {
   readonly config: Pick<DeliverConfig, "writeKeyParameter" | "dryRun">;
-  readonly parameters: Pick<Parameters, "get" | "refresh">;
+  readonly parameters: Pick<Parameters, "get" | "refresh" | "remedy">;
   readonly segment: Pick<Segment, "identify">;
   readonly telemetry: Telemetry;
   /** Milliseconds since 1970. */
@@ -124,7 +124,7 @@ class Delivery {
         return this.retry("Segment did not take the call", { status, reason }, { retryAfter });
       case "key-refused": {
         const parameter = this.deps.config.writeKeyParameter;
-        const remedy = putParameterCommand(parameter, WRITE_KEY_PLACEHOLDER);
+        const remedy = this.deps.parameters.remedy(parameter);
         const fault = { status, reason, code: "write-key-refused", actor: "operator", parameter, remedy };
         return this.retry("Segment refuses the write key", fault, { retryAfter });
       }

@@ -31,7 +31,8 @@ export async function deadLetter(
     [MESSAGE_ATTRIBUTES.messageId]: letter.messageId,
   };
   const groupId = record.attributes.MessageGroupId ?? letter.messageId;
-  const message = { body: record.body, groupId, deduplicationId: letter.messageId, attributes };
+  // SQS's own id: new after a redrive, so that a message that is refused again within 5 minutes is stored again.
+  const message = { body: record.body, groupId, deduplicationId: record.messageId, attributes };
   try {
     await deps.deadLetters.send([message]);
     return undefined;

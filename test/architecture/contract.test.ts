@@ -12,8 +12,15 @@ const README = source("README.md");
 
 describe("environment variables", () => {
   it.each(["config.ts", "contract.ts"])("are named in the contract: %s holds no other", (file) => {
-    const named = [...source(`lambda/${file}`).matchAll(/"([A-Z]+(?:_[A-Z]+)+)"/g)].map((match) => match[1]);
-    const allowed = [...Object.values(ENV), "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    const named = [...source(`lambda/${file}`).matchAll(/(?:"|environment\.)([A-Z]+(?:_[A-Z]+)+)\b/g)].map(
+      (match) => match[1],
+    );
+    // Lambda's own, and the SDKs' for emulators.
+    const given = ["REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"];
+    const allowed = [
+      ...Object.values(ENV),
+      ...[...given, "ENDPOINT_URL_SSM", "ENDPOINT_URL_SQS"].map((name) => `AWS_${name}`),
+    ];
     expect(allowed).toEqual(expect.arrayContaining(named));
   });
 
@@ -40,6 +47,16 @@ describe("log events and fields", () => {
       [...text.matchAll(/(?:outcome|write|settle)\(\s*"([a-z-]+)"/g)].map((match) => match[1]),
     );
     expect(new Set(written)).toEqual(new Set(Object.values(LOG_EVENTS)));
+  });
+
+  it("name fields that are written, each of them", () => {
+    const text = ["receive", "attempt", "deliver", "dead-letter"]
+      .map((name) => source(`lambda/handlers/${name}.ts`))
+      .join(source("lambda/telemetry.ts"));
+    const unwritten = Object.keys(LOG_FIELDS).filter(
+      (field) => !new RegExp(`[{,(\\s]${field}[:,\\s}]`).test(text),
+    );
+    expect(unwritten).toEqual([]);
   });
 
   it("are explained in the README, each of them", () => {

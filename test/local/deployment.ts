@@ -38,7 +38,7 @@ export interface FunctionDeployment {
 
 /** The options of the first environment in `cdk.json`. */
 export function cdkJsonEnvironment(): readonly [name: string, options: unknown] {
-  const [first] = Object.entries(cdkJson.context.environments);
+  const [first] = Object.entries(Object(cdkJson.context).environments ?? {});
   return first ?? ["production", {}];
 }
 

@@ -1,8 +1,9 @@
+import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigurationError } from "../../lambda/contract";
 import { readSecrets } from "../../lambda/domain/signature";
-import { type LocalCloud, startLocalCloud } from "./cloud";
+import { type Handlers, type LocalCloud, startLocalCloud } from "./cloud";
 import { postSigned } from "./post";
 import type { Identify } from "./segment-sink";
 import { readSettings, type Settings, SettingsError } from "./settings";
@@ -11,23 +12,37 @@ const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
+  const courier = new EventEmitter();
   const cloud = await startLocalCloud({
     port: settings.port,
     webhookSecret: settings.webhookSecret,
     writeKey: settings.writeKey,
     ...(settings.segmentEndpoint === undefined ? {} : { segmentEndpoint: settings.segmentEndpoint }),
-    load: async () => ({
-      receive: (await import("../../lambda/receive.lambda")).handler,
-      deliver: (await import("../../lambda/deliver.lambda")).handler,
-    }),
+    load: () => loadHandlers(settings, courier),
   });
   stopOn("SIGINT", cloud);
   stopOn("SIGTERM", cloud);
   cloud.sink.onCall(printIdentify);
   printPlaces(cloud, settings);
   console.log(`ready ${cloud.webhookUrl}`);
-  if (settings.sample) await sendSample(cloud, settings);
+  if (settings.sample) await sendSample(cloud, settings, courier);
   printInvitation(cloud, settings);
+}
+
+/** `courier` emits "done" after each invocation of deliver, whether its calls went out or, in a dry run, did not. */
+async function loadHandlers(settings: Settings, courier: EventEmitter): Promise<Handlers> {
+  const { handler: receive } = await import("../../lambda/receive.lambda");
+  const { handler } = await import("../../lambda/deliver.lambda");
+  const deliver: Handlers["deliver"] = async (event, context) => {
+    const result = await handler(event, context);
+    if (settings.segmentEndpoint !== undefined) {
+      for (const { body } of event.Records)
+        printIdentify({ body: JSON.parse(body), bytes: Buffer.byteLength(body) });
+    }
+    courier.emit("done");
+    return result;
+  };
+  return { receive, deliver };
 }
 
 function stopOn(signal: NodeJS.Signals, cloud: LocalCloud): void {
@@ -49,17 +64,17 @@ function printPlaces(cloud: LocalCloud, settings: Settings): void {
   console.log(`  dead letters  ${cloud.deadLetterQueue.url}`);
 }
 
-async function sendSample(cloud: LocalCloud, settings: Settings): Promise<void> {
+async function sendSample(cloud: LocalCloud, settings: Settings, courier: EventEmitter): Promise<void> {
   const body = readFileSync(SAMPLE);
   const { identity, flags } = JSON.parse(body.toString());
-  const arrived = new Promise<void>((resolve) => cloud.sink.onCall(() => resolve()));
+  const arrived = once(courier, "done");
   console.log(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
   const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstSecret(settings));
   console.log(`     answer ${status} ${answer}`);
-  if (settings.segmentEndpoint === undefined) await arrived;
+  await arrived;
 }
 
-function printIdentify({ body, bytes }: Identify): void {
+function printIdentify({ body, bytes }: Pick<Identify, "body" | "bytes">): void {
   console.log(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body, null, 2)}`);
 }
 

@@ -10,6 +10,7 @@ import {
   withSentAt,
 } from "../../lambda/domain/identify";
 import { parsePythonJson } from "../../lambda/domain/python-json";
+import { compileSelection } from "../../lambda/domain/selection";
 import { sign, verifySignature } from "../../lambda/domain/signature";
 import { MAX_CALL_TRAITS } from "../../lambda/domain/split";
 import { toTraits } from "../../lambda/domain/traits";
@@ -61,6 +62,25 @@ describeProperties("JSON", () => {
         expect(parsePythonJson(Buffer.from(json))).toEqual(JSON.parse(json));
       }),
     );
+  });
+});
+
+describeProperties("a selection", () => {
+  it("takes what a pattern with wildcards takes, and soon says no to the worst of names", () => {
+    const few = (maxLength: number) => fc.string({ unit: fc.constantFrom("a", "b"), maxLength });
+    const pattern = fc
+      .array(fc.oneof(few(2), fc.constant("*")), { maxLength: 5 })
+      .map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(pattern, few(8), (glob, candidate) => {
+        const expression = new RegExp(`^${glob.replaceAll("*", ".*")}$`);
+        expect(compileSelection({ include: [glob] })(candidate)).toBe(expression.test(candidate));
+        expect(compileSelection({ exclude: [glob] })(candidate)).toBe(!expression.test(candidate));
+      }),
+      { numRuns: 500 },
+    );
+    // A regular expression would not come back from this one.
+    expect(compileSelection({ include: [`${"*a".repeat(20)}b`] })("a".repeat(5_000))).toBe(false);
   });
 });
 

@@ -137,7 +137,7 @@ describeProperties("deliver", () => {
         const rejected = messages.flatMap(({ status }, index) =>
           status === 400 && !kept.includes(index) ? [String(index)] : [],
         );
-        expect(deadLetters.sent.map(({ deduplicationId }) => deduplicationId).sort()).toEqual(rejected);
+        expect(deadLetters.sent.map(({ attributes }) => attributes.messageId).sort()).toEqual(rejected);
         for (const identity of ["a", "b", "c"]) {
           const tried = segment.calls.filter(({ call }) => call.identity === identity);
           const order = tried.map(({ call }) => Number(call.messageId));

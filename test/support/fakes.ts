@@ -59,6 +59,10 @@ export class FakeParameters {
     return value;
   }
 
+  remedy(name: string): string {
+    return `aws ssm put-parameter --name ${name}`;
+  }
+
   refresh(name: string): Promise<string> {
     this.refreshed.push(name);
     return this.get(name);

@@ -16,8 +16,8 @@ export interface Reply {
   readonly body?: string;
 }
 
-/** `hang` = never answer; `reset` = close the socket. */
-export type Behaviour = Reply | "hang" | "reset";
+/** `hang` = never answer; `stall` = begin an answer of 200 and never end it; `reset` = close the socket. */
+export type Behaviour = Reply | "hang" | "stall" | "reset";
 
 /** An HTTP server on a free port of loopback that records every request. */
 export class Loopback {
@@ -42,7 +42,8 @@ export class Loopback {
       loopback.requests.push(request);
       const behaviour = await answer(request, loopback.requests.length - 1);
       if (behaviour === "hang") return;
-      if (behaviour === "reset") incoming.socket.destroy();
+      if (behaviour === "stall") outgoing.writeHead(200, { "content-length": "10" }).write("{");
+      else if (behaviour === "reset") incoming.socket.destroy();
       else outgoing.writeHead(behaviour.status ?? 200, behaviour.headers).end(behaviour.body ?? "{}");
     });
     const loopback = new Loopback(server);

@@ -106,7 +106,7 @@ describe("deliver", () => {
       {
         body: callBody({ messageId: "m-1" }),
         groupId: queueRecord().attributes.MessageGroupId,
-        deduplicationId: "m-1",
+        deduplicationId: "1",
         attributes: { environment: 23, reason: "rejected-by-segment", status: 400, messageId: "m-1" },
       },
     ]);

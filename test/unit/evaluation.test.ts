@@ -98,18 +98,31 @@ describe("parseEvaluation", () => {
       flag({ feature_state_value: [1] }),
       "flags[1].feature_state_value: expected a string, number, boolean or null, got an array",
     ],
-    [
-      "a used trait without key",
-      { traits: [{}] },
-      "traits[0].trait_key: expected a non-empty string, got nothing",
-    ],
-    [
-      "a used segment without member",
-      { segments: [{}] },
-      "segments[0].member: expected a boolean, got nothing",
-    ],
   ])("refuses %s by its path", (_, overrides, message) => {
     expect(() => parse(overrides)).toThrow(new Error(message));
+  });
+
+  it("leaves out own traits and segments that can't be used: Flagsmith may omit all but flags", () => {
+    const traits = [
+      {},
+      "plan",
+      { trait_key: "no value" },
+      { trait_key: "list", trait_value: [1] },
+      { trait_key: "", trait_value: 1 },
+      { trait_key: "plan", trait_value: null },
+    ];
+    const segments = [{}, "vip", { member: true }, { name: "out" }, { name: "vip", member: true }];
+    expect(parse({ traits, segments })).toMatchObject({
+      traits: [{ key: "plan", value: null }],
+      segments: ["vip"],
+    });
+    expect(parse({ traits: {}, segments: "none" })).toMatchObject({ traits: [], segments: [] });
+  });
+
+  it.each([1e300, 1.5, "23"])("does not take %j for an environment's number", (environment) => {
+    expect(parse({ flags: [{ ...flagPayload({ name: "f" }), environment }] })).toMatchObject({
+      environment: undefined,
+    });
   });
 
   it("refuses a body that is no object", () => {

@@ -73,6 +73,10 @@ describe("assertOptions", () => {
     ["throttle", { rate: 1 }],
     ["throttle", { rateLimit: 0 }],
     ["kmsKeyArn", "alias/mine"],
+    ["kmsKeyArn", "arn:aws:kms:"],
+    ["kmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/mine"],
+    ["segmentEndpoint", "https://:password@segment.example.com"],
+    ["segmentEndpoint", "https://api.segment.io/v1/identify"],
   ])("refuses %s: %j", (name, value) => {
     expect(faultsOf({ [name]: value })).toContain(`production.${name}: allowed is `);
   });

@@ -28,6 +28,7 @@ function store(...answers: readonly (unknown | Error)[]) {
     onStale: (error) => stale.push(error),
     placeholder: "the secret",
     region: "eu-west-1",
+    keyId: undefined,
   });
   return { parameters, calls, clock, stale };
 }

@@ -100,6 +100,31 @@ describe("receive", () => {
     expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
   });
 
+  it("lets nothing outlast the budget: SSM and SQS get its signal", async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const budget = new AbortController().signal;
+    const { post } = setUp({
+      budget: () => budget,
+      parameters: {
+        get: async (_, signal) => {
+          signals.push(signal);
+          return "old";
+        },
+        refresh: async (_, signal) => {
+          signals.push(signal);
+          return SECRET;
+        },
+      },
+      queue: {
+        send: async (_, signal) => {
+          signals.push(signal);
+        },
+      },
+    });
+    expect(await post()).toMatchObject({ statusCode: 202 });
+    expect(signals).toEqual([budget, budget, budget]);
+  });
+
   it("takes the signature of a secret that was put since the last read", async () => {
     const parameters = new FakeParameters({ [PARAMETER]: ["old", SECRET] });
     const { post } = setUp({ parameters });

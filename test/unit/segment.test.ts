@@ -67,6 +67,11 @@ describe("Segment", () => {
     await expect(segment.identify(call, "key")).resolves.toEqual({ verdict: "retry", reason });
   });
 
+  it("takes a status for the answer even if its body never ends", async () => {
+    await start("stall");
+    await expect(segment.identify(call, "key")).resolves.toMatchObject({ verdict: "delivered" });
+  });
+
   it("answers a refused connection with a retry", async () => {
     await start({});
     await loopback.stop();

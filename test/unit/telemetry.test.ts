@@ -44,6 +44,29 @@ describe("createTelemetry", () => {
     expect(lines[0]?.fields.userId).toBe("c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b");
   });
 
+  it("names nobody in the call of a dry run either", () => {
+    const { telemetry, lines } = setUp("hashed");
+    for (const name of ["userId", "anonymousId"]) {
+      telemetry.recorder({}).outcome("dry-run", "m", { call: { [name]: "user-1", traits: {} } });
+      expect(lines.at(-1)?.fields.call).toEqual({
+        [name]: "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b",
+        traits: {},
+      });
+    }
+  });
+
+  it("warns of a parameter that could not be read anew, with its remedy", () => {
+    const { telemetry, lines } = setUp();
+    const cause = new AwsCallError("ssm:GetParameter", "ThrottlingException", true);
+    telemetry.staleParameter(new ParameterError("/p", "parameter-unreadable", "mend it", { cause }));
+    expect(lines).toMatchObject([
+      {
+        level: "warn",
+        fields: { event: "parameter-stale", parameter: "/p", remedy: "mend it", actor: "aws" },
+      },
+    ]);
+  });
+
   it.each([
     ["accepted", "info"],
     ["ignored", "info"],

@@ -112,6 +112,16 @@ describe("toTraits, style typed", () => {
     expect(map([{ name: "f", ...flag }], { traitStyle: "typed" }).entries).toEqual(expected);
   });
 
+  it("takes both traits from the later of two flags with one name", () => {
+    const flags = [
+      { name: "f", value: "old" },
+      { name: "f", value: null },
+    ];
+    const { entries, overwritten } = map(flags, { traitStyle: "typed" });
+    expect(entries).toEqual([["f", true]]);
+    expect(overwritten).toEqual(["f"]);
+  });
+
   it("renames both traits of a reserved name", () => {
     expect(map([{ name: "email", value: 1 }], { traitStyle: "typed" }).entries).toEqual([
       ["flag_email", true],
