@@ -1,0 +1,174 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { RUNTIME } from "../../lambda/runtime";
+import { bodyOf } from "../local/parameter-store";
+import { bytesOf, evaluationPayload } from "../support/builders";
+import { type AwsUse, allows, type Statement, statementsOf } from "../support/policy";
+import { type Road, startRoad } from "../support/road";
+import { templateOf } from "../support/synth";
+
+type Caller = "receive" | "deliver";
+type Use = AwsUse & { readonly caller: Caller };
+
+const KEY = "arn:aws:kms:us-east-1:000000000000:key/1";
+const PARAMETER = "arn:aws:ssm:us-east-1:000000000000:parameter";
+
+const uses: Use[] = [];
+const proxies: Server[] = [];
+let statements: readonly Statement[];
+let road: Road;
+
+/** Records who calls what, and passes it on. */
+async function recordingProxy(
+  target: string,
+  record: (caller: Caller, action: string, input: Input) => void,
+) {
+  const server = createServer(async (request, response) => {
+    const body = await bodyOf(request);
+    const [, caller = ""] = /Credential=(\w+)\//.exec(request.headers.authorization ?? "") ?? [];
+    const action = String(request.headers["x-amz-target"]).split(".")[1] ?? "";
+    record(caller === "receive" ? "receive" : "deliver", action, JSON.parse(body.toString()));
+    const headers = Object.entries(request.headers).filter(([name]) =>
+      /^(x-amz-|content-type|authorization)/.test(name),
+    );
+    const answer = await fetch(target, {
+      method: "POST",
+      headers: headers.map(([name, value]): [string, string] => [name, String(value)]),
+      body: new Uint8Array(body),
+    });
+    response.writeHead(answer.status).end(await answer.text());
+  });
+  proxies.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+type Input = { readonly QueueUrl: string; readonly Name: string };
+
+/** `SendMessageBatch` needs the permission `sqs:SendMessage`. */
+function recordSqs(caller: Caller, action: string, { QueueUrl: url }: Input): void {
+  const queue = /\/([^/]+)\.fifo$/.exec(url)?.[1];
+  uses.push({ caller, action: `sqs:${action.replace("Batch", "")}`, resource: `arn of ${queue}` });
+}
+
+/** SSM decrypts with the customer's key in the name of the caller. */
+function recordSsm(caller: Caller, action: string, { Name: name }: Input): void {
+  const resource = PARAMETER + name;
+  const context = { "kms:EncryptionContext:PARAMETER_ARN": resource };
+  uses.push({ caller, action: `ssm:${action}`, resource });
+  uses.push({ caller, action: "kms:Decrypt", resource: KEY, context });
+}
+
+async function load() {
+  const { AWS_ENDPOINT_URL_SQS: sqs = "", AWS_ENDPOINT_URL_SSM: ssm = "" } = process.env;
+  const endpoints = {
+    AWS_ENDPOINT_URL_SQS: await recordingProxy(sqs, recordSqs),
+    AWS_ENDPOINT_URL_SSM: await recordingProxy(ssm, recordSsm),
+  };
+  const as = (caller: Caller) => ({ ...process.env, ...endpoints, AWS_ACCESS_KEY_ID: caller });
+  const { compose: receive } = await import("../../lambda/receive.lambda");
+  const { compose: deliver } = await import("../../lambda/deliver.lambda");
+  return { receive: receive(as("receive"), RUNTIME), deliver: deliver(as("deliver"), RUNTIME) };
+}
+
+/** An integration run that uses everything the functions can. */
+beforeAll(async () => {
+  statements = statementsOf(templateOf({ kmsKeyArn: KEY }));
+  road = await startRoad({ load, options: { kmsKeyArn: KEY } });
+  // Lambda's event source works in the name of deliver.
+  road.cloud.sqs.middlewareStack.add(
+    (next, { commandName = "" }) =>
+      (args) => {
+        recordSqs("deliver", commandName.replace("Command", ""), Object(args.input));
+        return next(args);
+      },
+    { step: "initialize" },
+  );
+  road.cloud.sink.refusals.push(500, 400);
+  await road.post(bytesOf(evaluationPayload({ identity: "refused, then rejected" })));
+  await road.until(() => road.log.some(({ event }) => event === "dead-lettered"));
+  const { messageId } = await road.post(bytesOf(evaluationPayload()));
+  await road.identify(messageId);
+  await road.until(() => road.log.some(({ event }) => event === "delivered"));
+  for (const { service } of road.log) {
+    const caller = service === "receive" ? "receive" : "deliver";
+    const group = `FlagsmithToSegment${caller === "receive" ? "Receive" : "Deliver"}Logs`;
+    const resource =
+      statements.flatMap(({ resources }) => resources).find((arn) => arn.includes(group)) ?? group;
+    // The runtime makes a stream for each container and writes the lines to it.
+    uses.push(
+      { caller, action: "logs:CreateLogStream", resource },
+      { caller, action: "logs:PutLogEvents", resource },
+    );
+  }
+});
+afterAll(async () => {
+  await road.stop();
+  for (const proxy of proxies) {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
+});
+
+const ofRole = (caller: Caller) =>
+  statements.filter(({ role }) => role.includes(caller === "receive" ? "Receive" : "Deliver"));
+
+describe("the synthesized policies", () => {
+  it("allow every call that was made", () => {
+    const refused = uses.filter((use) => !ofRole(use.caller).some((statement) => allows(statement, use)));
+    expect(refused).toEqual([]);
+    expect(new Set(uses.map(({ caller, action }) => `${caller} ${action}`))).toEqual(
+      new Set([
+        "receive ssm:GetParameter",
+        "receive kms:Decrypt",
+        "receive sqs:SendMessage",
+        "receive logs:CreateLogStream",
+        "receive logs:PutLogEvents",
+        "deliver ssm:GetParameter",
+        "deliver kms:Decrypt",
+        "deliver sqs:SendMessage",
+        "deliver sqs:ChangeMessageVisibility",
+        "deliver sqs:ReceiveMessage",
+        "deliver sqs:DeleteMessage",
+        "deliver logs:CreateLogStream",
+        "deliver logs:PutLogEvents",
+      ]),
+    );
+  });
+
+  it.each(["receive", "deliver"] as const)("give %s no statement that no call needs", (caller) => {
+    const needless = ofRole(caller).filter(
+      (statement) => !uses.some((use) => use.caller === caller && allows(statement, use)),
+    );
+    expect(ofRole(caller).length).toBeGreaterThan(3);
+    expect(needless).toEqual([]);
+  });
+
+  it("belong to the two roles and give no action that no call needs, but what Lambda asks of an event source", () => {
+    expect(statements).toHaveLength(ofRole("receive").length + ofRole("deliver").length);
+    const given = statements.flatMap(({ role, actions, resources }) =>
+      actions.flatMap((action) => resources.map((resource) => ({ role, action, resource }))),
+    );
+    const needless = given.filter(
+      ({ role, action, resource }) =>
+        !uses.some(
+          (use) =>
+            role.toLowerCase().includes(use.caller) && use.action === action && use.resource === resource,
+        ),
+    );
+    expect(needless.map(({ action }) => action)).toEqual(["sqs:GetQueueAttributes"]);
+  });
+
+  it("keep the write key from receive and the webhook secret from deliver", () => {
+    const { webhookSecret, writeKey } = road.cloud.parameterNames;
+    const reads = (caller: Caller, name: string) =>
+      ofRole(caller).some((each) => each.resources.some((resource) => resource.endsWith(name)));
+    expect([reads("receive", webhookSecret), reads("deliver", writeKey)]).toEqual([true, true]);
+    expect([reads("receive", writeKey), reads("deliver", webhookSecret)]).toEqual([false, false]);
+  });
+
+  it("hold no wildcard", () => {
+    const text = statements.flatMap(({ actions, resources }) => [...actions, ...resources]);
+    expect(text.filter((each) => each.includes("*"))).toEqual([]);
+  });
+});

@@ -1,0 +1,66 @@
+import type { Template } from "aws-cdk-lib/assertions";
+
+/** One use of an AWS API, as IAM sees it. */
+export interface AwsUse {
+  readonly action: string;
+  readonly resource: string;
+  /** Condition keys with their values. */
+  readonly context?: Readonly<Record<string, string>>;
+}
+
+export interface Statement {
+  readonly role: string;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  readonly conditions: Readonly<Record<string, string>>;
+}
+
+const PSEUDO: Readonly<Record<string, string>> = {
+  "AWS::Partition": "aws",
+  "AWS::Region": "us-east-1",
+  "AWS::AccountId": "000000000000",
+};
+
+/** The statements of the roles' policies, with references resolved as the local cloud would name the resources. */
+export function statementsOf(template: Template): readonly Statement[] {
+  const policies = Object.values(template.findResources("AWS::IAM::Policy"));
+  return policies.flatMap(
+    ({
+      Properties: {
+        Roles: [role],
+        PolicyDocument: document,
+      },
+    }) =>
+      document.Statement.map((statement: Readonly<Record<string, unknown>>) => {
+        const { Effect: effect, Action: action, Resource: resource, Condition: condition = {} } = statement;
+        const { StringEquals: equals = {}, ...otherConditions } = Object(condition);
+        if (effect !== "Allow" || Object.keys(otherConditions).length > 0) {
+          throw new Error(`a statement that the matcher does not know: ${JSON.stringify(statement)}`);
+        }
+        return {
+          role: String(role.Ref),
+          actions: [action].flat(),
+          resources: [resource].flat().map(resolve),
+          conditions: Object.fromEntries(Object.entries(equals).map(([key, value]) => [key, resolve(value)])),
+        };
+      }),
+  );
+}
+
+/** Names in policies are exact: a wildcard would not match, and so fail the test. */
+export function allows(statement: Statement, { action, resource, context = {} }: AwsUse): boolean {
+  return (
+    statement.actions.includes(action) &&
+    statement.resources.includes(resource) &&
+    Object.entries(statement.conditions).every(([key, value]) => context[key] === value)
+  );
+}
+
+function resolve(value: unknown): string {
+  if (typeof value === "string") return value;
+  const { Ref: ref, "Fn::GetAtt": attribute, "Fn::Join": join } = Object(value);
+  if (join !== undefined) return join[1].map(resolve).join(join[0]);
+  if (ref !== undefined) return PSEUDO[ref] ?? ref;
+  if (attribute?.[1] === "Arn") return `arn of ${attribute[0]}`;
+  throw new Error(`a value that the matcher does not know: ${JSON.stringify(value)}`);
+}
