@@ -1,4 +1,5 @@
 import { Match, type Template } from "aws-cdk-lib/assertions";
+import cdkJson from "../../cdk.json";
 import { FUNCTION_ENV, OPTIONS } from "../../lambda/contract";
 import { TIMING } from "../../lambda/timing";
 import { synthesizeApp, templateOf } from "../support/synth";
@@ -186,6 +187,41 @@ describe("the outputs", () => {
     expect(commands).toContain(
       "--name /flagsmith-to-segment/production/segment-write-key --type SecureString",
     );
+  });
+});
+
+describe("the commands that are still to be run", () => {
+  it("carry the region, and the customer's key where there is one", () => {
+    const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
+    const commands = (from: Template) => JSON.stringify(from.findOutputs("*"));
+    expect(commands(template)).toContain('--region ",{"Ref":"AWS::Region"}');
+    expect(commands(template)).not.toContain("--key-id");
+    expect(commands(templateOf({ kmsKeyArn }))).toContain(`--key-id ${kmsKeyArn}`);
+  });
+});
+
+describe("the queues of a deleted stack", () => {
+  it("stay when the stack goes: what is in them was accepted", () => {
+    for (const queue of Object.values(template.findResources("AWS::SQS::Queue"))) {
+      expect(queue).toMatchObject({ DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+    }
+  });
+});
+
+describe("props that are given as undefined", () => {
+  it("are not given", () => {
+    const given = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, undefined]));
+    expect(templateOf(given).toJSON()).toEqual(template.toJSON());
+  });
+});
+
+describe("cdk.json", () => {
+  it("lets a synth open no socket, and the template linter fail it", () => {
+    expect(cdkJson).toMatchObject({
+      notices: false,
+      versionReporting: false,
+      context: { "cli-telemetry": false, "@aws-cdk/core:validateAgainstDefaultRules": true },
+    });
   });
 });
 
