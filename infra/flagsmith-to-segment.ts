@@ -2,6 +2,7 @@ import { Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
 import { AccessLogField, AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
@@ -45,6 +46,8 @@ export class FlagsmithToSegment extends Construct {
   readonly webhookUrl: string;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
+  /** Only with `forward: "changes"`. */
+  readonly deliveredTable: Table | undefined;
   readonly receive: LambdaFunction;
   readonly deliver: LambdaFunction;
   /** Commands that create the two parameters: CloudFormation can't make a SecureString. */
@@ -91,6 +94,7 @@ export class FlagsmithToSegment extends Construct {
     deliver.addEnvironment(ENV.writeKeyParameter, parameters.writeKey);
     grantParameter(deliver, "WriteKey", parameters.writeKey, options.kmsKeyArn);
     this.queue.grant(deliver, ...EVENT_SOURCE_ACTIONS);
+    if (options.forward === "changes") this.deliveredTable = this.addDeliveredTable(deliver);
     deliver.addEventSourceMapping("Batches", {
       eventSourceArn: this.queue.queueArn,
       batchSize: BATCH_SIZE,
@@ -126,6 +130,25 @@ export class FlagsmithToSegment extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
       ...(deadLetterQueue === undefined ? {} : { deadLetterQueue }),
     });
+  }
+
+  /** What Segment was last given, as fingerprints: losing it costs one repeat of each person's traits. */
+  private addDeliveredTable(deliver: LambdaFunction): Table {
+    const table = new Table(this, "Delivered", {
+      partitionKey: { name: "identity", type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      timeToLiveAttribute: "expiresAt",
+      encryption: TableEncryption.DEFAULT,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    Validations.of(table).acknowledge({
+      id: "AwsSolutions-DDB3",
+      reason:
+        "A cache of fingerprints: what a backup would bring back is out of date, and a loss costs one repeat.",
+    });
+    deliver.addEnvironment(ENV.deliveredTable, table.tableName);
+    table.grant(deliver, "dynamodb:GetItem", "dynamodb:PutItem");
+    return table;
   }
 
   private addApi(receive: LambdaFunction, options: ResolvedOptions): string {

@@ -15,6 +15,7 @@ export interface AwsConfig {
   };
   readonly ssmEndpoint: string;
   readonly sqsEndpoint: string;
+  readonly dynamodbEndpoint: string;
 }
 
 export interface ReceiveConfig {
@@ -35,6 +36,8 @@ export interface DeliverConfig {
   readonly deadLetterQueueUrl: string;
   readonly segmentEndpoint: string;
   readonly dryRun: boolean;
+  /** undefined = every evaluation is forwarded. */
+  readonly changes: { readonly table: string; readonly refresh: number } | undefined;
   readonly kmsKeyArn: ResolvedOptions["kmsKeyArn"];
   readonly logUserId: ResolvedOptions["logUserId"];
 }
@@ -68,7 +71,8 @@ export function receiveConfig(environment: Environment): ReceiveConfig {
 /** @throws ConfigurationError naming every variable that is missing or wrong. */
 export function deliverConfig(environment: Environment): DeliverConfig {
   return new Reader(environment).finish((reader) => {
-    const { segmentEndpoint, dryRun, kmsKeyArn, logUserId } = reader.options("deliver");
+    const { segmentEndpoint, dryRun, forward, refreshHours, kmsKeyArn, logUserId } =
+      reader.options("deliver");
     return {
       aws: reader.aws(ENV.deadLetterQueueUrl),
       writeKeyParameter: reader.text(ENV.writeKeyParameter),
@@ -76,6 +80,10 @@ export function deliverConfig(environment: Environment): DeliverConfig {
       deadLetterQueueUrl: reader.text(ENV.deadLetterQueueUrl),
       segmentEndpoint,
       dryRun,
+      changes:
+        forward === "changes"
+          ? { table: reader.text(ENV.deliveredTable), refresh: refreshHours * 3_600 }
+          : undefined,
       kmsKeyArn,
       logUserId,
     };
@@ -117,6 +125,7 @@ class Reader {
         ...(sessionToken ? { sessionToken } : {}),
       },
       ssmEndpoint: this.environment.AWS_ENDPOINT_URL_SSM ?? `https://ssm.${region}.${suffix}`,
+      dynamodbEndpoint: this.environment.AWS_ENDPOINT_URL_DYNAMODB ?? `https://dynamodb.${region}.${suffix}`,
       sqsEndpoint: this.environment.AWS_ENDPOINT_URL_SQS ?? this.originOf(queueVariable),
     };
   }

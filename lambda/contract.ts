@@ -17,12 +17,14 @@ export const ENV = {
   writeKeyParameter: "WRITE_KEY_PARAMETER",
   queueUrl: "QUEUE_URL",
   deadLetterQueueUrl: "DEAD_LETTER_QUEUE_URL",
+  /** Only with `forward: "changes"`. */
+  deliveredTable: "DELIVERED_TABLE",
 } as const;
 
 /** Exactly what each function is given and reads. */
 export const FUNCTION_ENV = {
   receive: [ENV.stackName, ENV.webhookSecretParameter, ENV.queueUrl],
-  deliver: [ENV.writeKeyParameter, ENV.queueUrl, ENV.deadLetterQueueUrl],
+  deliver: [ENV.writeKeyParameter, ENV.queueUrl, ENV.deadLetterQueueUrl, ENV.deliveredTable],
 } as const satisfies Record<FunctionName, readonly string[]>;
 
 /** SSM parameters of a Flagsmith environment; the operator creates them, as SecureStrings. */
@@ -60,7 +62,7 @@ export const MESSAGE_ATTRIBUTES = {
   messageId: "messageId",
 } as const;
 
-/** The value of field `event`: one outcome line for each webhook in receive and for each message in deliver; the last one besides. */
+/** The value of field `event`: one outcome line for each webhook in receive and for each message in deliver; the last two besides. */
 export const LOG_EVENTS = {
   accepted: "accepted",
   ignored: "ignored",
@@ -68,10 +70,12 @@ export const LOG_EVENTS = {
   invalid: "invalid",
   unavailable: "unavailable",
   delivered: "delivered",
+  unchanged: "unchanged",
   dryRun: "dry-run",
   retrying: "retrying",
   deadLettered: "dead-lettered",
   parameterStale: "parameter-stale",
+  deliveredUnknown: "delivered-unknown",
 } as const;
 
 export type LogEvent = (typeof LOG_EVENTS)[keyof typeof LOG_EVENTS];

@@ -1,16 +1,18 @@
 import { AwsJson } from "./adapters/aws-json";
+import { DeliveredTable } from "./adapters/delivered-table";
 import { Parameters } from "./adapters/parameters";
 import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
 import { deliverConfig, type Environment } from "./config";
 import { BATCH_SIZE, WRITE_KEY_PLACEHOLDER } from "./contract";
+import { Changes } from "./handlers/changes";
 import { type DeliverHandler, deliverHandler } from "./handlers/deliver";
 import { RUNTIME, type Runtime } from "./runtime";
 import { createTelemetry } from "./telemetry";
 
 export function compose(environment: Environment, { now, random, timing }: Runtime): DeliverHandler {
   const config = deliverConfig(environment);
-  const { region, credentials, ssmEndpoint, sqsEndpoint } = config.aws;
+  const { region, credentials, ssmEndpoint, sqsEndpoint, dynamodbEndpoint } = config.aws;
   const { awsAttempt: attemptTimeout, awsAttempts: attempts, awsPause: pause } = timing;
   const aws = { region, credentials, attemptTimeout, attempts, pause };
   const sqs = new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint });
@@ -26,6 +28,18 @@ export function compose(environment: Environment, { now, random, timing }: Runti
     region,
     keyId: config.kmsKeyArn,
   });
+  const changes =
+    config.changes &&
+    new Changes({
+      table: new DeliveredTable(
+        new AwsJson({ ...aws, service: "dynamodb", endpoint: dynamodbEndpoint }),
+        config.changes.table,
+      ),
+      telemetry,
+      endpoint: config.segmentEndpoint,
+      refresh: config.changes.refresh,
+      now,
+    });
   const segment = new Segment({
     endpoint: config.segmentEndpoint,
     connections: BATCH_SIZE,
@@ -37,6 +51,7 @@ export function compose(environment: Environment, { now, random, timing }: Runti
     config,
     parameters,
     segment,
+    changes,
     queue: new Queue(sqs, config.queueUrl),
     deadLetters: new Queue(sqs, config.deadLetterQueueUrl),
     telemetry,

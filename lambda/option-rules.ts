@@ -18,6 +18,9 @@ interface OptionRule {
 const MAX_FLAGS_JSON = 2_000;
 const MAX_TRAITS_JSON = 1_000;
 
+/** A year. */
+const MAX_REFRESH_HOURS = 8_760;
+
 /** The days CloudWatch Logs can keep logs for. */
 const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -58,6 +61,13 @@ export const OPTIONS: { readonly [Name in OptionName]-?: OptionRule } = {
   segments: flag("SEGMENTS", ["receive"]),
   anonymousIdentities: choice("ANONYMOUS_IDENTITIES", ["receive"], "identify", "anonymousId", "drop"),
   markActive: flag("MARK_ACTIVE", ["receive"]),
+  forward: choice("FORWARD", ["deliver"], "every", "changes"),
+  refreshHours: {
+    allowed: "a number of hours, more than 0 and at most 8,760",
+    accepts: (value) => typeof value === "number" && value > 0 && value <= MAX_REFRESH_HOURS,
+    env: "REFRESH_HOURS",
+    readBy: ["deliver"],
+  },
   dryRun: flag("DRY_RUN", ["deliver"]),
   logUserId: choice("LOG_USER_ID", ["receive", "deliver"], "plain", "hashed"),
   logRetentionDays: {

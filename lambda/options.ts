@@ -48,6 +48,16 @@ export interface Options {
    */
   readonly markActive?: boolean;
   /**
+   * Whether Segment gets every evaluation, or only what changed since the last one it took of that person.
+   * @default "every"
+   */
+  readonly forward?: "every" | "changes";
+  /**
+   * Hours after which an unchanged trait is sent again, with `forward: "changes"`.
+   * @default 24
+   */
+  readonly refreshHours?: number;
+  /**
    * Everything but the call to Segment, which is logged instead, trait values included.
    * @default false
    */
@@ -92,6 +102,8 @@ const DEFAULTS = {
   segments: false,
   anonymousIdentities: "identify",
   markActive: true,
+  forward: "every",
+  refreshHours: 24,
   dryRun: false,
   logUserId: "plain",
   logRetentionDays: 30,

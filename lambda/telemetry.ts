@@ -17,6 +17,8 @@ export interface Telemetry {
   recorder(fields: LogFields): Recorder;
   /** SSM did not give a parameter anew; the value read before stays in use. */
   staleParameter(error: ParameterError): void;
+  /** DynamoDB did not say, or did not keep, what Segment was last given. */
+  deliveredUnknown(messageId: string, error: unknown): void;
 }
 
 export interface TelemetryOptions {
@@ -36,10 +38,12 @@ const LEVELS: Readonly<Record<LogEvent, Level>> = {
   invalid: "warn",
   unavailable: "error",
   delivered: "info",
+  unchanged: "info",
   "dry-run": "info",
   retrying: "warn",
   "dead-lettered": "error",
   "parameter-stale": "warn",
+  "delivered-unknown": "warn",
 };
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
@@ -53,6 +57,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     recorder: (bound) => ({
       outcome: (event, message, fields, error) => write(event, message, { ...bound, ...fields }, error),
     }),
+    deliveredUnknown: (messageId, error) =>
+      write("delivered-unknown", "the call is sent, changed or not", { messageId }, error),
     staleParameter: (error) => {
       const { parameter, remedy } = error;
       write(

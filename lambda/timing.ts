@@ -22,10 +22,10 @@ const RECEIVE_BUDGET = 2 * AWS_ATTEMPTS * AWS_ATTEMPT;
 /** Room for the start of a container and for the answer. */
 const RECEIVE_FUNCTION = RECEIVE_BUDGET + 2_000;
 
-/** The longest that one message can take: key, call, key read anew, call again, then both queues silent. */
-const DELIVER_ATTEMPT = 2 * (AWS_CALL + SEGMENT_ATTEMPT) + 2 * AWS_CALL;
+/** The longest that one message can take: key, call, key read anew, call again; both queues silent, and the table twice. */
+const DELIVER_ATTEMPT = 2 * (AWS_CALL + SEGMENT_ATTEMPT) + 4 * AWS_CALL;
 /** Two of those one after the other, and room for the answer: the second of a slow identity is still begun. */
-const DELIVER_FUNCTION = 60_000;
+const DELIVER_FUNCTION = 75_000;
 /** AWS's own rule for a queue that feeds a function. */
 const VISIBILITY = 6 * DELIVER_FUNCTION;
 

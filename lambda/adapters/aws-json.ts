@@ -7,7 +7,7 @@ import { isJsonObject, tryParseJson } from "../domain/json";
 import { faultCode } from "./fault-code";
 
 export interface AwsJsonOptions {
-  readonly service: "ssm" | "sqs";
+  readonly service: "ssm" | "sqs" | "dynamodb";
   readonly region: string;
   /** Origin of the API; http for an emulator on loopback. */
   readonly endpoint: string;
@@ -31,10 +31,11 @@ interface Protocol {
 const PROTOCOLS = {
   ssm: { targetPrefix: "AmazonSSM", contentType: "application/x-amz-json-1.1" },
   sqs: { targetPrefix: "AmazonSQS", contentType: "application/x-amz-json-1.0" },
+  dynamodb: { targetPrefix: "DynamoDB_20120810", contentType: "application/x-amz-json-1.0" },
 } as const satisfies Record<AwsJsonOptions["service"], Protocol>;
 
 /** AWS says "slow down" with one of these, at status 400. */
-const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/;
+const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown/;
 /** The only faults whose message is passed on: it names the role and the resource, never the request. */
 const REFUSED_ACCESS = /AccessDenied|NotAuthorized|UnrecognizedClient|KMS|KeyId/i;
 

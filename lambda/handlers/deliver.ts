@@ -2,7 +2,8 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda"
 import type { Queue } from "../adapters/queue";
 import type { LogFields } from "../telemetry";
 import type { Timing } from "../timing";
-import { type AttemptDependencies, attempt, type Batch } from "./attempt";
+import { type AttemptDependencies, attempt } from "./attempt";
+import type { Batch } from "./delivery";
 
 export interface DeliverDependencies extends AttemptDependencies {
   readonly queue: Pick<Queue, "setVisibility">;
@@ -39,10 +40,26 @@ async function deliverInOrder(
     if (result.settled) continue;
     const kept = records.slice(index);
     const held = kept.length - 1;
+    if (result.unrecorded) await sendBlind(deps, kept.slice(1), batch);
     result.report({ ...(await postpone(deps, kept, result.retryIn)), ...(held === 0 ? {} : { held }) });
     return kept;
   }
   return [];
+}
+
+/**
+ * While DynamoDB does not keep what was sent, Segment gets the events all the same, and the queue keeps them: were they deleted,
+ * a later evaluation would be compared with a past that Segment has left. Up to their first failure, as ever.
+ */
+async function sendBlind(
+  deps: DeliverDependencies,
+  records: readonly SQSRecord[],
+  batch: Batch,
+): Promise<void> {
+  for (const record of records) {
+    const result = await attempt({ ...deps, changes: undefined }, record, batch);
+    if (!result.settled) return result.report({});
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { ENV, FUNCTION_ENV, LOG_EVENTS, LOG_FIELDS, OPTIONS } from "../../lambda
 const ROOT = join(__dirname, "../..");
 const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
-const WRITERS = ["handlers/receive", "handlers/attempt", "telemetry"].map((name) =>
+const WRITERS = ["handlers/receive", "handlers/outcome", "handlers/delivery", "telemetry"].map((name) =>
   source(`lambda/${name}.ts`),
 );
 const README = source("README.md");
@@ -19,7 +19,9 @@ describe("environment variables", () => {
     const given = ["REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"];
     const allowed = [
       ...Object.values(ENV),
-      ...[...given, "ENDPOINT_URL_SSM", "ENDPOINT_URL_SQS"].map((name) => `AWS_${name}`),
+      ...[...given, "ENDPOINT_URL_SSM", "ENDPOINT_URL_SQS", "ENDPOINT_URL_DYNAMODB"].map(
+        (name) => `AWS_${name}`,
+      ),
     ];
     expect(allowed).toEqual(expect.arrayContaining(named));
   });
@@ -50,7 +52,7 @@ describe("log events and fields", () => {
   });
 
   it("name fields that are written, each of them", () => {
-    const text = ["receive", "attempt", "deliver", "dead-letter"]
+    const text = ["receive", "attempt", "delivery", "deliver", "dead-letter", "outcome"]
       .map((name) => source(`lambda/handlers/${name}.ts`))
       .join(source("lambda/telemetry.ts"));
     const unwritten = Object.keys(LOG_FIELDS).filter(

@@ -99,7 +99,13 @@ describe("the functions", () => {
     ["receive", /^Verifies/],
     ["deliver", /^Hands/],
   ] as const)("give %s the variables that it reads, and no others", (name, description) => {
-    const options = { segmentRegion: "eu", traitPrefix: "p", flags: {}, logUserId: "hashed" } as const;
+    const options = {
+      segmentRegion: "eu",
+      traitPrefix: "p",
+      flags: {},
+      forward: "changes",
+      logUserId: "hashed",
+    } as const;
     const { properties } = only(templateOf(options), "AWS::Lambda::Function", functionOf(description));
     const carried = Object.values(OPTIONS)
       .filter(({ env, readBy }) => env !== undefined && readBy?.includes(name))
@@ -125,6 +131,26 @@ describe("the functions", () => {
     template.hasResourceProperties("AWS::SQS::Queue", {
       RedrivePolicy: Match.anyValue(),
       VisibilityTimeout: (6 * TIMING.deliverFunction) / 1_000,
+    });
+  });
+});
+
+describe("the table of what was delivered", () => {
+  it("is there only for changes", () => {
+    template.resourceCountIs("AWS::DynamoDB::Table", 0);
+  });
+
+  it("is paid by the request, encrypted, and forgets", () => {
+    const changes = templateOf({ forward: "changes" });
+    const { id } = only(changes, "AWS::DynamoDB::Table");
+    changes.hasResourceProperties("AWS::DynamoDB::Table", {
+      BillingMode: "PAY_PER_REQUEST",
+      KeySchema: [{ AttributeName: "identity", KeyType: "HASH" }],
+      TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
+    });
+    changes.hasResourceProperties("AWS::Lambda::Function", {
+      ...functionOf(/^Hands/),
+      Environment: { Variables: Match.objectLike({ DELIVERED_TABLE: { Ref: id }, FORWARD: "changes" }) },
     });
   });
 });

@@ -27,8 +27,8 @@ describe("the time-outs", () => {
     ["receive is stopped before Flagsmith gives up", receive, TIMING.senderTimeout - 1_000],
     ["connecting ends within a call to Segment", TIMING.segmentConnect, TIMING.segmentAttempt - 1],
     [
-      "an attempt holds two reads of the key, two calls, a dead letter and a schedule",
-      2 * (awsCall + TIMING.segmentAttempt) + 2 * awsCall,
+      "an attempt holds two reads of the key, two calls, a dead letter, a schedule and the table read and written",
+      2 * (awsCall + TIMING.segmentAttempt) + 4 * awsCall,
       TIMING.deliverAttempt,
     ],
     ["deliver has time for more than one attempt at its longest", 2 * TIMING.deliverAttempt, deliver],

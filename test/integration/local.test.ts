@@ -123,6 +123,7 @@ describe("npm start", () => {
     ],
     ["an empty secret", { FLAGSMITH_WEBHOOK_SECRET: " " }, /^FLAGSMITH_WEBHOOK_SECRET: must not be empty\n$/],
     ["an empty key", { SEGMENT_WRITE_KEY: "" }, /^SEGMENT_WRITE_KEY: must not be empty\n$/],
+    ["a way to forward that is none", { FORWARD: "some" }, /^FORWARD: allowed is "every" or "changes".*\n$/],
     ["a wish that is none", { SAMPLE: "no" }, /^SAMPLE: allowed is on or off; got "no"\n$/],
   ])("says in one line what is wrong with %s", async (_, environment, line) => {
     const local = run("main.ts", [], { PORT: "0", ...environment });

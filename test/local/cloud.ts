@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { FauxqsServer } from "fauxqs";
+import { AwsJson } from "../../lambda/adapters/aws-json";
 import { ENV, OPTIONS, type Options, parameterNames } from "../../lambda/contract";
 import type { DeliverHandler } from "../../lambda/handlers/deliver";
 import type { ReceiveHandler } from "../../lambda/handlers/receive";
@@ -95,7 +96,8 @@ async function build(
   const sqs = new SQSClient({ endpoint: sqsEndpoint, region: REGION, credentials: CREDENTIALS });
   started.push(async () => sqs.destroy());
 
-  setEnvironment(deployment, queues, { ssmEndpoint, sqsEndpoint });
+  const dynamodbEndpoint = await startTables(deployment, started);
+  setEnvironment(deployment, queues, { ssmEndpoint, sqsEndpoint, dynamodbEndpoint });
   const { receive, deliver } = await options.load();
   const timeout = Math.max(...deployment.functions.map((each) => each.timeout));
   front.on("request", createFront(receive, timeout));
@@ -166,25 +168,67 @@ function createQueues(emulator: FauxqsServer, deployment: Deployment): ReadonlyM
   return created;
 }
 
+function tableOf({ tables }: Deployment, logicalId: string): string {
+  if (!tables.some((table) => table.logicalId === logicalId)) {
+    throw new Error(`the template has no queue and no table ${logicalId}`);
+  }
+  return logicalId;
+}
+
 function queueOf(queues: ReadonlyMap<string, LocalQueue>, logicalId: string): LocalQueue {
   const queue = queues.get(logicalId);
   if (queue === undefined) throw new Error(`the template has no queue ${logicalId}`);
   return queue;
 }
 
+/** An embedded DynamoDB, where the deployment has a table. Its in-memory store is gone with the process. */
+async function startTables(
+  { tables }: Deployment,
+  started: (() => Promise<unknown>)[],
+): Promise<string | undefined> {
+  if (tables.length === 0) return undefined;
+  const { default: dynalite } = await import("dynalite");
+  const endpoint = await listen(dynalite({ createTableMs: 0 }), started);
+  const dynamodb = new AwsJson({
+    service: "dynamodb",
+    region: REGION,
+    endpoint,
+    credentials: CREDENTIALS,
+    attemptTimeout: 10_000,
+    attempts: 1,
+    pause: 0,
+  });
+  for (const { logicalId, properties } of tables) {
+    const { AttributeDefinitions, KeySchema, BillingMode } = properties;
+    await dynamodb.call("CreateTable", {
+      TableName: logicalId,
+      AttributeDefinitions,
+      KeySchema,
+      BillingMode,
+    });
+  }
+  dynamodb.close();
+  return endpoint;
+}
+
 /** Both functions share this process, and so one environment: where their variables overlap, they are equal. */
 function setEnvironment(
   deployment: Deployment,
   queues: ReadonlyMap<string, LocalQueue>,
-  endpoints: { readonly ssmEndpoint: string; readonly sqsEndpoint: string },
+  endpoints: {
+    readonly ssmEndpoint: string;
+    readonly sqsEndpoint: string;
+    readonly dynamodbEndpoint: string | undefined;
+  },
 ): void {
   for (const variable of [...Object.values(ENV), ...Object.values(OPTIONS).flatMap(({ env }) => env ?? [])]) {
     delete process.env[variable];
   }
   for (const { environment } of deployment.functions) {
     for (const [variable, value] of Object.entries(environment)) {
+      const referred = referenceOf(value) ?? "";
       process.env[variable] =
-        typeof value === "string" ? value : queueOf(queues, referenceOf(value) ?? "").url;
+        typeof value === "string" ? value : (queues.get(referred)?.url ?? tableOf(deployment, referred));
     }
   }
   process.env.AWS_REGION = REGION;
@@ -193,4 +237,7 @@ function setEnvironment(
   delete process.env.AWS_SESSION_TOKEN;
   process.env.AWS_ENDPOINT_URL_SSM = endpoints.ssmEndpoint;
   process.env.AWS_ENDPOINT_URL_SQS = endpoints.sqsEndpoint;
+  if (endpoints.dynamodbEndpoint !== undefined) {
+    process.env.AWS_ENDPOINT_URL_DYNAMODB = endpoints.dynamodbEndpoint;
+  }
 }

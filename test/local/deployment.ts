@@ -16,6 +16,8 @@ export interface Deployment {
   readonly stackName: string;
   readonly queues: readonly QueueDeployment[];
   readonly functions: readonly FunctionDeployment[];
+  /** As DynamoDB's CreateTable takes them. */
+  readonly tables: readonly { readonly logicalId: string; readonly properties: Properties }[];
   readonly eventSource: {
     readonly queue: string;
     readonly batchSize: number;
@@ -59,6 +61,10 @@ export function synthesize(environmentName: string, options: unknown, overrides:
     functions: ofType("AWS::Lambda::Function").map(([, { Properties: properties }]) =>
       toFunction(properties),
     ),
+    tables: ofType("AWS::DynamoDB::Table").map(([logicalId, { Properties: properties }]) => ({
+      logicalId,
+      properties,
+    })),
     eventSource: toEventSource(mapping?.[1].Properties ?? {}),
   };
 }

@@ -18,6 +18,7 @@ async function main(): Promise<void> {
     webhookSecret: settings.webhookSecret,
     writeKey: settings.writeKey,
     ...(settings.segmentEndpoint === undefined ? {} : { segmentEndpoint: settings.segmentEndpoint }),
+    options: settings.forward === undefined ? {} : { forward: settings.forward },
     load: () => loadHandlers(settings, courier),
   });
   stopOn("SIGINT", cloud);

@@ -1,4 +1,4 @@
-import { faultOf } from "../../lambda/contract";
+import { faultOf, type Options } from "../../lambda/contract";
 
 export interface Settings {
   readonly port: number;
@@ -6,6 +6,8 @@ export interface Settings {
   readonly writeKey: string;
   readonly segmentEndpoint: string | undefined;
   readonly sample: boolean;
+  /** undefined = as in `cdk.json`. */
+  readonly forward: Options["forward"];
 }
 
 /** A value of the environment that can't be used; its message is for the person at the terminal. */
@@ -19,8 +21,11 @@ const DEFAULT_WRITE_KEY = "local-write-key";
 
 /** @throws SettingsError for the first value that is wrong. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE } = environment;
-  const fault = faultOf("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT);
+  const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } =
+    environment;
+  const fault =
+    faultOf("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ??
+    faultOf("FORWARD", "forward", FORWARD);
   if (fault !== undefined) throw new SettingsError(fault);
   if (SAMPLE !== undefined && SAMPLE !== "on" && SAMPLE !== "off") {
     throw new SettingsError(`SAMPLE: allowed is on or off; got ${JSON.stringify(SAMPLE)}`);
@@ -31,6 +36,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     writeKey: readText("SEGMENT_WRITE_KEY", SEGMENT_WRITE_KEY, DEFAULT_WRITE_KEY),
     segmentEndpoint: SEGMENT_ENDPOINT,
     sample: SAMPLE !== "off",
+    forward: FORWARD as Options["forward"], // checked above
   };
 }
 

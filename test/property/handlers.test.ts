@@ -110,6 +110,7 @@ describeProperties("deliver", () => {
           config: { writeKeyParameter: "/key", dryRun: false },
           parameters: new FakeParameters({ "/key": "key" }),
           segment,
+          changes: undefined,
           queue: new FakeQueue(),
           deadLetters,
           telemetry: new RecordingTelemetry(),

@@ -27,6 +27,10 @@ export class RecordingTelemetry implements Telemetry {
     this.lines.push({ event: "parameter-stale", message: error.message, error });
   }
 
+  deliveredUnknown(messageId: string, error: unknown): void {
+    this.lines.push({ event: "delivered-unknown", message: "", messageId, error });
+  }
+
   /** The only line. */
   get line(): Line {
     const [line, ...others] = this.lines;

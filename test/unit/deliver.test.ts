@@ -18,6 +18,7 @@ function setUp(overrides: Partial<DeliverDependencies> = {}) {
     config: { writeKeyParameter: PARAMETER, dryRun: false },
     parameters,
     segment,
+    changes: undefined,
     queue,
     deadLetters,
     telemetry,
@@ -219,7 +220,7 @@ describe("deliver", () => {
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     expect(telemetry.line).toMatchObject({
       event: "retrying",
-      retryInSeconds: 360,
+      retryInSeconds: 450,
       visibility: "schedule not set: sqs:ChangeMessageVisibilityBatch failed: timeout",
     });
   });

@@ -1,0 +1,70 @@
+import type { DeliveredItem, DeliveredTable } from "../adapters/delivered-table";
+import { fingerprintsOf, isUnchanged, withDelivered } from "../domain/changes";
+import { hashIdentity, type IdentifyCall } from "../domain/identify";
+import type { Telemetry } from "../telemetry";
+
+export interface ChangesOptions {
+  readonly table: Pick<DeliveredTable, "read" | "write">;
+  readonly telemetry: Pick<Telemetry, "deliveredUnknown">;
+  /** Of Segment. */
+  readonly endpoint: string;
+  /** Seconds after which an unchanged trait is sent again. */
+  readonly refresh: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** One call against what Segment was last given. */
+export interface Comparison {
+  readonly unchanged: boolean;
+  /** To be called once Segment took the call. False = it could not be recorded, so the next comparison would be with the past. */
+  record(): Promise<boolean>;
+}
+
+/** Kept beside the item, so that DynamoDB forgets people of whom nothing comes any more. */
+const EXPIRY_MARGIN = 24 * 3_600;
+
+/**
+ * Option `forward: "changes"`: a call that tells Segment nothing new is not sent. The FIFO group guarantees that nothing else of
+ * the identity is in flight between reading and writing; where SQS delivers a message again all the same, its sequence number,
+ * which rises within an identity, tells.
+ */
+export class Changes {
+  readonly #options: ChangesOptions;
+
+  constructor(options: ChangesOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws: what DynamoDB does not tell counts as changed. Correct beats cheap. */
+  async compare(call: IdentifyCall, sequenceNumber: string, writeKey: string): Promise<Comparison> {
+    const { table, endpoint, refresh } = this.#options;
+    const now = this.#options.now() / 1_000;
+    const sequence = BigInt(sequenceNumber);
+    const identityHash = hashIdentity(call.identity);
+    const prints = fingerprintsOf(call, { endpoint, writeKey });
+    const last = await this.#orUnknown(call, () => table.read(identityHash));
+    const known: DeliveredItem["delivered"] = last?.delivered ?? new Map();
+    const before = last !== undefined && sequence <= last.sequence;
+    return {
+      unchanged: before || isUnchanged(known, prints, now, refresh),
+      record: async () => {
+        const item = { delivered: withDelivered(known, prints, now, refresh), sequence };
+        const written = await this.#orUnknown(call, async () => {
+          await table.write(identityHash, item, now + refresh + EXPIRY_MARGIN);
+          return true;
+        });
+        return written ?? false;
+      },
+    };
+  }
+
+  async #orUnknown<Result>(call: IdentifyCall, act: () => Promise<Result>): Promise<Result | undefined> {
+    try {
+      return await act();
+    } catch (error) {
+      this.#options.telemetry.deliveredUnknown(call.messageId, error);
+      return undefined;
+    }
+  }
+}
