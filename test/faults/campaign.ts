@@ -1,5 +1,4 @@
 import dns from "node:dns";
-import type { SQSRecord } from "aws-lambda";
 import type { DeliverHandler } from "../../lambda/handlers/deliver";
 import type { ReceiveHandler } from "../../lambda/handlers/receive";
 import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../support/builders";
@@ -7,12 +6,15 @@ import { check, type Findings, type SentEvent, traitName } from "./checker";
 import type { Fault, InvocationFault } from "./faults";
 import type { Message } from "./fifo-queue";
 import { seeded, zipf } from "./random";
+import { toRecord } from "./record";
 import { CAMPAIGN_TIMING, createWorld, SECRET, type World } from "./world";
 
 export interface CampaignOptions {
   readonly events: number;
   readonly identities: number;
   readonly seed: number;
+  /** The option of that name. @default "every" */
+  readonly forward?: "every" | "changes";
 }
 
 /** 2026-11-23T00:00:00Z */
@@ -44,7 +46,7 @@ export async function runScenario(
   sabotage: (handlers: Handlers) => Handlers = (handlers) => handlers,
 ): Promise<Result> {
   const random = seeded(options.seed);
-  const world = await createWorld(fault, START, random);
+  const world = await createWorld(fault, options.forward ?? "every", START, random);
   const restoreLookup = failLookups(fault.lookupFails ?? 0, world, random);
   try {
     const containers = (await createContainers(fault, world, random)).map(sabotage);
@@ -244,29 +246,4 @@ function plan({ events, identities }: CampaignOptions, random: () => number): Pl
     sentAt: START + number * INTERVAL,
     answers: [],
   }));
-}
-
-function toRecord(message: Message): SQSRecord {
-  const attributes = Object.entries(message.attributes).map(([name, stringValue]) => [
-    name,
-    { dataType: "String" as const, stringValue },
-  ]);
-  return {
-    messageId: message.id,
-    receiptHandle: message.receiptHandle,
-    body: message.body,
-    attributes: {
-      ApproximateReceiveCount: String(message.receiveCount),
-      SentTimestamp: String(message.sentAt),
-      SenderId: "",
-      ApproximateFirstReceiveTimestamp: "",
-      MessageGroupId: message.groupId,
-      MessageDeduplicationId: message.deduplicationId,
-    },
-    messageAttributes: Object.fromEntries(attributes),
-    md5OfBody: "",
-    eventSource: "aws:sqs",
-    eventSourceARN: "",
-    awsRegion: "us-east-1",
-  };
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SsmBehaviour } from "../local/parameter-store";
+import type { DynamoBehaviour } from "./dynamodb-endpoint";
 import type { ArrivingCall, SegmentBehaviour } from "./segment-endpoint";
 import type { QueueName, SqsAction, SqsBehaviour } from "./sqs-endpoint";
 
@@ -20,6 +21,8 @@ export interface Fault {
   readonly segment?: (call: ArrivingCall, random: Random, secondsFromStart: number) => SegmentBehaviour;
   readonly ssm?: (random: Random) => SsmBehaviour;
   readonly sqs?: (action: SqsAction, queue: QueueName, random: Random) => SqsBehaviour;
+  /** Met only with `forward: "changes"`. */
+  readonly dynamodb?: (random: Random) => DynamoBehaviour;
   readonly invocation?: (random: Random) => InvocationFault;
   /** Seconds from the start during which Segment's port is closed. */
   readonly down?: readonly [from: number, to: number];
@@ -62,7 +65,7 @@ const invocation = (share: number, fault: InvocationFault): Pick<Fault, "invocat
 
 const HOUR = 3_600_000;
 
-export const FAULTS: readonly Fault[] = [
+const FAULTS: readonly Fault[] = [
   { name: "none" },
   { name: "Segment 400", ...poison(400) },
   { name: "Segment 501", ...poison(501) },
@@ -105,6 +108,9 @@ export const FAULTS: readonly Fault[] = [
     sqs: (_, queue, random) => (queue === "dead-letters" && random() < 0.7 ? "error" : undefined),
   },
   { name: "clocks an hour off", ...often(0.2, { status: 500 }), skews: [0, HOUR, -HOUR] },
+  { name: "DynamoDB throttled", dynamodb: (random) => (random() < 0.3 ? "throttled" : undefined) },
+  { name: "DynamoDB hanging", dynamodb: (random) => (random() < 0.1 ? "hanging" : undefined) },
+  { name: "DynamoDB answer lost", dynamodb: (random) => (random() < 0.1 ? "lost-answer" : undefined) },
   {
     name: "all at once",
     segment: (call, random) => {
@@ -120,7 +126,13 @@ export const FAULTS: readonly Fault[] = [
     ssm: (random) => (random() < 0.2 ? "throttled" : undefined),
     invocation: (random) =>
       (["killed", "unreported", "doubled", "undeleted"] as const)[Math.floor(random() * 20)],
+    dynamodb: (random) => (random() < 0.1 ? "throttled" : undefined),
     skews: [0, HOUR, -HOUR],
     expects: "rejected-by-segment",
   },
 ];
+
+/** The rows of a campaign; those of DynamoDB only where the option makes use of it. */
+export function faultsMet(forward: "every" | "changes"): readonly Fault[] {
+  return forward === "changes" ? FAULTS : FAULTS.filter(({ name }) => !name.startsWith("DynamoDB"));
+}

@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
 import { type Result, runScenario } from "./campaign";
-import { FAULTS } from "./faults";
+import { faultsMet } from "./faults";
 
-const USAGE = "usage: npm run faults -- [--events n] [--identities n] [--seed n] [--only 'name of a fault']";
+const USAGE =
+  "usage: npm run faults -- [--events n] [--identities n] [--seed n] [--forward every|changes] [--only 'name of a fault']";
 
 /** Every fault with its share of 20,000 events and more, as a table. Ends with 1 if anything was lost or reordered. */
 async function main(): Promise<void> {
@@ -11,20 +12,25 @@ async function main(): Promise<void> {
       events: { type: "string", default: "640" },
       identities: { type: "string", default: "500" },
       seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+      forward: { type: "string", default: "every" },
       only: { type: "string" },
     },
   });
   const [events, identities, seed] = [values.events, values.identities, values.seed].map(Number);
-  const faults = FAULTS.filter(({ name }) => values.only === undefined || name === values.only);
-  if (!events || !identities || seed === undefined || Number.isNaN(seed) || faults.length === 0)
-    throw new Error(USAGE);
-  console.log(`seed ${seed}, ${faults.length} x ${events} events of ${identities} identities`);
+  const { forward } = values;
+  if (!events || !identities || seed === undefined || Number.isNaN(seed)) throw new Error(USAGE);
+  if (forward !== "every" && forward !== "changes") throw new Error(USAGE);
+  const faults = faultsMet(forward).filter(({ name }) => values.only === undefined || name === values.only);
+  if (faults.length === 0) throw new Error(USAGE);
+  console.log(
+    `seed ${seed}, ${faults.length} x ${events} events of ${identities} identities, forward ${forward}`,
+  );
   console.log(
     ["fault".padEnd(34), ...COLUMNS.map(([title]) => title.padStart(10)), "  dead-lettered"].join(""),
   );
   let bad = 0;
   for (const fault of faults) {
-    const result = await runScenario(fault, { events, identities, seed });
+    const result = await runScenario(fault, { events, identities, seed, forward });
     bad += result.lost + result.reordered + result.invented;
     const reasons = Object.entries(result.deadLettered).map(([reason, count]) => `${count} ${reason}`);
     const cells = COLUMNS.map(([, cell]) => String(cell(result)).padStart(10));

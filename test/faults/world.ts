@@ -5,6 +5,7 @@ import { parameterNames } from "../../lambda/contract";
 import { TIMING, type Timing } from "../../lambda/timing";
 import { ParameterStore } from "../local/parameter-store";
 import type { TakenCall } from "./checker";
+import { createDynamodbEndpoint } from "./dynamodb-endpoint";
 import type { Fault } from "./faults";
 import { type Clock, FifoQueue } from "./fifo-queue";
 import { createSegmentEndpoint } from "./segment-endpoint";
@@ -49,7 +50,12 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function createWorld(fault: Fault, start: number, random: () => number): Promise<World> {
+export async function createWorld(
+  fault: Fault,
+  forward: "every" | "changes",
+  start: number,
+  random: () => number,
+): Promise<World> {
   const clock: Clock = { now: start };
   const options = { clock, visibility: TIMING.visibility, retention: RETENTION };
   const deadLetters = new FifoQueue(options);
@@ -81,8 +87,11 @@ export async function createWorld(fault: Fault, start: number, random: () => num
     behave: (action, name) => struck(fault.sqs?.(action, name, random)),
     isDead: (handle) => dead.has(handle),
   });
-  const servers = [segment, sqs, parameters.server];
-  const [segmentPort = 0, sqsPort, ssmPort] = await Promise.all(servers.map((server) => listen(server, 0)));
+  const dynamodb = createDynamodbEndpoint(() => struck(fault.dynamodb?.(random)));
+  const servers = [segment, sqs, parameters.server, dynamodb];
+  const [segmentPort = 0, sqsPort, ssmPort, dynamodbPort] = await Promise.all(
+    servers.map((server) => listen(server, 0)),
+  );
 
   const agenda: World["agenda"] = [];
   const at = (seconds: number, act: () => Promise<void> | void) => {
@@ -118,6 +127,9 @@ export async function createWorld(fault: Fault, start: number, random: () => num
       AWS_SECRET_ACCESS_KEY: "campaign",
       AWS_ENDPOINT_URL_SQS: `http://127.0.0.1:${sqsPort}`,
       AWS_ENDPOINT_URL_SSM: `http://127.0.0.1:${ssmPort}`,
+      AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${dynamodbPort}`,
+      FORWARD: forward,
+      DELIVERED_TABLE: "delivered",
       STACK_NAME: "campaign",
       WEBHOOK_SECRET_PARAMETER: names.webhookSecret,
       WRITE_KEY_PARAMETER: names.writeKey,

@@ -43,7 +43,7 @@ async function recordingProxy(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-type Input = { readonly QueueUrl: string; readonly Name: string };
+type Input = { readonly QueueUrl: string; readonly Name: string; readonly TableName: string };
 
 /** `SendMessageBatch` needs the permission `sqs:SendMessage`. */
 function recordSqs(caller: Caller, action: string, { QueueUrl: url }: Input): void {
@@ -59,11 +59,20 @@ function recordSsm(caller: Caller, action: string, { Name: name }: Input): void 
   uses.push({ caller, action: "kms:Decrypt", resource: KEY, context });
 }
 
+function recordDynamodb(caller: Caller, action: string, { TableName: table }: Input): void {
+  uses.push({ caller, action: `dynamodb:${action}`, resource: `arn of ${table}` });
+}
+
 async function load() {
-  const { AWS_ENDPOINT_URL_SQS: sqs = "", AWS_ENDPOINT_URL_SSM: ssm = "" } = process.env;
+  const {
+    AWS_ENDPOINT_URL_SQS: sqs = "",
+    AWS_ENDPOINT_URL_SSM: ssm = "",
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb = "",
+  } = process.env;
   const endpoints = {
     AWS_ENDPOINT_URL_SQS: await recordingProxy(sqs, recordSqs),
     AWS_ENDPOINT_URL_SSM: await recordingProxy(ssm, recordSsm),
+    AWS_ENDPOINT_URL_DYNAMODB: await recordingProxy(dynamodb, recordDynamodb),
   };
   const as = (caller: Caller) => ({ ...process.env, ...endpoints, AWS_ACCESS_KEY_ID: caller });
   const { compose: receive } = await import("../../lambda/receive.lambda");
@@ -73,8 +82,9 @@ async function load() {
 
 /** An integration run that uses everything the functions can. */
 beforeAll(async () => {
-  statements = statementsOf(templateOf({ kmsKeyArn: KEY }));
-  road = await startRoad({ load, options: { kmsKeyArn: KEY } });
+  const options = { kmsKeyArn: KEY, forward: "changes" } as const;
+  statements = statementsOf(templateOf(options));
+  road = await startRoad({ load, options });
   // Lambda's event source works in the name of deliver.
   road.cloud.sqs.middlewareStack.add(
     (next, { commandName = "" }) =>
@@ -127,6 +137,8 @@ describe("the synthesized policies", () => {
         "deliver ssm:GetParameter",
         "deliver kms:Decrypt",
         "deliver sqs:SendMessage",
+        "deliver dynamodb:GetItem",
+        "deliver dynamodb:PutItem",
         "deliver sqs:ChangeMessageVisibility",
         "deliver sqs:ReceiveMessage",
         "deliver sqs:DeleteMessage",

@@ -90,6 +90,26 @@ describe("options", () => {
       expect(JSON.parse(text)).toMatchObject({ status: "ignored" });
     }));
 
+  it("forward: changes sends A, B, A and no A again, and a set that lacks a trait is no change", () =>
+    withRoad({ forward: "changes" }, async (road) => {
+      const post = async (...flags: readonly object[]) =>
+        (await road.post(bytesOf(evaluationPayload({ identity: "poller", flags })))).messageId;
+      const color = (value: string) => flagPayload({ name: "color", value });
+      const server = flagPayload({ name: "server_only", value: 1 });
+      const sent = [await post(color("A"), server)];
+      const unchanged = [await post(color("A")), await post(color("A"), server), await post(server)];
+      sent.push(await post(color("B")), await post(color("A")));
+      unchanged.push(await post(color("A"), server));
+      const empty = await post();
+      unchanged.push(await post());
+      await road.until(
+        () => road.log.filter(({ event }) => event === "unchanged").length === unchanged.length,
+      );
+      expect(road.cloud.sink.calls.map(({ body }) => body.messageId)).toEqual([...sent, empty]);
+      const lines = road.log.filter(({ event }) => event === "unchanged");
+      expect(lines.map(({ messageId }) => messageId)).toEqual(unchanged);
+    }));
+
   it("dryRun and logUserId: the call is logged instead of sent, the person is not named", () =>
     withRoad({ dryRun: true, logUserId: "hashed" }, async (road) => {
       const { messageId } = await road.post(bytesOf(evaluationPayload({ identity: "user-1" })));

@@ -189,6 +189,59 @@ describe("deliver", () => {
     expect(telemetry.line).toMatchObject({ event: "retrying", error: expect.any(TypeError) });
   });
 
+  describe("with forward: changes", () => {
+    const comparing = (unchanged: boolean, recorded = true) => {
+      const calls: string[] = [];
+      const compare = async ({ messageId }: { readonly messageId: string }) => {
+        calls.push(`compare ${messageId}`);
+        return {
+          unchanged,
+          record: async () => {
+            calls.push(`record ${messageId}`);
+            return recorded;
+          },
+        };
+      };
+      return { calls, changes: { compare } };
+    };
+
+    it("does not send what is unchanged", async () => {
+      const { changes, calls } = comparing(true);
+      const { deliver, segment, telemetry } = setUp({ changes });
+      expect(await deliver(queueRecord())).toEqual([]);
+      expect(segment.calls).toEqual([]);
+      expect(calls).toEqual(["compare stack-request-1"]);
+      expect(telemetry.line).toMatchObject({
+        event: "unchanged",
+        messageId: "stack-request-1",
+        traitCount: 1,
+      });
+    });
+
+    it("records what Segment took, and nothing else", async () => {
+      const taken = comparing(false);
+      await setUp({ changes: taken.changes }).deliver(queueRecord());
+      expect(taken.calls).toEqual(["compare stack-request-1", "record stack-request-1"]);
+      const refused = comparing(false);
+      const segment = new FakeSegment(() => answered(500));
+      await setUp({ changes: refused.changes, segment }).deliver(queueRecord());
+      expect(refused.calls).toEqual(["compare stack-request-1"]);
+    });
+
+    it("sends on when it could not be recorded, unasked, and keeps all of the identity's messages", async () => {
+      const { changes, calls } = comparing(false, false);
+      const { deliver, segment, telemetry } = setUp({ changes });
+      const records = ["1", "2"].map((id) => queueRecord({ id, messageId: id }));
+      expect(await deliver(...records)).toEqual(["1", "2"]);
+      expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["1", "2"]);
+      expect(calls).toEqual(["compare 1", "record 1"]);
+      expect(telemetry.lines).toMatchObject([
+        { event: "delivered", messageId: "2" },
+        { event: "retrying", messageId: "1", status: 200, retryInSeconds: 2, held: 1 },
+      ]);
+    });
+  });
+
   it.each([
     ["fails", () => answered(500), 1, 2],
     ["fails again", () => answered(500), 5, 32],

@@ -1,0 +1,150 @@
+import fc from "fast-check";
+import type { DeliveredItem } from "../../lambda/adapters/delivered-table";
+import { AwsCallError } from "../../lambda/domain/errors";
+import { Changes } from "../../lambda/handlers/changes";
+import { deliverHandler } from "../../lambda/handlers/deliver";
+import { TIMING } from "../../lambda/timing";
+import { FifoQueue } from "../faults/fifo-queue";
+import { seeded } from "../faults/random";
+import { toRecord } from "../faults/record";
+import { callBody, NOON } from "../support/builders";
+import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingTelemetry } from "../support/fakes";
+import { describeProperties } from "../support/seed";
+
+interface Step {
+  readonly identity: string;
+  readonly traits: Readonly<Record<string, number>>;
+  /** Hours until the next. */
+  readonly pause: number;
+}
+
+/** Few people, names and values, so that sets come back; some sets lack what others have, as with client-side keys. */
+const step: fc.Arbitrary<Step> = fc.record({
+  identity: fc.constantFrom("a", "a", "a", "b"),
+  traits: fc.dictionary(fc.constantFrom("x", "y"), fc.nat({ max: 1 }), { maxKeys: 2 }),
+  pause: fc.constantFrom(0, 1, 1, 1, 23, 25),
+});
+
+type Profiles = Record<string, Record<string, unknown>>;
+
+const REFRESH_HOURS = 24;
+
+/** Segment's view after a history, delivered with or without the option, while everything fails now and then. */
+async function simulate(
+  history: readonly Step[],
+  forward: "every" | "changes",
+  seed: number,
+  faults: number,
+) {
+  const random = seeded(seed);
+  const strikes = () => random() < faults;
+  const clock = { now: NOON };
+  const queue = new FifoQueue({ clock, visibility: TIMING.visibility, retention: 14 * 24 * 3_600_000 });
+  const items = new Map<string, DeliveredItem>();
+  const table = {
+    read: async (hash: string) => {
+      if (strikes()) throw new AwsCallError("dynamodb:GetItem", "timeout", true);
+      return items.get(hash);
+    },
+    write: async (hash: string, item: DeliveredItem) => {
+      if (strikes()) throw new AwsCallError("dynamodb:PutItem", "timeout", true);
+      const last = items.get(hash);
+      if (last === undefined || last.sequence < item.sequence) items.set(hash, item);
+      if (strikes()) throw new AwsCallError("dynamodb:PutItem", "timeout", true);
+    },
+  };
+  const telemetry = new RecordingTelemetry();
+  const now = () => clock.now;
+  const profiles: Profiles = {};
+  const seen = new Set<string>();
+  const segment = new FakeSegment((call) => {
+    if (strikes()) return answered(500);
+    const { userId, traits } = JSON.parse(call.body);
+    if (!seen.has(call.messageId)) profiles[userId] = { ...profiles[userId], ...traits };
+    seen.add(call.messageId);
+    return answered(strikes() ? 500 : 200);
+  });
+  const deliver = deliverHandler({
+    config: { writeKeyParameter: "/key", dryRun: false },
+    parameters: new FakeParameters({ "/key": "key" }),
+    segment,
+    changes:
+      forward === "every"
+        ? undefined
+        : new Changes({ table, telemetry, endpoint: "https://s", refresh: REFRESH_HOURS * 3_600, now }),
+    queue: {
+      setVisibility: async (messages) => {
+        for (const { receiptHandle, seconds } of messages) queue.setVisibility(receiptHandle, seconds);
+      },
+    },
+    deadLetters: new FakeQueue(),
+    telemetry,
+    now,
+    random,
+    timing: TIMING,
+  });
+  const drain = async (until: number) => {
+    for (;;) {
+      const messages = queue.receive(10);
+      if (messages.length > 0) {
+        const event = { Records: messages.map(toRecord) };
+        const context = { awsRequestId: "i", getRemainingTimeInMillis: () => TIMING.deliverFunction };
+        const { batchItemFailures } = await deliver(event, context);
+        const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+        for (const { id, receiptHandle } of messages) {
+          if (!failed.has(id) && !strikes()) queue.delete(receiptHandle);
+        }
+      } else {
+        const next = queue.nextVisibleAt;
+        if (next === undefined || next > until) break;
+        clock.now = next;
+      }
+    }
+    clock.now = Math.max(clock.now, Math.min(until, NOON * 2));
+  };
+  for (const [index, { identity, traits, pause }] of history.entries()) {
+    const body = callBody({ identity, traits, messageId: `m-${index}` });
+    queue.send({ body, groupId: identity, deduplicationId: `m-${index}`, attributes: {} });
+    await drain(clock.now + pause * 3_600_000);
+    if (queue.messages.length === 0) expect(profiles).toEqual(truth(history.slice(0, index + 1)));
+  }
+  await drain(Number.POSITIVE_INFINITY);
+  const sent = segment.calls.length;
+  return { profiles, sent, lines: telemetry.lines };
+}
+
+/** What every evaluation, one after the other, makes of the profiles. */
+function truth(history: readonly Step[]): Profiles {
+  const profiles: Profiles = {};
+  for (const { identity, traits } of history) profiles[identity] = { ...profiles[identity], ...traits };
+  return profiles;
+}
+
+describeProperties("forward: changes", () => {
+  it("leaves Segment with the traits that forward: every would, whatever fails", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 20, maxLength: 40, size: "max" }),
+        fc.nat(),
+        fc.constantFrom(0, 0.1, 0.3, 0.3),
+        async (history, seed, faults) => {
+          const every = await simulate(history, "every", seed, faults);
+          const changes = await simulate(history, "changes", seed, faults);
+          expect(every.profiles).toEqual(truth(history));
+          expect(changes.profiles).toEqual(truth(history));
+          if (faults === 0) {
+            const unchanged = changes.lines.filter(({ event }) => event === "unchanged").length;
+            expect(changes.sent + unchanged).toBe(every.sent);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("sends A, B, A three times, and A, A, A once", async () => {
+    const of = (values: readonly number[]) => values.map((x) => ({ identity: "a", traits: { x }, pause: 1 }));
+    expect((await simulate(of([0, 1, 0]), "changes", 1, 0)).sent).toBe(3);
+    expect((await simulate(of([0, 0, 0]), "changes", 1, 0)).sent).toBe(1);
+  });
+});
