@@ -27,6 +27,7 @@ export interface ReceiveConfig {
   readonly reading: { readonly traits: boolean; readonly segments: boolean };
   readonly kmsKeyArn: ResolvedOptions["kmsKeyArn"];
   readonly logUserId: ResolvedOptions["logUserId"];
+  readonly logSampling: number;
 }
 
 export interface DeliverConfig {
@@ -40,6 +41,7 @@ export interface DeliverConfig {
   readonly changes: { readonly table: string; readonly refresh: number } | undefined;
   readonly kmsKeyArn: ResolvedOptions["kmsKeyArn"];
   readonly logUserId: ResolvedOptions["logUserId"];
+  readonly logSampling: number;
 }
 
 /** @throws ConfigurationError naming every variable that is missing or wrong. */
@@ -64,6 +66,7 @@ export function receiveConfig(environment: Environment): ReceiveConfig {
       reading: { traits: flagsmithTraits !== false, segments: options.segments },
       kmsKeyArn: options.kmsKeyArn,
       logUserId: options.logUserId,
+      logSampling: options.logSampling,
     };
   });
 }
@@ -71,7 +74,7 @@ export function receiveConfig(environment: Environment): ReceiveConfig {
 /** @throws ConfigurationError naming every variable that is missing or wrong. */
 export function deliverConfig(environment: Environment): DeliverConfig {
   return new Reader(environment).finish((reader) => {
-    const { segmentEndpoint, dryRun, forward, refreshHours, kmsKeyArn, logUserId } =
+    const { segmentEndpoint, dryRun, forward, refreshHours, kmsKeyArn, logUserId, logSampling } =
       reader.options("deliver");
     return {
       aws: reader.aws(ENV.deadLetterQueueUrl),
@@ -86,6 +89,7 @@ export function deliverConfig(environment: Environment): DeliverConfig {
           : undefined,
       kmsKeyArn,
       logUserId,
+      logSampling,
     };
   });
 }

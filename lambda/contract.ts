@@ -93,6 +93,7 @@ export const LOG_FIELDS = {
   bytes: "bytes",
   durationMs: "durationMs",
   latencyMs: "latencyMs",
+  segmentMs: "segmentMs",
   status: "status",
   attempt: "attempt",
   retryInSeconds: "retryInSeconds",
@@ -106,6 +107,7 @@ export const LOG_FIELDS = {
   renamed: "renamed",
   overwritten: "overwritten",
   cut: "cut",
+  steps: "steps",
   call: "call",
 } as const;
 

@@ -16,7 +16,12 @@ export function compose(environment: Environment, { now, random, timing }: Runti
   const { awsAttempt: attemptTimeout, awsAttempts: attempts, awsPause: pause } = timing;
   const aws = { region, credentials, attemptTimeout, attempts, pause };
   const sqs = new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint });
-  const telemetry = createTelemetry({ functionName: "deliver", logUserId: config.logUserId });
+  const telemetry = createTelemetry({
+    functionName: "deliver",
+    logUserId: config.logUserId,
+    sampling: config.logSampling,
+    random,
+  });
   const parameters = new Parameters({
     ssm: new AwsJson({ ...aws, service: "ssm", endpoint: ssmEndpoint }),
     now,

@@ -70,6 +70,12 @@ export const OPTIONS: { readonly [Name in OptionName]-?: OptionRule } = {
   },
   dryRun: flag("DRY_RUN", ["deliver"]),
   logUserId: choice("LOG_USER_ID", ["receive", "deliver"], "plain", "hashed"),
+  logSampling: {
+    allowed: "a number from 0 to 1",
+    accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
+    env: "LOG_SAMPLING",
+    readBy: ["receive", "deliver"],
+  },
   logRetentionDays: {
     allowed: RETENTION_DAYS.join(", "),
     accepts: (value) => RETENTION_DAYS.some((days) => days === value),

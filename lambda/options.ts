@@ -68,6 +68,11 @@ export interface Options {
    */
   readonly logUserId?: "plain" | "hashed";
   /**
+   * Share of the lines about successes that tell their steps, as lines about failures always do.
+   * @default 0
+   */
+  readonly logSampling?: number;
+  /**
    * Days that the logs are kept.
    * @default 30
    */
@@ -106,6 +111,7 @@ const DEFAULTS = {
   refreshHours: 24,
   dryRun: false,
   logUserId: "plain",
+  logSampling: 0,
   logRetentionDays: 30,
   throttle: { rateLimit: 1000, burstLimit: 2000 },
 } as const satisfies Options;

@@ -7,12 +7,17 @@ import { type ReceiveHandler, receiveHandler } from "./handlers/receive";
 import { RUNTIME, type Runtime } from "./runtime";
 import { createTelemetry } from "./telemetry";
 
-export function compose(environment: Environment, { now, timing }: Runtime): ReceiveHandler {
+export function compose(environment: Environment, { now, random, timing }: Runtime): ReceiveHandler {
   const config = receiveConfig(environment);
   const { region, credentials, ssmEndpoint, sqsEndpoint } = config.aws;
   const { awsAttempt: attemptTimeout, awsAttempts: attempts, awsPause: pause } = timing;
   const aws = { region, credentials, attemptTimeout, attempts, pause };
-  const telemetry = createTelemetry({ functionName: "receive", logUserId: config.logUserId });
+  const telemetry = createTelemetry({
+    functionName: "receive",
+    logUserId: config.logUserId,
+    sampling: config.logSampling,
+    random,
+  });
   const parameters = new Parameters({
     ssm: new AwsJson({ ...aws, service: "ssm", endpoint: ssmEndpoint }),
     now,

@@ -9,6 +9,8 @@ export type LogFields = { readonly [Field in Exclude<LogField, "event">]?: unkno
 
 /** The log of one webhook or one message. Each has its own, so that records that run in parallel share nothing. */
 export interface Recorder {
+  /** A detail for the field `steps`, which only lines about failures and sampled ones have. Nothing secret, no values. */
+  step(text: string): void;
   outcome(event: LogEvent, message: string, fields?: LogFields, error?: unknown): void;
 }
 
@@ -24,6 +26,9 @@ export interface Telemetry {
 export interface TelemetryOptions {
   readonly functionName: FunctionName;
   readonly logUserId: "plain" | "hashed";
+  /** Share of lines about successes that have `steps`, from 0 to 1. */
+  readonly sampling: number;
+  readonly random: () => number;
   /** @default - a Powertools logger on standard output */
   readonly logger?: Pick<Logger, "info" | "warn" | "error">;
 }
@@ -50,13 +55,24 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const logger = options.logger ?? new Logger({ serviceName: options.functionName });
   const write = (event: LogEvent, message: string, fields: LogFields, error?: unknown) => {
     const all = { event, ...fields, ...errorFields(error) };
-    const level = all.actor === "operator" ? "error" : LEVELS[event];
-    logger[level](message, withUserId(all, options.logUserId));
+    logger[levelOf(event, all)](message, clipped(withUserId(all, options.logUserId)));
   };
   return {
-    recorder: (bound) => ({
-      outcome: (event, message, fields, error) => write(event, message, { ...bound, ...fields }, error),
-    }),
+    recorder: (bound) => {
+      const steps: string[] = [];
+      return {
+        step: (text) => void steps.push(text),
+        outcome: (event, message, fields, error) => {
+          const shown = LEVELS[event] !== "info" || options.random() < options.sampling;
+          write(
+            event,
+            message,
+            { ...bound, ...fields, ...(shown && steps.length > 0 ? { steps } : {}) },
+            error,
+          );
+        },
+      };
+    },
     deliveredUnknown: (messageId, error) =>
       write("delivered-unknown", "the call is sent, changed or not", { messageId }, error),
     staleParameter: (error) => {
@@ -69,6 +85,25 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       );
     },
   };
+}
+
+function levelOf(event: LogEvent, fields: LogFields): Level {
+  return fields.actor === "operator" ? "error" : LEVELS[event];
+}
+
+/** Characters of a text in a line. Identities and names may be 2,000 long; CloudWatch bills by the byte. */
+const MAX_TEXT = 160;
+
+/** A dry run's call is what its line is for, and an error's stack is whole or useless. */
+function clipped<Fields extends LogFields>(fields: Fields): Fields {
+  const entries = Object.entries(fields).map(([name, value]) => [name, clip(name, value)]);
+  return { ...fields, ...Object.fromEntries(entries) };
+}
+
+function clip(name: string, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => clip(name, item));
+  if (typeof value !== "string" || name === "remedy" || value.length <= MAX_TEXT) return value;
+  return `${value.slice(0, MAX_TEXT)}…`;
 }
 
 function withUserId<Fields extends LogFields>(fields: Fields, style: "plain" | "hashed"): Fields {

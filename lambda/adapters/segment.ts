@@ -11,6 +11,8 @@ export interface SegmentAnswer {
   readonly reason: string;
   /** Seconds that Segment asks to wait before the next attempt, where it does. */
   readonly retryAfter?: number | undefined;
+  /** Milliseconds until the answer, or until it was given up. */
+  readonly elapsed: number;
 }
 
 /**
@@ -76,6 +78,8 @@ export class Segment {
 
   /** One attempt. Never throws: a fault of the network is an answer too. */
   async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
+    const startedAt = this.#options.now();
+    const elapsed = () => this.#options.now() - startedAt;
     try {
       const { statusCode, headers, body } = await this.#dispatcher.request({
         origin: new URL(this.#options.endpoint).origin,
@@ -94,9 +98,10 @@ export class Segment {
         status: statusCode,
         reason: `status ${statusCode}`,
         retryAfter: askedDelay(headers, this.#options.now()),
+        elapsed: elapsed(),
       };
     } catch (error) {
-      return { verdict: "retry", reason: faultCode(error) };
+      return { verdict: "retry", reason: faultCode(error), elapsed: elapsed() };
     }
   }
 

@@ -55,9 +55,10 @@ export class Delivery {
   }
 
   async #send(call: IdentifyCall): Promise<Attempt> {
-    const { config, parameters, segment, now } = this.deps;
+    const { config, parameters, now } = this.deps;
     const writeKey = firstLine(await parameters.get(config.writeKeyParameter));
     const comparison = await this.#compare(call, writeKey);
+    if (comparison !== undefined) this.outcome.step(comparison.unchanged ? "unchanged" : "changed");
     if (comparison?.unchanged) {
       return this.outcome.settle("unchanged", "nothing new since the last call that Segment took");
     }
@@ -65,13 +66,20 @@ export class Delivery {
       const logged = tryParseJson(withSentAt(call, now()));
       return this.outcome.settle("dry-run", "identify call not sent, option dryRun is on", { call: logged });
     }
-    const answer = await segment.identify(call, writeKey);
+    const answer = await this.#identify(call, writeKey);
     if (answer.verdict !== "key-refused") return this.#conclude(call, answer, comparison);
     const current = firstLine(await parameters.refresh(config.writeKeyParameter));
-    const again = await segment.identify(call, current);
+    this.outcome.step(current === writeKey ? "key read anew: the same" : "key read anew: another");
+    const again = await this.#identify(call, current);
     // Fingerprints belong to the key that they were made with.
     const made = again.verdict === "delivered" ? await this.#compare(call, current) : undefined;
     return this.#conclude(call, again, made);
+  }
+
+  async #identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
+    const answer = await this.deps.segment.identify(call, writeKey);
+    this.outcome.step(`Segment: ${answer.reason} in ${answer.elapsed} ms`);
+    return answer;
   }
 
   async #compare(call: IdentifyCall, writeKey: string): Promise<Comparison | undefined> {
@@ -84,19 +92,23 @@ export class Delivery {
     answer: SegmentAnswer,
     comparison: Comparison | undefined,
   ): Promise<Attempt> {
-    const { status, reason, retryAfter } = answer;
+    const { status, reason, retryAfter, elapsed: segmentMs } = answer;
     if (status === 429) this.batch.slowDown = retryAfter ?? 0;
     switch (answer.verdict) {
       case "delivered": {
         const latencyMs = this.deps.now() - Date.parse(call.timestamp);
         if (comparison !== undefined && !(await comparison.record())) {
           const message = "delivered but not recorded, comes again";
-          return { ...this.outcome.retry(message, { status, latencyMs }), unrecorded: true };
+          return { ...this.outcome.retry(message, { status, latencyMs, segmentMs }), unrecorded: true };
         }
-        return this.outcome.settle("delivered", "identify call delivered", { status, latencyMs });
+        return this.outcome.settle("delivered", "identify call delivered", { status, latencyMs, segmentMs });
       }
       case "retry":
-        return this.outcome.retry("Segment did not take the call", { status, reason }, { retryAfter });
+        return this.outcome.retry(
+          "Segment did not take the call",
+          { status, reason, segmentMs },
+          { retryAfter },
+        );
       case "key-refused": {
         const parameter = this.deps.config.writeKeyParameter;
         const remedy = this.deps.parameters.remedy(parameter);

@@ -40,6 +40,10 @@ export class Outcome {
     this.#about = fields;
   }
 
+  step(text: string): void {
+    this.recorder.step(text);
+  }
+
   settle(
     event: Extract<LogEvent, "delivered" | "unchanged" | "dry-run" | "dead-lettered">,
     message: string,

@@ -39,6 +39,7 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
     });
     const startedAt = deps.now();
     const timed: Recorder = {
+      step: (text) => recorder.step(`${text} at ${deps.now() - startedAt} ms`),
       outcome: (outcome, message, fields, error) =>
         recorder.outcome(outcome, message, { durationMs: deps.now() - startedAt, ...fields }, error),
     };
@@ -56,7 +57,8 @@ async function receive(
     const signal = deps.budget();
     const header = event.headers[SIGNATURE_HEADER];
     if (header === undefined) return unauthorized(recorder, "signature-missing");
-    if (!(await verify(deps, bytes, header, signal))) return unauthorized(recorder, "signature-wrong");
+    if (!(await verify(deps, recorder, bytes, header, signal)))
+      return unauthorized(recorder, "signature-wrong");
     const parsed = parseEvaluation(bytes, deps.config.reading);
     if (parsed.kind === "other") return ignored(recorder, describeEvent(parsed.eventType));
     if (deps.config.identify.anonymousIdentities === "drop" && isNameless(parsed.identity)) {
@@ -71,14 +73,17 @@ async function receive(
 /** A signature that does not fit may be of a secret that was put since the last read. */
 async function verify(
   deps: ReceiveDependencies,
+  recorder: Recorder,
   bytes: Buffer,
   header: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { webhookSecretParameter } = deps.config;
   const known = await deps.parameters.get(webhookSecretParameter, signal);
+  recorder.step("secret known");
   if (verifySignature(bytes, header, readSecrets(known))) return true;
   const current = await deps.parameters.refresh(webhookSecretParameter, signal);
+  recorder.step(current === known ? "secret read anew: the same" : "secret read anew: another");
   return current !== known && verifySignature(bytes, header, readSecrets(current));
 }
 
@@ -100,7 +105,9 @@ async function enqueue(
     deduplicationId: call.messageId,
     attributes,
   }));
+  recorder.step(`mapped to ${messages.length} calls`);
   await deps.queue.send(messages, signal);
+  recorder.step("queued");
   return accepted(recorder, evaluation, mapped);
 }
 

@@ -31,6 +31,8 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
     telemetry: createTelemetry({
       functionName: "receive",
       logUserId: "plain",
+      sampling: 1,
+      random: () => 0,
       logger: { info: write, warn: write, error: write },
     }),
     now: () => NOON,

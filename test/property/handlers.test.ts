@@ -72,6 +72,8 @@ describeProperties("receive", () => {
           telemetry: createTelemetry({
             functionName: "receive",
             logUserId: "plain",
+            sampling: 1,
+            random: () => 0,
             logger: { info: write, warn: write, error: write },
           }),
           now: () => NOON,

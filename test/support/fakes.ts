@@ -14,9 +14,11 @@ export interface Line extends LogFields {
 /** Keeps every outcome line. */
 export class RecordingTelemetry implements Telemetry {
   readonly lines: Line[] = [];
+  readonly steps: string[] = [];
 
   recorder(bound: LogFields) {
     return {
+      step: (text: string) => void this.steps.push(text),
       outcome: (event: LogEvent, message: string, fields?: LogFields, error?: unknown) => {
         this.lines.push({ ...bound, ...fields, event, message, error });
       },
@@ -114,5 +116,5 @@ const VERDICT_OF_STATUS = {
 } as const satisfies Readonly<Record<number, SegmentAnswer["verdict"]>>;
 
 export function answered(status: keyof typeof VERDICT_OF_STATUS, retryAfter?: number): SegmentAnswer {
-  return { verdict: VERDICT_OF_STATUS[status], status, reason: `status ${status}`, retryAfter };
+  return { verdict: VERDICT_OF_STATUS[status], status, reason: `status ${status}`, retryAfter, elapsed: 120 };
 }

@@ -31,6 +31,7 @@ describe("Segment", () => {
       verdict: "delivered",
       status: 200,
       reason: "status 200",
+      elapsed: 0,
     });
     expect(loopback.requests).toMatchObject([
       {
@@ -64,7 +65,7 @@ describe("Segment", () => {
     ["a reset", "reset", "UND_ERR_SOCKET"],
   ])("answers %s with a retry", async (_, behaviour, reason) => {
     await start(behaviour);
-    await expect(segment.identify(call, "key")).resolves.toEqual({ verdict: "retry", reason });
+    await expect(segment.identify(call, "key")).resolves.toEqual({ verdict: "retry", reason, elapsed: 0 });
   });
 
   it("takes a status for the answer even if its body never ends", async () => {
@@ -78,6 +79,7 @@ describe("Segment", () => {
     await expect(segment.identify(call, "key")).resolves.toEqual({
       verdict: "retry",
       reason: "ECONNREFUSED",
+      elapsed: 0,
     });
   });
 });

@@ -3,7 +3,7 @@ import { createTelemetry, type TelemetryOptions } from "../../lambda/telemetry";
 
 type Line = { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> };
 
-function setUp(logUserId: TelemetryOptions["logUserId"] = "plain") {
+function setUp(logUserId: TelemetryOptions["logUserId"] = "plain", sampling = 0) {
   const lines: Line[] = [];
   const write =
     (level: string) =>
@@ -11,7 +11,10 @@ function setUp(logUserId: TelemetryOptions["logUserId"] = "plain") {
       lines.push({ level, message: String(message), fields: { ...Object(fields) } });
     };
   const logger = { info: write("info"), warn: write("warn"), error: write("error") };
-  return { telemetry: createTelemetry({ functionName: "deliver", logUserId, logger }), lines };
+  return {
+    telemetry: createTelemetry({ functionName: "deliver", logUserId, sampling, random: () => 0.5, logger }),
+    lines,
+  };
 }
 
 describe("createTelemetry", () => {
@@ -65,6 +68,30 @@ describe("createTelemetry", () => {
         fields: { event: "parameter-stale", parameter: "/p", remedy: "mend it", actor: "aws" },
       },
     ]);
+  });
+
+  it("tells the steps of failures, and of the share of successes that is sampled", () => {
+    const line = (event: "delivered" | "retrying", sampling: number) => {
+      const { telemetry, lines } = setUp("plain", sampling);
+      const recorder = telemetry.recorder({});
+      recorder.step("Segment: status 503 in 9 ms");
+      recorder.outcome(event, "m");
+      return lines[0]?.fields.steps;
+    };
+    const steps = ["Segment: status 503 in 9 ms"];
+    expect([line("retrying", 0), line("delivered", 0.6), line("delivered", 0.4)]).toEqual([
+      steps,
+      steps,
+      undefined,
+    ]);
+  });
+
+  it("clips long names and texts, but no remedy", () => {
+    const { telemetry, lines } = setUp();
+    const long = "x".repeat(500);
+    telemetry.recorder({ userId: long }).outcome("accepted", "m", { renamed: [long], remedy: long });
+    const { userId, renamed, remedy } = Object(lines[0]?.fields);
+    expect([userId.length, renamed[0].length, remedy.length]).toEqual([161, 161, 500]);
   });
 
   it.each([
