@@ -2,9 +2,10 @@ import { Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
 import { AccessLogField, AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import { Metric, type MetricOptions } from "aws-cdk-lib/aws-cloudwatch";
 import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { LogGroup } from "aws-cdk-lib/aws-logs";
+import { FilterPattern, LogGroup, MetricFilter } from "aws-cdk-lib/aws-logs";
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import {
@@ -20,6 +21,7 @@ import {
   TIMING,
   WRITE_KEY_PLACEHOLDER,
 } from "../lambda/contract";
+import { METRICS, type MetricName } from "./metrics";
 import { grantParameter, RoadFunction } from "./road-function";
 
 export interface FlagsmithToSegmentProps extends Options {
@@ -104,6 +106,7 @@ export class FlagsmithToSegment extends Construct {
 
     this.receive = receive;
     this.deliver = deliver;
+    this.addMetricFilters();
     this.webhookUrl = this.addApi(receive, options);
     const where = {
       region: Stack.of(this).region,
@@ -111,6 +114,53 @@ export class FlagsmithToSegment extends Construct {
     };
     this.putWebhookSecret = putParameterCommand(parameters.webhookSecret, SECRET_PLACEHOLDER, where);
     this.putWriteKey = putParameterCommand(parameters.writeKey, WRITE_KEY_PLACEHOLDER, where);
+  }
+
+  /**
+   * A number out of the log; its name without dimensions in the namespace of the stack's name.
+   * @default - the sum over five minutes
+   */
+  metric(name: MetricName, options: MetricOptions = {}): Metric {
+    return new Metric({
+      namespace: Stack.of(this).stackName,
+      metricName: name,
+      statistic: "Sum",
+      period: Duration.minutes(5),
+      label: name,
+      ...options,
+    });
+  }
+
+  get logGroupNames(): string[] {
+    return [this.receive.logGroup.logGroupName, this.deliver.logGroup.logGroupName];
+  }
+
+  /** Bytes that CloudWatch took in, by function. */
+  logBytes(): readonly Metric[] {
+    return this.logGroupNames.map(
+      (LogGroupName, index) =>
+        new Metric({
+          namespace: "AWS/Logs",
+          metricName: "IncomingBytes",
+          statistic: "Sum",
+          period: Duration.minutes(5),
+          dimensionsMap: { LogGroupName },
+          label: `${index === 0 ? "receive" : "deliver"} log bytes`,
+        }),
+    );
+  }
+
+  private addMetricFilters(): void {
+    const groups = { receive: this.receive.logGroup, deliver: this.deliver.logGroup };
+    for (const [name, { source, pattern, value }] of Object.entries(METRICS)) {
+      new MetricFilter(this, `Metric${name}`, {
+        logGroup: groups[source],
+        filterPattern: FilterPattern.literal(pattern),
+        metricNamespace: Stack.of(this).stackName,
+        metricName: name,
+        metricValue: value,
+      });
+    }
   }
 
   /** High-throughput FIFO: order within an identity, 3,000 messages a second and more across them. */

@@ -1,6 +1,7 @@
 import { type App, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { assertOptions, ConfigurationError, type Options } from "../lambda/contract";
 import { FlagsmithToSegment } from "./flagsmith-to-segment";
+import { Monitoring } from "./monitoring";
 
 export interface FlagsmithToSegmentStackProps extends StackProps {
   /** Name of the Flagsmith environment, as in the paths of its parameters. */
@@ -14,6 +15,8 @@ export class FlagsmithToSegmentStack extends Stack {
     super(scope, id, { description: "Flagsmith's flag evaluations as traits in Segment", ...props });
     const { environmentName, options } = props;
     const road = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName, ...options });
+    const { alarmEmail, alarmTopicArn } = options;
+    new Monitoring(this, "Monitoring", { road, alarmEmail, alarmTopicArn });
     this.output("WebhookUrl", "Paste into Flagsmith's webhook integration", road.webhookUrl);
     this.output("QueueUrl", "Identify calls on their way to Segment", road.queue.queueUrl);
     this.output(

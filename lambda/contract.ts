@@ -85,6 +85,7 @@ export const LOG_FIELDS = {
   event: "event",
   requestId: "requestId",
   apiRequestId: "apiRequestId",
+  sourceIp: "sourceIp",
   messageId: "messageId",
   userId: "userId",
   environment: "environment",

@@ -84,6 +84,15 @@ export const OPTIONS: { readonly [Name in OptionName]-?: OptionRule } = {
     allowed: "{ rateLimit?, burstLimit? }, whole numbers from 1",
     accepts: (value) => hasOnly(value, { rateLimit: isCount, burstLimit: isCount }),
   },
+  alarmEmail: {
+    allowed: "an e-mail address",
+    accepts: (value) => typeof value === "string" && /^[^\s@]+@[^\s@]+$/.test(value),
+  },
+  alarmTopicArn: {
+    allowed: "the ARN of an SNS topic",
+    accepts: (value) =>
+      typeof value === "string" && /^(arn:[\w-]+:sns:[\w-]+:\d+:.+|\$\{Token\[.+)$/.test(value),
+  },
   kmsKeyArn: {
     allowed: "the ARN of a KMS key",
     // A construct may pass the ARN of a key that is deployed with it: CDK hides that behind a token.

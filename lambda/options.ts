@@ -83,15 +83,27 @@ export interface Options {
    */
   readonly throttle?: { readonly rateLimit?: number; readonly burstLimit?: number };
   /**
+   * Address that gets a mail for each alarm.
+   * @default - none
+   */
+  readonly alarmEmail?: string;
+  /**
+   * ARN of an SNS topic that gets each alarm.
+   * @default - none
+   */
+  readonly alarmTopicArn?: string;
+  /**
    * ARN of the customer-managed KMS key that the two parameters are encrypted with.
    * @default - the AWS-managed key of SSM
    */
   readonly kmsKeyArn?: string;
 }
 
+type Optional = "kmsKeyArn" | "alarmEmail" | "alarmTopicArn";
+
 /** Options with every default filled in. */
-export type ResolvedOptions = Required<Omit<Options, "segmentEndpoint" | "kmsKeyArn">> &
-  Pick<Options, "kmsKeyArn"> & { readonly segmentEndpoint: string };
+export type ResolvedOptions = Required<Omit<Options, "segmentEndpoint" | Optional>> &
+  Pick<Options, Optional> & { readonly segmentEndpoint: string };
 
 export const SEGMENT_ENDPOINTS = {
   us: "https://api.segment.io",

@@ -56,9 +56,11 @@ async function receive(
   try {
     const signal = deps.budget();
     const header = event.headers[SIGNATURE_HEADER];
-    if (header === undefined) return unauthorized(recorder, "signature-missing");
-    if (!(await verify(deps, recorder, bytes, header, signal)))
-      return unauthorized(recorder, "signature-wrong");
+    const { sourceIp } = event.requestContext.http;
+    if (header === undefined) return unauthorized(recorder, "signature-missing", sourceIp);
+    if (!(await verify(deps, recorder, bytes, header, signal))) {
+      return unauthorized(recorder, "signature-wrong", sourceIp);
+    }
     const parsed = parseEvaluation(bytes, deps.config.reading);
     if (parsed.kind === "other") return ignored(recorder, describeEvent(parsed.eventType));
     if (deps.config.identify.anonymousIdentities === "drop" && isNameless(parsed.identity)) {
@@ -138,12 +140,16 @@ function ignored(recorder: Recorder, reason: string): Answer {
 }
 
 /** One answer for both, so that it tells a forger nothing; the log tells them apart. */
-function unauthorized(recorder: Recorder, code: "signature-missing" | "signature-wrong"): Answer {
+function unauthorized(
+  recorder: Recorder,
+  code: "signature-missing" | "signature-wrong",
+  sourceIp: string,
+): Answer {
   const reason =
     code === "signature-missing"
       ? "no X-Flagsmith-Signature: set the secret in Flagsmith's webhook integration"
       : "X-Flagsmith-Signature does not match: the secret in Flagsmith differs from the parameter's";
-  recorder.outcome("unauthorized", "signature refused", { code, reason });
+  recorder.outcome("unauthorized", "signature refused", { code, reason, sourceIp });
   return { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" };
 }
 

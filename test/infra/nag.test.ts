@@ -7,7 +7,10 @@ import { synthesizeApp } from "../support/synth";
 /** Synthesizes with AwsSolutions and the built-in template linter, after a change. */
 function synthesize(change: (stack: FlagsmithToSegmentStack) => void = () => {}): App {
   const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
-  const { app, stacks } = synthesizeApp({ production: {}, other: { kmsKeyArn, forward: "changes" } });
+  const { app, stacks } = synthesizeApp({
+    production: {},
+    other: { kmsKeyArn, forward: "changes", alarmEmail: "on-call@example.com" },
+  });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   for (const stack of stacks) change(stack);
   app.synth();

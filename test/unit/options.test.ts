@@ -25,6 +25,8 @@ const every: Required<Options> = {
   logSampling: 0.5,
   logRetentionDays: 90,
   throttle: { rateLimit: 10, burstLimit: 20 },
+  alarmEmail: "on-call@example.com",
+  alarmTopicArn: "arn:aws:sns:eu-west-1:123456789012:alarms",
   kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/1",
 };
 
@@ -80,6 +82,8 @@ describe("assertOptions", () => {
     ["logRetentionDays", 31],
     ["throttle", { rate: 1 }],
     ["throttle", { rateLimit: 0 }],
+    ["alarmEmail", "nobody"],
+    ["alarmTopicArn", "arn:aws:sns:"],
     ["kmsKeyArn", "alias/mine"],
     ["kmsKeyArn", "arn:aws:kms:"],
     ["kmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/mine"],

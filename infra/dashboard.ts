@@ -1,0 +1,115 @@
+import { Stack } from "aws-cdk-lib";
+import {
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  type IWidget,
+  MathExpression,
+  SingleValueWidget,
+  TextWidget,
+} from "aws-cdk-lib/aws-cloudwatch";
+import type { Construct } from "constructs";
+import type { FlagsmithToSegment } from "./flagsmith-to-segment";
+import { QUERIES } from "./queries";
+
+const COLUMNS = 24;
+
+/** One screen, read from the top: does it work, the door, the courier, what it costs, and where to ask further. */
+export function addDashboard(scope: Construct, road: FlagsmithToSegment): void {
+  new Dashboard(scope, "Dashboard", {
+    dashboardName: Stack.of(scope).stackName,
+    widgets: [
+      ...row("Is it working?", values(road)),
+      ...row("The door", door(road)),
+      ...row("The courier", courier(road)),
+      ...row("What it costs", costs(road)),
+      [questions(scope)],
+    ],
+  });
+}
+
+function row(title: string, widgets: readonly IWidget[]): IWidget[][] {
+  return [[new TextWidget({ markdown: `## ${title}`, width: COLUMNS, height: 1 })], [...widgets]];
+}
+
+const single = (title: string, metric: IMetric) =>
+  new SingleValueWidget({ title, metrics: [metric], width: 6, height: 3, sparkline: true });
+
+const graph = (title: string, metrics: readonly IMetric[], width = 8) =>
+  new GraphWidget({ title, left: [...metrics], width, height: 6 });
+
+function values(road: FlagsmithToSegment): readonly IWidget[] {
+  return [
+    single("Accepted", road.metric("Accepted")),
+    single("Delivered", road.metric("Delivered")),
+    single(
+      "Age of the oldest call, s",
+      road.queue.metricApproximateAgeOfOldestMessage({ statistic: "Maximum" }),
+    ),
+    single(
+      "Dead letters",
+      road.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum" }),
+    ),
+  ];
+}
+
+function door(road: FlagsmithToSegment): readonly IWidget[] {
+  const answers = (["Accepted", "Ignored", "Unauthorized", "Invalid", "Unavailable"] as const).map((name) =>
+    road.metric(name),
+  );
+  const duration = (statistic: string) =>
+    road.receive.metricDuration({ statistic, label: `receive ${statistic}` });
+  return [
+    graph("Answers", answers),
+    graph("Time to answer, ms", [duration("p50"), duration("p99")]),
+    graph("Throttled and failed", [road.receive.metricThrottles(), road.receive.metricErrors()]),
+  ];
+}
+
+function courier(road: FlagsmithToSegment): readonly IWidget[] {
+  const percentiles = (name: "LatencyMs" | "SegmentMs") =>
+    ["p50", "p99"].map((statistic) => road.metric(name, { statistic, label: `${name} ${statistic}` }));
+  return [
+    graph(
+      "Outcomes",
+      (["Delivered", "Unchanged", "Retrying", "DeadLettered"] as const).map((name) => road.metric(name)),
+    ),
+    graph("Segment slows down or refuses", [road.metric("SlowedDown"), road.metric("WriteKeyRefused")]),
+    graph("From Flagsmith to Segment, ms", [...percentiles("LatencyMs"), ...percentiles("SegmentMs")]),
+  ];
+}
+
+function costs(road: FlagsmithToSegment): readonly IWidget[] {
+  const { receive, deliver, queue } = road;
+  const saved = new MathExpression({
+    label: "calls saved, %",
+    expression: "100 * FILL(unchanged, 0) / (FILL(unchanged, 0) + FILL(delivered, 0))",
+    usingMetrics: { unchanged: road.metric("Unchanged"), delivered: road.metric("Delivered") },
+  });
+  return [
+    graph("Invocations", [receive.metricInvocations(), deliver.metricInvocations()], 6),
+    graph(
+      "Duration, ms in all",
+      [receive, deliver].map((fn) => fn.metricDuration({ statistic: "Sum" })),
+      6,
+    ),
+    graph("SQS messages and log bytes", [queue.metricNumberOfMessagesSent(), ...road.logBytes()], 6),
+    graph(
+      "Calls saved; traits and splits",
+      [saved, road.metric("TraitsPerCall", { statistic: "Average" }), road.metric("Split")],
+      6,
+    ),
+  ];
+}
+
+/** The saved queries lie in a folder of the stack's name. */
+function questions(scope: Construct): IWidget {
+  const { region, stackName } = Stack.of(scope);
+  const insights = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#logsV2:logs-insights`;
+  const list = Object.keys(QUERIES).map((question) => `- [${question}?](${insights})`);
+  return new TextWidget({
+    markdown: [`## Ask further`, `Logs Insights, saved queries, folder ${stackName}:`, ...list].join("\n"),
+    width: COLUMNS,
+    height: 6,
+  });
+}

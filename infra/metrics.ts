@@ -1,0 +1,54 @@
+import { LOG_EVENTS, LOG_FIELDS, type LogEvent } from "../lambda/contract";
+
+export type MetricSource = "receive" | "deliver";
+
+/** One metric filter over the outcome lines of a function. The functions carry no metrics code. */
+export interface MetricRule {
+  readonly source: MetricSource;
+  /** CloudWatch's filter pattern. */
+  readonly pattern: string;
+  /** 1 for each line, or the number in a field. */
+  readonly value: string;
+}
+
+const { event, code, calls, latencyMs, segmentMs, traitCount, status } = LOG_FIELDS;
+
+const isEvent = (name: LogEvent) => `($.${event} = "${name}")`;
+
+const count = (source: MetricSource, name: LogEvent): MetricRule => ({
+  source,
+  pattern: `{ ${isEvent(name)} }`,
+  value: "1",
+});
+
+/** A number in a field, of lines that have it. */
+const measured = (source: MetricSource, name: LogEvent, field: string): MetricRule => ({
+  source,
+  pattern: `{ ${isEvent(name)} && ($.${field} >= 0) }`,
+  value: `$.${field}`,
+});
+
+/** Metric names and where their numbers come from. No dimensions: each stack has a namespace of its own. */
+export const METRICS = {
+  Accepted: count("receive", LOG_EVENTS.accepted),
+  Ignored: count("receive", LOG_EVENTS.ignored),
+  Unauthorized: count("receive", LOG_EVENTS.unauthorized),
+  Invalid: count("receive", LOG_EVENTS.invalid),
+  Unavailable: count("receive", LOG_EVENTS.unavailable),
+  Split: {
+    ...count("receive", LOG_EVENTS.accepted),
+    pattern: `{ ${isEvent(LOG_EVENTS.accepted)} && ($.${calls} > 1) }`,
+  },
+  Delivered: count("deliver", LOG_EVENTS.delivered),
+  Unchanged: count("deliver", LOG_EVENTS.unchanged),
+  DryRun: count("deliver", LOG_EVENTS.dryRun),
+  Retrying: count("deliver", LOG_EVENTS.retrying),
+  DeadLettered: count("deliver", LOG_EVENTS.deadLettered),
+  SlowedDown: { ...count("deliver", LOG_EVENTS.retrying), pattern: `{ ($.${status} = 429) }` },
+  WriteKeyRefused: { source: "deliver", pattern: `{ ($.${code} = "write-key-refused") }`, value: "1" },
+  LatencyMs: measured("deliver", LOG_EVENTS.delivered, latencyMs),
+  SegmentMs: measured("deliver", LOG_EVENTS.delivered, segmentMs),
+  TraitsPerCall: measured("deliver", LOG_EVENTS.delivered, traitCount),
+} as const satisfies Readonly<Record<string, MetricRule>>;
+
+export type MetricName = keyof typeof METRICS;
