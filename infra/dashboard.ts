@@ -44,11 +44,14 @@ function values(road: FlagsmithToSegment): readonly IWidget[] {
     single("Delivered", road.metric("Delivered")),
     single(
       "Age of the oldest call, s",
-      road.queue.metricApproximateAgeOfOldestMessage({ statistic: "Maximum" }),
+      road.queue.metricApproximateAgeOfOldestMessage({ statistic: "Maximum", label: "oldest" }),
     ),
     single(
       "Dead letters",
-      road.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum" }),
+      road.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        statistic: "Maximum",
+        label: "letters",
+      }),
     ),
   ];
 }
@@ -87,10 +90,17 @@ function costs(road: FlagsmithToSegment): readonly IWidget[] {
     usingMetrics: { unchanged: road.metric("Unchanged"), delivered: road.metric("Delivered") },
   });
   return [
-    graph("Invocations", [receive.metricInvocations(), deliver.metricInvocations()], 6),
+    graph(
+      "Invocations",
+      [receive.metricInvocations({ label: "receive" }), deliver.metricInvocations({ label: "deliver" })],
+      6,
+    ),
     graph(
       "Duration, ms in all",
-      [receive, deliver].map((fn) => fn.metricDuration({ statistic: "Sum" })),
+      [
+        receive.metricDuration({ statistic: "Sum", label: "receive" }),
+        deliver.metricDuration({ statistic: "Sum", label: "deliver" }),
+      ],
       6,
     ),
     graph("SQS messages and log bytes", [queue.metricNumberOfMessagesSent(), ...road.logBytes()], 6),

@@ -45,6 +45,8 @@ export interface LocalCloud {
   readonly sqsEndpoint: string;
   readonly sqs: SQSClient;
   readonly sink: SegmentSink;
+  /** The embedded Segment, whatever endpoint the calls go to. */
+  readonly sinkUrl: string;
   readonly parameters: ParameterStore;
   readonly parameterNames: ReturnType<typeof parameterNames>;
   stop(): Promise<void>;
@@ -75,7 +77,9 @@ async function build(
   const front = createServer();
   const webhookUrl = `${await listen(front, started, options.port)}/webhook`;
   const sink = new SegmentSink();
-  const segmentEndpoint = options.segmentEndpoint ?? (await listen(sink.server, started));
+  const sinkUrl = await listen(sink.server, started);
+  sink.knownKeys.add(options.writeKey);
+  const segmentEndpoint = options.segmentEndpoint ?? sinkUrl;
 
   const [name, fromCdkJson] = cdkJsonEnvironment();
   const deployment = synthesize(name, fromCdkJson, { ...options.options, segmentEndpoint });
@@ -123,6 +127,7 @@ async function build(
     sqsEndpoint,
     sqs,
     sink,
+    sinkUrl,
     parameters,
     parameterNames: names,
   };

@@ -12,15 +12,19 @@ export interface ParameterStoreOptions {
 
 /** SSM Parameter Store, as far as it speaks `GetParameter` of the JSON protocol. */
 export class ParameterStore {
-  readonly #values = new Map<string, string>();
+  readonly #values = new Map<string, { readonly type: string; readonly value: string }>();
   readonly #behave: () => SsmBehaviour;
 
   constructor(options: ParameterStoreOptions = {}) {
     this.#behave = options.behave ?? (() => undefined);
   }
 
-  put(name: string, value: string): void {
-    this.#values.set(name, value);
+  put(name: string, value: string, type = "SecureString"): void {
+    this.#values.set(name, { type, value });
+  }
+
+  get(name: string): { readonly type: string; readonly value: string } | undefined {
+    return this.#values.get(name);
   }
 
   delete(name: string): void {
@@ -42,13 +46,14 @@ export class ParameterStore {
     if (!request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 "))
       return fault("MissingAuthenticationToken");
     const { Name: name, WithDecryption: decrypt } = JSON.parse(body.toString());
-    const value = this.#values.get(name);
-    if (value === undefined) return fault("ParameterNotFound");
+    const found = this.#values.get(name);
+    if (found === undefined) return fault("ParameterNotFound");
+    const { type, value } = found;
     // Without decryption a SecureString comes as ciphertext: of no use to the functions.
     const shown = decrypt === true ? value : Buffer.from(`encrypted ${value.length}`).toString("base64");
     return {
       status: 200,
-      answer: { Parameter: { Name: name, Type: "SecureString", Value: shown, Version: 1 } },
+      answer: { Parameter: { Name: name, Type: type, Value: shown, Version: 1 } },
     };
   }
 }

@@ -12,6 +12,8 @@ export interface Identify {
 export class SegmentSink {
   readonly calls: Identify[] = [];
   readonly #listeners: ((call: Identify) => void)[] = [];
+  /** Write keys of sources that exist. As at Segment, calls with any other are answered with 200 all the same. */
+  readonly knownKeys = new Set<string>();
   /** Statuses for the next calls, which are then not kept. */
   readonly refusals: number[] = [];
 
@@ -21,6 +23,11 @@ export class SegmentSink {
 
   readonly server: Server = createServer(async (request, response) => {
     const body = await bodyOf(request);
+    const [, key] = /^\/v1\/projects\/([^/]+)\/settings$/.exec(request.url ?? "") ?? [];
+    if (key !== undefined) {
+      response.writeHead(this.knownKeys.has(decodeURIComponent(key)) ? 200 : 404).end("{}");
+      return;
+    }
     if (request.method !== "POST" || request.url !== "/v1/identify") {
       response.writeHead(404).end("Not Found");
       return;

@@ -1,0 +1,117 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { diagnose, type Finding, type Patient } from "../doctor/checks";
+import { localPatient } from "../doctor/local";
+import { type Road, startRoad } from "../support/road";
+
+let road: Road;
+
+beforeEach(async () => {
+  road = await startRoad();
+});
+afterEach(() => road.stop());
+
+async function examine(overrides: Partial<Patient> = {}): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for await (const finding of diagnose({ ...localPatient(road.cloud, () => road.log), ...overrides })) {
+    findings.push(finding);
+  }
+  return findings;
+}
+
+const failures = (findings: readonly Finding[]) => findings.filter(({ ok }) => !ok);
+
+describe("the doctor", () => {
+  it("finds a road in good health, up to the call at Segment", async () => {
+    const findings = await examine();
+    expect(failures(findings)).toEqual([]);
+    expect(findings).toHaveLength(6);
+    expect(findings.at(-1)).toMatchObject({ detail: "delivered to Segment" });
+    expect(road.cloud.sink.calls.map(({ body }) => body.userId)).toEqual(["doctor"]);
+  });
+
+  it("finds a stack that is not there", async () => {
+    const findings = await examine({ outputs: async () => undefined });
+    expect(findings).toMatchObject([
+      { ok: false, check: "stack", mend: expect.stringContaining("npx cdk deploy") },
+    ]);
+  });
+
+  it.each<[string, string, string, string]>([
+    ["blanks around it", " integration-secret", "SecureString", "has blanks"],
+    ["quotes around it", '"integration-secret"', "SecureString", "has quotes"],
+    ["the placeholder in it", "<the secret set in Flagsmith>", "SecureString", "holds the placeholder"],
+    ["nothing in it", " ", "SecureString", "is empty"],
+    ["the wrong type", "integration-secret", "String", "is a String"],
+  ])("finds a secret with %s, and does not show it", async (_, value, type, detail) => {
+    const { webhookSecret } = road.cloud.parameterNames;
+    road.cloud.parameters.put(webhookSecret, value, type);
+    const found = failures(await examine()).find(({ check }) => check === webhookSecret);
+    expect(found).toMatchObject({
+      detail: expect.stringContaining(detail),
+      mend: expect.stringContaining("put-parameter"),
+    });
+    expect(found?.detail).not.toContain("integration-secret");
+  });
+
+  it("takes two secrets, one a line, for what they are", async () => {
+    road.cloud.parameters.put(road.cloud.parameterNames.webhookSecret, "integration-secret\nold\n");
+    expect(failures(await examine())).toEqual([]);
+  });
+
+  it("finds a parameter that is missing", async () => {
+    const { writeKey } = road.cloud.parameterNames;
+    road.cloud.parameters.delete(writeKey);
+    const [missing, call] = failures(await examine());
+    expect(missing).toMatchObject({ check: writeKey, detail: "does not exist" });
+    expect(call).toMatchObject({
+      detail: expect.stringContaining("retrying"),
+      mend: expect.stringContaining("put-parameter"),
+    });
+  });
+
+  it("finds a write key that no source has, though Segment answers 200 to it", async () => {
+    road.cloud.parameters.put(road.cloud.parameterNames.writeKey, "unknown-key");
+    const findings = failures(await examine());
+    expect(findings).toMatchObject([
+      { check: "write key at Segment", detail: "no source has it (status 404)" },
+    ]);
+    expect(JSON.stringify(findings)).not.toContain("unknown-key");
+  });
+
+  it("finds what Segment rejects", async () => {
+    road.cloud.sink.refusals.push(400);
+    expect(failures(await examine())).toMatchObject([{ detail: "dead-lettered: rejected-by-segment" }]);
+  });
+
+  it("finds a webhook that is out of reach, and Segment's settings too", async () => {
+    const outputs = async () => ({
+      WebhookUrl: "http://127.0.0.1:1/webhook",
+      QueueUrl: "q",
+      DeadLetterQueueUrl: "d",
+    });
+    const findings = failures(await examine({ outputs, settingsUrl: "http://127.0.0.1:1" }));
+    expect(findings.map(({ check }) => check)).toEqual(["write key at Segment", "webhook"]);
+  });
+});
+
+describe("npm run doctor", () => {
+  const run = (...args: readonly string[]) =>
+    spawnSync(process.execPath, ["--import", "tsx", "test/doctor/main.ts", ...args], {
+      cwd: join(__dirname, "../.."),
+      encoding: "utf8",
+    });
+
+  it("prints a line a check for a local cloud, and nothing secret", () => {
+    const { status, stdout } = run("--local");
+    expect(stdout.trim().split("\n")).toEqual(Array(6).fill(expect.stringMatching(/^ok {4}\S.+: .+$/)));
+    expect(stdout).not.toMatch(/local-secret|local-write-key/);
+    expect(status).toBe(0);
+  });
+
+  it("says how it is used", () => {
+    const { status, stderr } = run();
+    expect(stderr).toMatch(/^usage: npm run doctor -- --stack/);
+    expect(status).toBe(1);
+  });
+});
