@@ -1,0 +1,49 @@
+import { mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { synthesizeBundles } from "../support/bundles";
+
+export interface BenchBundles {
+  readonly receive: string;
+  readonly deliver: string;
+  readonly floor: string;
+  readonly sdk: string;
+  readonly segmentNode: string;
+  readonly undiciLoop: string;
+  remove(): void;
+}
+
+/** Ours as `cdk synth` makes them; the others bundled with the same settings, so that they gain from them as well. */
+export function buildBundles(): BenchBundles {
+  const ours = synthesizeBundles();
+  const directory = mkdtempSync(join(tmpdir(), "bench-"));
+  const build = (name: string) => {
+    const outfile = join(directory, `${name}.js`);
+    buildSync({
+      entryPoints: [join(__dirname, "variants", `${name}.ts`)],
+      outfile,
+      bundle: true,
+      minify: true,
+      platform: "node",
+      format: "cjs",
+      mainFields: ["module", "main"],
+      target: "node24",
+      logLevel: "error",
+    });
+    return outfile;
+  };
+  return {
+    receive: join(ours.receive, "index.js"),
+    deliver: join(ours.deliver, "index.js"),
+    floor: build("floor"),
+    sdk: build("sdk"),
+    segmentNode: build("segment-node"),
+    undiciLoop: build("undici-loop"),
+    remove: ours.remove,
+  };
+}
+
+export function kilobytes(file: string): number {
+  return statSync(file).size / 1024;
+}

@@ -1,0 +1,121 @@
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { buildBundles, kilobytes } from "./bundles";
+import { startLoopbackCloud } from "./loopback-cloud";
+import { findNode24 } from "./process";
+import {
+  type Bench,
+  deliverOverlap,
+  deliverWarm,
+  receiveCold,
+  receiveMemory,
+  receivePayload,
+  receiveWarm,
+} from "./subjects";
+
+const SLOW_SEGMENT = 200;
+
+/** One table a subject, every variant in one run on one machine; `--json` gives the numbers, `--rounds` more of them. */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { json: { type: "boolean" }, rounds: { type: "string", default: "11" } },
+  });
+  const rounds = Number(values.rounds);
+  if (!(rounds > 0)) throw new Error("usage: npm run bench -- [--rounds n] [--json]");
+  const { path: node, version } = findNode24();
+  const bundles = buildBundles();
+  const cloud = await startLoopbackCloud();
+  const bench: Bench = { node, cloud, bundles };
+  try {
+    const machine = `${cpus()[0]?.model}, ${cpus().length} cores, Node.js ${version} (npm package node)`;
+    const numbers = {
+      machine,
+      rounds,
+      cold: await receiveCold(bench, rounds),
+      warm: await receiveWarm(bench, rounds),
+      payload: await receivePayload(bench, rounds),
+      deliver: await deliverWarm(bench, rounds),
+      overlap: await deliverOverlap(bench, SLOW_SEGMENT),
+      memory: await receiveMemory(bench),
+      bundles: {
+        receive: kilobytes(bundles.receive),
+        deliver: kilobytes(bundles.deliver),
+        sdk: kilobytes(bundles.sdk),
+        segmentNode: kilobytes(bundles.segmentNode),
+      },
+    };
+    if (values.json) console.log(JSON.stringify(numbers, null, 2));
+    else print(numbers);
+  } finally {
+    cloud.stop();
+    bundles.remove();
+  }
+}
+
+interface Numbers {
+  readonly machine: string;
+  readonly rounds: number;
+  readonly cold: Readonly<Record<string, number>>;
+  readonly warm: Readonly<Record<string, number>>;
+  readonly payload: Awaited<ReturnType<typeof receivePayload>>;
+  readonly deliver: Readonly<Record<string, number>>;
+  readonly overlap: number;
+  readonly memory: number;
+  readonly bundles: Readonly<Record<string, number>>;
+}
+
+function print(numbers: Numbers): void {
+  console.log(`${numbers.machine}; medians of ${numbers.rounds} rounds, variants by turns`);
+  compare("receive, cold: import and first accepted webhook", "ms", numbers.cold, ["floor 1.75", "sdk 0.35"]);
+  compare("receive, warm: CPU of an accepted webhook of 10 flags", "ms", numbers.warm, [
+    "floor 1.4",
+    "sdk 0.5",
+  ]);
+  console.log("\nreceive, CPU against payload (wanted: at most 2 x HMAC + JSON.parse + JSON.stringify)");
+  for (const { flags, bytes, receive, reference } of numbers.payload) {
+    line(
+      `${flags} flags, ${Math.round(bytes / 1024)} KB`,
+      `${receive.toFixed(3)} ms`,
+      `${(receive / reference).toFixed(2)} x ${reference.toFixed(3)} ms`,
+    );
+  }
+  const { undiciLoop = Number.NaN, deliver = Number.NaN } = numbers.deliver;
+  console.log("\ndeliver, identify calls per second of CPU (wanted: at least 0.9 x the bare loop)");
+  line("undici loop", undiciLoop.toFixed(0), "1.00");
+  line("ours", deliver.toFixed(0), (deliver / undiciLoop).toFixed(2));
+  console.log("\ndeliver, a batch of 10 people while Segment takes 200 ms (wanted: at most 1.3 x)");
+  line("ours", `${numbers.overlap.toFixed(0)} ms`, (numbers.overlap / SLOW_SEGMENT).toFixed(2));
+  console.log("\nbundles, KB (wanted: receive at most 64)");
+  for (const [name, size] of Object.entries(numbers.bundles)) line(name, size.toFixed(1), "");
+  console.log("\nreceive, growth of memory over 10,000 webhooks (wanted: at most 5 MB)");
+  line("ours", `${numbers.memory.toFixed(1)} MB`, "");
+}
+
+function compare(
+  title: string,
+  unit: string,
+  values: Readonly<Record<string, number>>,
+  wanted: readonly string[],
+): void {
+  const { floor = Number.NaN, sdk = Number.NaN } = values;
+  console.log(
+    `\n${title} (wanted: ours at most ${wanted.join(" and ").replaceAll(" 0", " x 0").replaceAll(" 1", " x 1")})`,
+  );
+  for (const [variant, value] of Object.entries(values)) {
+    const name = variant === "receive" ? "ours" : variant;
+    line(
+      name,
+      `${value.toFixed(3)} ${unit}`,
+      `${(value / floor).toFixed(2)} x floor, ${(value / sdk).toFixed(2)} x sdk`,
+    );
+  }
+}
+
+function line(name: string, value: string, ratio: string): void {
+  console.log(`  ${name.padEnd(20)}${value.padStart(14)}   ${ratio}`);
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,57 @@
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
+import { join } from "node:path";
+
+/** A variant in a process of its own, under the given Node.js. */
+export class VariantProcess {
+  readonly #child: ChildProcess;
+  #stderr = "";
+
+  constructor(node: string, bundle: string, environment: Readonly<Record<string, string>>) {
+    this.#child = fork(join(__dirname, "child.js"), [bundle], {
+      execPath: node,
+      execArgv: ["--expose-gc"],
+      env: environment,
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      this.#stderr += chunk.toString();
+    });
+  }
+
+  measure<Measured>(subject: string, input: object = {}): Promise<Measured> {
+    return new Promise((resolve, reject) => {
+      this.#child.once(
+        "message",
+        ({ measured, error }: { readonly measured: Measured; readonly error?: string }) => {
+          if (error === undefined) resolve(measured);
+          else reject(new Error(error));
+        },
+      );
+      this.#child.once("exit", (code) => reject(new Error(`exit ${code}: ${this.#stderr}`)));
+      this.#child.send({ subject, ...input });
+    });
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.removeAllListeners("exit").once("exit", () => {});
+    this.#child.kill("SIGKILL");
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 500))]);
+  }
+}
+
+/** Lambda's major version; the npm package `node` brings it where this process is another. */
+export function findNode24(): { readonly path: string; readonly version: string } {
+  const path = process.versions.node.startsWith("24.")
+    ? process.execPath
+    : execFileSync("npx", ["--yes", "--package=node@24", "--", "node", "-p", "process.execPath"], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      }).trim();
+  return { path, version: execFileSync(path, ["-p", "process.version"], { encoding: "utf8" }).trim() };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
