@@ -4,7 +4,7 @@ import { Queue } from "./adapters/queue";
 import { type Environment, receiveConfig } from "./config";
 import { SECRET_PLACEHOLDER } from "./contract";
 import { type ReceiveHandler, receiveHandler } from "./handlers/receive";
-import { RUNTIME, type Runtime } from "./runtime";
+import { beginBudget, RUNTIME, type Runtime } from "./runtime";
 import { createTelemetry } from "./telemetry";
 
 export function compose(environment: Environment, { now, random, timing }: Runtime): ReceiveHandler {
@@ -30,7 +30,7 @@ export function compose(environment: Environment, { now, random, timing }: Runti
     keyId: config.kmsKeyArn,
   });
   const queue = new Queue(new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint }), config.queueUrl);
-  const budget = () => AbortSignal.timeout(timing.receiveBudget);
+  const budget = () => beginBudget(timing.receiveBudget);
   return receiveHandler({ config, parameters, queue, telemetry, now, budget });
 }
 

@@ -59,11 +59,13 @@ export interface SegmentOptions {
 export class Segment {
   readonly #options: SegmentOptions;
   readonly #dispatcher: Dispatcher;
+  readonly #origin: string;
   readonly #path: string;
 
   constructor(options: SegmentOptions) {
     const endpoint = new URL(options.endpoint);
     this.#options = options;
+    this.#origin = endpoint.origin;
     this.#path = `${endpoint.pathname.replace(/\/+$/, "")}/v1/identify`;
     this.#dispatcher =
       options.dispatcher ??
@@ -82,7 +84,7 @@ export class Segment {
     const elapsed = () => this.#options.now() - startedAt;
     try {
       const { statusCode, headers, body } = await this.#dispatcher.request({
-        origin: new URL(this.#options.endpoint).origin,
+        origin: this.#origin,
         path: this.#path,
         method: "POST",
         headers: {

@@ -1,6 +1,7 @@
 import { InvalidEvaluationError } from "./errors";
 import { isJsonObject, type JsonObject } from "./json";
 import { parsePythonJson } from "./python-json";
+import type { Body } from "./signature";
 
 /** A flag's or a trait's value as Flagsmith sends it. */
 export type Value = string | number | boolean | null;
@@ -54,10 +55,10 @@ const MAX_NAME_BYTES = 12_000;
  * @throws InvalidEvaluationError naming the path of the first wrong field and what was expected, never its value.
  */
 export function parseEvaluation(
-  bytes: Uint8Array,
+  source: Body,
   reading: Reading = { traits: false, segments: false },
 ): Evaluation | OtherEvent {
-  const body = object(parsePythonJson(bytes), "body");
+  const body = object(parsePythonJson(source), "body");
   if (body.identity === undefined && body.flags === undefined && typeof body.event_type === "string") {
     return { kind: "other", eventType: body.event_type };
   }

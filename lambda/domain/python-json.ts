@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { InvalidEvaluationError } from "./errors";
 import { tryParseJson } from "./json";
+import type { Body } from "./signature";
 
 /** Flagsmith's own bodies are 4 deep; the bound keeps a hostile one from costing memory. */
 const MAX_DEPTH = 64;
@@ -21,15 +22,19 @@ const PYTHON_TOKENS = /-?Infinity|NaN|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
  *
  * @throws InvalidEvaluationError for anything else, without quoting it.
  */
-export function parsePythonJson(bytes: Uint8Array): unknown {
-  if (bytes.length === 0) throw new InvalidEvaluationError("body", "JSON, got nothing");
-  if (!isUtf8(bytes)) throw new InvalidEvaluationError("body", "UTF-8");
-  const decoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+export function parsePythonJson(body: Body): unknown {
+  if (body.length === 0) throw new InvalidEvaluationError("body", "JSON, got nothing");
+  const decoded = typeof body === "string" ? body : decode(body);
   const text = decoded.charCodeAt(0) === BYTE_ORDER_MARK ? decoded.slice(1) : decoded;
   const source = needsRewriting(text) ? rewrite(text) : text;
   const parsed = tryParseJson(source);
   if (parsed === undefined) throw new InvalidEvaluationError("body", "JSON");
   return parsed;
+}
+
+function decode(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new InvalidEvaluationError("body", "UTF-8");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }
 
 /** One pass over what is outside of strings: bounds the depth, and tells whether a Python token may be there. */

@@ -6,7 +6,7 @@ import { MESSAGE_ATTRIBUTES } from "../contract";
 import { InvalidEvaluationError, ParameterError } from "../domain/errors";
 import { type Evaluation, isNameless, parseEvaluation } from "../domain/evaluation";
 import { hashIdentity, type IdentifyCalls, toIdentifyCalls, toQueueMessage } from "../domain/identify";
-import { readSecrets, verifySignature } from "../domain/signature";
+import { type Body, readSecrets, verifySignature } from "../domain/signature";
 import type { Recorder, Telemetry } from "../telemetry";
 import { type Answer, toResponse } from "./answers";
 
@@ -17,8 +17,15 @@ export interface ReceiveDependencies {
   readonly telemetry: Telemetry;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Aborts what one webhook waits for, in time for an answer before the sender gives up. */
-  readonly budget: () => AbortSignal;
+  /** Begins the time that one webhook may wait for others, so that it is answered before the sender gives up. */
+  readonly budget: () => Budget;
+}
+
+export interface Budget {
+  /** Aborts when the time is over. */
+  readonly signal: AbortSignal;
+  /** To be called with the answer. */
+  end(): void;
 }
 
 export type ReceiveHandler = (
@@ -31,11 +38,11 @@ const SIGNATURE_HEADER = "x-flagsmith-signature";
 /** Verify, parse, map, enqueue. An error is answered only while the sender still owns the event. */
 export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
   return async (event, context) => {
-    const bytes = bodyOf(event);
+    const body = bodyOf(event);
     const recorder = deps.telemetry.recorder({
       requestId: context.awsRequestId,
       apiRequestId: event.requestContext.requestId,
-      bytes: bytes.length,
+      bytes: Buffer.byteLength(body),
     });
     const startedAt = deps.now();
     const timed: Recorder = {
@@ -43,7 +50,7 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
       outcome: (outcome, message, fields, error) =>
         recorder.outcome(outcome, message, { durationMs: deps.now() - startedAt, ...fields }, error),
     };
-    return toResponse(await receive(deps, timed, event, bytes));
+    return toResponse(await receive(deps, timed, event, body));
   };
 }
 
@@ -51,17 +58,17 @@ async function receive(
   deps: ReceiveDependencies,
   recorder: Recorder,
   event: APIGatewayProxyEventV2,
-  bytes: Buffer,
+  body: Body,
 ): Promise<Answer> {
+  const { signal, end } = deps.budget();
   try {
-    const signal = deps.budget();
     const header = event.headers[SIGNATURE_HEADER];
     const { sourceIp } = event.requestContext.http;
     if (header === undefined) return unauthorized(recorder, "signature-missing", sourceIp);
-    if (!(await verify(deps, recorder, bytes, header, signal))) {
+    if (!(await verify(deps, recorder, body, header, signal))) {
       return unauthorized(recorder, "signature-wrong", sourceIp);
     }
-    const parsed = parseEvaluation(bytes, deps.config.reading);
+    const parsed = parseEvaluation(body, deps.config.reading);
     if (parsed.kind === "other") return ignored(recorder, describeEvent(parsed.eventType));
     if (deps.config.identify.anonymousIdentities === "drop" && isNameless(parsed.identity)) {
       return ignored(recorder, "identity without a name, option anonymousIdentities is drop");
@@ -69,6 +76,8 @@ async function receive(
     return await enqueue(deps, recorder, event, parsed, signal);
   } catch (error) {
     return failed(recorder, error);
+  } finally {
+    end();
   }
 }
 
@@ -76,17 +85,17 @@ async function receive(
 async function verify(
   deps: ReceiveDependencies,
   recorder: Recorder,
-  bytes: Buffer,
+  body: Body,
   header: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { webhookSecretParameter } = deps.config;
   const known = await deps.parameters.get(webhookSecretParameter, signal);
   recorder.step("secret known");
-  if (verifySignature(bytes, header, readSecrets(known))) return true;
+  if (verifySignature(body, header, readSecrets(known))) return true;
   const current = await deps.parameters.refresh(webhookSecretParameter, signal);
   recorder.step(current === known ? "secret read anew: the same" : "secret read anew: another");
-  return current !== known && verifySignature(bytes, header, readSecrets(current));
+  return current !== known && verifySignature(body, header, readSecrets(current));
 }
 
 async function enqueue(
@@ -113,9 +122,10 @@ async function enqueue(
   return accepted(recorder, evaluation, mapped);
 }
 
-/** The exact bytes that were signed. API Gateway passes text as it is and all else in base64. */
-function bodyOf(event: APIGatewayProxyEventV2): Buffer {
-  return Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
+/** What was signed, to the byte. API Gateway passes text as it is and all else in base64. */
+function bodyOf(event: APIGatewayProxyEventV2): Body {
+  const body = event.body ?? "";
+  return event.isBase64Encoded ? Buffer.from(body, "base64") : body;
 }
 
 function accepted(recorder: Recorder, evaluation: Evaluation, mapped: IdentifyCalls): Answer {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 export class VariantProcess {
   readonly #child: ChildProcess;
   #stderr = "";
+  #fail: (error: Error) => void = () => {};
 
   constructor(node: string, bundle: string, environment: Readonly<Record<string, string>>) {
     this.#child = fork(join(__dirname, "child.js"), [bundle], {
@@ -16,6 +17,7 @@ export class VariantProcess {
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#stderr += chunk.toString();
     });
+    this.#child.on("exit", (code) => this.#fail(new Error(`exit ${code}: ${this.#stderr}`)));
   }
 
   measure<Measured>(subject: string, input: object = {}): Promise<Measured> {
@@ -27,16 +29,17 @@ export class VariantProcess {
           else reject(new Error(error));
         },
       );
-      this.#child.once("exit", (code) => reject(new Error(`exit ${code}: ${this.#stderr}`)));
+      this.#fail = reject;
       this.#child.send({ subject, ...input });
     });
   }
 
-  async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.removeAllListeners("exit").once("exit", () => {});
-    this.#child.kill("SIGKILL");
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 500))]);
+  stop(): Promise<void> {
+    this.#fail = () => {};
+    return new Promise((resolve) => {
+      this.#child.once("exit", () => resolve());
+      this.#child.kill("SIGKILL");
+    });
   }
 }
 

@@ -67,7 +67,7 @@ export async function receiveWarm({ node, cloud, bundles }: Bench, rounds: numbe
   for (const { variant, child } of children) {
     const { result } = await child.measure<Warm>("warm", {
       event,
-      count: variant === "segmentNode" ? 20 : 500,
+      count: variant === "segmentNode" ? 100 : 5_000,
     });
     assertAccepted(variant, result);
     if (variant !== "floor") assertTraits(variant, cloud.lastTraits(), 10);

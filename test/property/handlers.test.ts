@@ -77,7 +77,7 @@ describeProperties("receive", () => {
             logger: { info: write, warn: write, error: write },
           }),
           now: () => NOON,
-          budget: () => new AbortController().signal,
+          budget: () => ({ signal: new AbortController().signal, end: () => {} }),
         });
         const signature = sign(bytes, signed ? secret : SECRET);
         const event = webhookEvent({ body: bytes, signature });

@@ -1,9 +1,10 @@
 import { type ChildProcess, fork, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import cdkJson from "../../cdk.json";
+import { ENV } from "../../lambda/contract";
 import type { Handlers } from "../local/cloud";
 
 const ROOT = join(__dirname, "../..");
@@ -47,17 +48,25 @@ function projectWith(environments: object, directory: string): string {
 export function synthesizeBundles(): Bundles {
   const { status, output, directory } = cdkSynth();
   if (status !== 0) throw new Error(output);
-  const assets = readdirSync(directory)
-    .filter((name) => name.startsWith("asset."))
-    .map((name) => join(directory, name));
-  const withText = (text: string) => {
-    const found = assets.find((asset) => readFileSync(join(asset, "index.js"), "utf8").includes(text));
-    if (found === undefined) throw new Error(`no bundle with ${text}`);
-    return found;
+  const template = JSON.parse(
+    readFileSync(join(directory, "FlagsmithToSegment-production.template.json"), "utf8"),
+  );
+  const functions = Object.values(template.Resources)
+    .map((resource) => Object(resource))
+    .filter(({ Type: type }) => type === "AWS::Lambda::Function");
+  const assetOf = (variable: string) => {
+    const found = functions.find(
+      ({
+        Properties: {
+          Environment: { Variables },
+        },
+      }) => variable in Variables,
+    );
+    return join(directory, `asset.${String(found?.Properties.Code.S3Key).replace(".zip", "")}`);
   };
   return {
-    receive: withText("x-flagsmith-signature"),
-    deliver: withText("/v1/identify"),
+    receive: assetOf(ENV.webhookSecretParameter),
+    deliver: assetOf(ENV.writeKeyParameter),
     remove: () => rmSync(directory, { recursive: true }),
   };
 }

@@ -30,7 +30,7 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
     queue,
     telemetry,
     now: () => clock.shift() ?? NOON + 7,
-    budget: () => new AbortController().signal,
+    budget: () => ({ signal: new AbortController().signal, end: () => {} }),
     ...overrides,
   });
   const post = async (input: WebhookInput = {}) => {
@@ -104,7 +104,7 @@ describe("receive", () => {
     const signals: (AbortSignal | undefined)[] = [];
     const budget = new AbortController().signal;
     const { post } = setUp({
-      budget: () => budget,
+      budget: () => ({ signal: budget, end: () => {} }),
       parameters: {
         get: async (_, signal) => {
           signals.push(signal);

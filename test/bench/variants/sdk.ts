@@ -2,6 +2,7 @@ import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { receiveConfig } from "../../../lambda/config";
 import { receiveHandler } from "../../../lambda/handlers/receive";
+import { beginBudget } from "../../../lambda/runtime";
 import { createTelemetry } from "../../../lambda/telemetry";
 
 /** The same behaviour with AWS's own clients: one of each, keep-alive, made once, the parameter cached; the same logger. */
@@ -46,5 +47,5 @@ export const handler = receiveHandler({
     random: Math.random,
   }),
   now: Date.now,
-  budget: () => AbortSignal.timeout(6_000),
+  budget: () => beginBudget(6_000),
 });
