@@ -61,6 +61,7 @@ export class Segment {
   readonly #dispatcher: Dispatcher;
   readonly #origin: string;
   readonly #path: string;
+  #known: { readonly writeKey: string; readonly authorization: string } | undefined;
 
   constructor(options: SegmentOptions) {
     const endpoint = new URL(options.endpoint);
@@ -82,17 +83,20 @@ export class Segment {
   async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
     const startedAt = this.#options.now();
     const elapsed = () => this.#options.now() - startedAt;
+    // Not AbortSignal.timeout: it can't be ended early, and a busy container would hold thousands.
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(new DeadlineError()), this.#options.attemptTimeout);
     try {
       const { statusCode, headers, body } = await this.#dispatcher.request({
         origin: this.#origin,
         path: this.#path,
         method: "POST",
         headers: {
-          authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
+          authorization: this.#authorizationOf(writeKey),
           "content-type": "application/json",
         },
         body: withSentAt(call, this.#options.now()),
-        signal: AbortSignal.timeout(this.#options.attemptTimeout),
+        signal: deadline.signal,
       });
       await drain(body);
       return {
@@ -104,12 +108,26 @@ export class Segment {
       };
     } catch (error) {
       return { verdict: "retry", reason: faultCode(error), elapsed: elapsed() };
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  /** The key changes once a month, and its encoding with it. */
+  #authorizationOf(writeKey: string): string {
+    if (this.#known?.writeKey !== writeKey) {
+      this.#known = { writeKey, authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}` };
+    }
+    return this.#known.authorization;
   }
 
   async close(): Promise<void> {
     await this.#dispatcher.close();
   }
+}
+
+class DeadlineError extends Error {
+  override readonly name = "TimeoutError";
 }
 
 /** Read to the end, so that the socket can be used again. The status has decided already: a body cut off changes nothing. */

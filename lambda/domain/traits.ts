@@ -52,6 +52,8 @@ const RESERVED: ReadonlySet<string> = new Set([
   "website",
 ]);
 
+const LONGEST_RESERVED = Math.max(...[...RESERVED].map(({ length }) => length));
+
 /** Segments that Flagsmith makes for its experiments: they say nothing about the person. */
 const EXPERIMENT_SEGMENT = /^experiment-\d+-rollout$/;
 
@@ -72,39 +74,52 @@ export function toTraits(evaluation: Evaluation, options: MappingOptions): Trait
   const traits = new Map<string, Trait>();
   const renamed: string[] = [];
   const overwritten: string[] = [];
-  const put = (name: string, value: TraitValue, fallback: Trait["fallback"]) => {
-    if (traits.has(name)) overwritten.push(name);
+  const put: Put = (name, value, fallback) => {
+    const { size } = traits;
     traits.set(name, { value, fallback });
+    if (traits.size === size) overwritten.push(name);
+  };
+  const nameOf = (flag: Flag): string => {
+    const name = options.traitPrefix + flag.name;
+    // Most names are longer than any reserved one, and so need no look-up.
+    if (name.length > LONGEST_RESERVED || !RESERVED.has(name)) return name;
+    renamed.push(`flag_${name}`);
+    return `flag_${name}`;
   };
 
   for (const { key, value } of evaluation.traits) {
     if (options.selectsTrait?.(key)) put(key, value, undefined);
   }
-  const flags = new Map<string, Flag>();
-  for (const flag of evaluation.flags) {
-    if (!options.selectsFlag(flag.name)) continue;
-    const prefixed = options.traitPrefix + flag.name;
-    const reserved = RESERVED.has(prefixed);
-    const name = reserved ? `flag_${prefixed}` : prefixed;
-    if (reserved) renamed.push(name);
-    if (flags.has(name)) overwritten.push(name);
-    flags.set(name, flag);
-  }
-  for (const [name, flag] of flags) {
-    if (options.traitStyle === "typed") putTyped(put, name, flag);
-    else put(name, flag.enabled && flag.value !== null ? flag.value : flag.enabled, flag.enabled);
-  }
+  const flags = evaluation.flags.filter(({ name }) => options.selectsFlag(name));
+  if (options.traitStyle === "typed") putTyped(put, flags, nameOf, overwritten);
+  else for (const flag of flags) put(nameOf(flag), traitValueOf(flag), flag.enabled);
   if (options.segments) put(SEGMENTS_TRAIT, segmentNames(evaluation), undefined);
   return { traits, renamed, overwritten };
 }
 
+type Put = (name: string, value: TraitValue, fallback: Trait["fallback"]) => void;
+
+function traitValueOf({ enabled, value }: Flag): TraitValue {
+  return enabled && value !== null ? value : enabled;
+}
+
+/** Of two flags with one name the later gives both traits, or neither of them has a value. */
 function putTyped(
-  put: (name: string, value: TraitValue, fallback: Trait["fallback"]) => void,
-  name: string,
-  flag: Flag,
+  put: Put,
+  flags: readonly Flag[],
+  nameOf: (flag: Flag) => string,
+  overwritten: string[],
 ): void {
-  put(name, flag.enabled, flag.enabled);
-  if (flag.value !== null) put(`${name}_value`, flag.enabled ? flag.value : null, null);
+  const named = new Map<string, Flag>();
+  for (const flag of flags) {
+    const name = nameOf(flag);
+    if (named.has(name)) overwritten.push(name);
+    named.set(name, flag);
+  }
+  for (const [name, { enabled, value }] of named) {
+    put(name, enabled, enabled);
+    if (value !== null) put(`${name}_value`, enabled ? value : null, null);
+  }
 }
 
 function segmentNames(evaluation: Evaluation): readonly string[] {

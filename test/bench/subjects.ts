@@ -102,7 +102,7 @@ export async function receivePayload(
   const child = new VariantProcess(node, bundles.receive, cloud.environment);
   for (const flags of [10, 100, 1_000, 5_000]) {
     const event = webhookOf(flags);
-    const count = Math.max(5, Math.round(2_000 / flags));
+    const count = Math.max(20, Math.round(20_000 / flags));
     const samples: { receive: number; reference: number }[] = [];
     await child.measure("warm", { event, count });
     for (let round = 0; round < rounds; round++) {
