@@ -1,6 +1,8 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { buildBundles, kilobytes } from "./bundles";
+import { costTable } from "./cost";
+import { type EndToEnd, endToEnd } from "./end-to-end";
 import { startLoopbackCloud } from "./loopback-cloud";
 import { findNode24 } from "./process";
 import {
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
       deliver: await deliverWarm(bench, rounds),
       overlap: await deliverOverlap(bench, SLOW_SEGMENT),
       memory: await receiveMemory(bench),
+      endToEnd: await endToEnd(),
       bundles: {
         receive: kilobytes(bundles.receive),
         deliver: kilobytes(bundles.deliver),
@@ -61,6 +64,7 @@ interface Numbers {
   readonly deliver: Readonly<Record<string, number>>;
   readonly overlap: number;
   readonly memory: number;
+  readonly endToEnd: EndToEnd;
   readonly bundles: Readonly<Record<string, number>>;
 }
 
@@ -89,6 +93,11 @@ function print(numbers: Numbers): void {
   for (const [name, size] of Object.entries(numbers.bundles)) line(name, size.toFixed(1), "");
   console.log("\nreceive, growth of memory over 10,000 webhooks (wanted: at most 5 MB)");
   line("ours", `${numbers.memory.toFixed(1)} MB`, "");
+  const { rate, p50, p99 } = numbers.endToEnd;
+  console.log("\nend to end, the local cloud in one process: sustained, and from POST to Segment");
+  line("ours", `${rate.toFixed(0)} events/s`, `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`);
+  console.log("\ndollars for a million events");
+  for (const row of costTable(numbers)) console.log(row);
 }
 
 function compare(
