@@ -14,7 +14,7 @@ export function compose(environment: Environment, { now, random, timing }: Runti
   const config = deliverConfig(environment);
   const { region, credentials, ssmEndpoint, sqsEndpoint, dynamodbEndpoint } = config.aws;
   const { awsAttempt: attemptTimeout, awsAttempts: attempts, awsPause: pause } = timing;
-  const aws = { region, credentials, attemptTimeout, attempts, pause };
+  const aws = { region, credentials, attemptTimeout, attempts, pause, now };
   const sqs = new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint });
   const telemetry = createTelemetry({
     functionName: "deliver",

@@ -4,14 +4,14 @@ import { Queue } from "./adapters/queue";
 import { type Environment, receiveConfig } from "./config";
 import { SECRET_PLACEHOLDER } from "./contract";
 import { type ReceiveHandler, receiveHandler } from "./handlers/receive";
-import { beginBudget, RUNTIME, type Runtime } from "./runtime";
+import { RUNTIME, type Runtime } from "./runtime";
 import { createTelemetry } from "./telemetry";
 
 export function compose(environment: Environment, { now, random, timing }: Runtime): ReceiveHandler {
   const config = receiveConfig(environment);
   const { region, credentials, ssmEndpoint, sqsEndpoint } = config.aws;
   const { awsAttempt: attemptTimeout, awsAttempts: attempts, awsPause: pause } = timing;
-  const aws = { region, credentials, attemptTimeout, attempts, pause };
+  const aws = { region, credentials, attemptTimeout, attempts, pause, now };
   const telemetry = createTelemetry({
     functionName: "receive",
     logUserId: config.logUserId,
@@ -30,8 +30,7 @@ export function compose(environment: Environment, { now, random, timing }: Runti
     keyId: config.kmsKeyArn,
   });
   const queue = new Queue(new AwsJson({ ...aws, service: "sqs", endpoint: sqsEndpoint }), config.queueUrl);
-  const budget = () => beginBudget(timing.receiveBudget);
-  return receiveHandler({ config, parameters, queue, telemetry, now, budget });
+  return receiveHandler({ config, parameters, queue, telemetry, now, budget: timing.receiveBudget });
 }
 
 export const handler = compose(process.env, RUNTIME);

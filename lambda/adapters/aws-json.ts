@@ -20,6 +20,8 @@ export interface AwsJsonOptions {
   readonly attempts: number;
   /** Milliseconds between two attempts. */
   readonly pause: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 interface Protocol {
@@ -54,23 +56,30 @@ export class AwsJson {
   }
 
   /**
-   * @throws AwsCallError once the attempts are used up, the fault is final, or `signal` aborts.
+   * `deadline`, in milliseconds since 1970: no attempt lasts longer or begins later.
+   *
+   * @throws AwsCallError once the attempts or the time are used up, or the fault is final.
    */
-  async call(action: string, payload: unknown, signal?: AbortSignal): Promise<unknown> {
+  async call(action: string, payload: unknown, deadline = Number.POSITIVE_INFINITY): Promise<unknown> {
     const body = JSON.stringify(payload);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(action, body, signal);
+        return await this.#attempt(action, body, deadline);
       } catch (error) {
         const failure = error instanceof AwsCallError ? error : this.#unreachable(action, error);
-        if (!failure.retryable || attempt >= this.#options.attempts || signal?.aborted) throw failure;
+        if (
+          !failure.retryable ||
+          attempt >= this.#options.attempts ||
+          this.#left(deadline) <= this.#options.pause
+        )
+          throw failure;
         await sleep(this.#options.pause);
       }
     }
   }
 
-  async #attempt(action: string, body: string, signal: AbortSignal | undefined): Promise<unknown> {
-    const response = await this.#exchange(action, body, signal);
+  async #attempt(action: string, body: string, deadline: number): Promise<unknown> {
+    const response = await this.#exchange(action, body, deadline);
     const answer = tryParseJson(response.text);
     if (response.status === 200) return answer;
     const type = textOf(answer, "__type");
@@ -83,7 +92,7 @@ export class AwsJson {
   #exchange(
     action: string,
     body: string,
-    signal: AbortSignal | undefined,
+    deadline: number,
   ): Promise<{ readonly status: number; readonly text: string }> {
     const { hostname, port, host } = this.#endpoint;
     const { service, region, credentials, attemptTimeout } = this.#options;
@@ -108,13 +117,10 @@ export class AwsJson {
         headers: headers ?? {},
         agent: this.#agent,
       });
-      const giveUp = () => request.destroy(new TimeoutError(attemptTimeout));
-      const timer = setTimeout(giveUp, attemptTimeout);
-      signal?.addEventListener("abort", giveUp);
-      if (signal?.aborted) giveUp();
+      const timeout = Math.min(attemptTimeout, this.#left(deadline));
+      const timer = setTimeout(() => request.destroy(new TimeoutError(timeout)), timeout);
       const settle = (act: () => void) => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", giveUp);
         act();
       };
       const fail = (error: Error) => settle(() => reject(error));
@@ -131,6 +137,11 @@ export class AwsJson {
       });
       request.end(body);
     });
+  }
+
+  /** Milliseconds. */
+  #left(deadline: number): number {
+    return deadline - this.#options.now();
   }
 
   #unreachable(action: string, cause: unknown): AwsCallError {

@@ -42,10 +42,10 @@ export class Parameters {
   }
 
   /** @throws ParameterError with the command that mends it. */
-  async get(name: string, signal?: AbortSignal): Promise<string> {
+  async get(name: string, deadline?: number): Promise<string> {
     const cached = this.#cached.get(name);
     if (cached !== undefined && this.#options.now() < cached.expiresAt) return cached.value;
-    return this.#load(name, signal);
+    return this.#load(name, deadline);
   }
 
   /**
@@ -54,14 +54,14 @@ export class Parameters {
    *
    * @throws ParameterError with the command that mends it.
    */
-  async refresh(name: string, signal?: AbortSignal): Promise<string> {
+  async refresh(name: string, deadline?: number): Promise<string> {
     const now = this.#options.now();
     const last = this.#refreshedAt.get(name);
     if (last !== undefined && Math.abs(now - last) < this.#options.refreshInterval) {
-      return this.#inFlight.get(name) ?? this.get(name, signal);
+      return this.#inFlight.get(name) ?? this.get(name, deadline);
     }
     this.#refreshedAt.set(name, now);
-    return this.#load(name, signal);
+    return this.#load(name, deadline);
   }
 
   /** The command that puts a new value, with the same region and key. */
@@ -70,17 +70,17 @@ export class Parameters {
     return putParameterCommand(name, placeholder, { region, ...(keyId === undefined ? {} : { keyId }) });
   }
 
-  #load(name: string, signal: AbortSignal | undefined): Promise<string> {
+  #load(name: string, deadline: number | undefined): Promise<string> {
     const running = this.#inFlight.get(name);
     if (running !== undefined) return running;
-    const reading = this.#readOrStale(name, signal).finally(() => this.#inFlight.delete(name));
+    const reading = this.#readOrStale(name, deadline).finally(() => this.#inFlight.delete(name));
     this.#inFlight.set(name, reading);
     return reading;
   }
 
-  async #readOrStale(name: string, signal: AbortSignal | undefined): Promise<string> {
+  async #readOrStale(name: string, deadline: number | undefined): Promise<string> {
     try {
-      return await this.#read(name, signal);
+      return await this.#read(name, deadline);
     } catch (error) {
       const cached = this.#cached.get(name);
       if (!(error instanceof ParameterError) || cached === undefined) throw error;
@@ -97,8 +97,8 @@ export class Parameters {
     }
   }
 
-  async #read(name: string, signal: AbortSignal | undefined): Promise<string> {
-    const answer = await this.#call(name, signal);
+  async #read(name: string, deadline: number | undefined): Promise<string> {
+    const answer = await this.#call(name, deadline);
     const value = parameterValue(answer);
     if (value === undefined) throw this.#error(name, "parameter-unreadable");
     if (value.trim() === "") throw this.#error(name, "parameter-empty");
@@ -106,9 +106,9 @@ export class Parameters {
     return value;
   }
 
-  async #call(name: string, signal: AbortSignal | undefined): Promise<unknown> {
+  async #call(name: string, deadline: number | undefined): Promise<unknown> {
     try {
-      return await this.#options.ssm.call("GetParameter", { Name: name, WithDecryption: true }, signal);
+      return await this.#options.ssm.call("GetParameter", { Name: name, WithDecryption: true }, deadline);
     } catch (error) {
       const missing = error instanceof AwsCallError && error.code === "ParameterNotFound";
       throw this.#error(name, missing ? "parameter-missing" : "parameter-unreadable", error);

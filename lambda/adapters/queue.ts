@@ -37,13 +37,13 @@ export class Queue {
    *
    * @throws AwsCallError if any was not stored; earlier ones may have been.
    */
-  async send(messages: readonly QueueMessage[], signal?: AbortSignal): Promise<void> {
+  async send(messages: readonly QueueMessage[], deadline?: number): Promise<void> {
     for (const batch of batchesOf(messages)) {
       const entries = batch.map(toEntry);
       const answer = await this.#sqs.call(
         "SendMessageBatch",
         { QueueUrl: this.#url, Entries: entries },
-        signal,
+        deadline,
       );
       assertAll("sqs:SendMessageBatch", answer, entries.length);
     }

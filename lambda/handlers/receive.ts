@@ -17,15 +17,8 @@ export interface ReceiveDependencies {
   readonly telemetry: Telemetry;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Begins the time that one webhook may wait for others, so that it is answered before the sender gives up. */
-  readonly budget: () => Budget;
-}
-
-export interface Budget {
-  /** Aborts when the time is over. */
-  readonly signal: AbortSignal;
-  /** To be called with the answer. */
-  end(): void;
+  /** Milliseconds that one webhook may wait for others, so that it is answered before the sender gives up. */
+  readonly budget: number;
 }
 
 export type ReceiveHandler = (
@@ -60,12 +53,12 @@ async function receive(
   event: APIGatewayProxyEventV2,
   body: Body,
 ): Promise<Answer> {
-  const { signal, end } = deps.budget();
+  const deadline = deps.now() + deps.budget;
   try {
     const header = event.headers[SIGNATURE_HEADER];
     const { sourceIp } = event.requestContext.http;
     if (header === undefined) return unauthorized(recorder, "signature-missing", sourceIp);
-    if (!(await verify(deps, recorder, body, header, signal))) {
+    if (!(await verify(deps, recorder, body, header, deadline))) {
       return unauthorized(recorder, "signature-wrong", sourceIp);
     }
     const parsed = parseEvaluation(body, deps.config.reading);
@@ -73,11 +66,9 @@ async function receive(
     if (deps.config.identify.anonymousIdentities === "drop" && isNameless(parsed.identity)) {
       return ignored(recorder, "identity without a name, option anonymousIdentities is drop");
     }
-    return await enqueue(deps, recorder, event, parsed, signal);
+    return await enqueue(deps, recorder, event, parsed, deadline);
   } catch (error) {
     return failed(recorder, error);
-  } finally {
-    end();
   }
 }
 
@@ -87,13 +78,13 @@ async function verify(
   recorder: Recorder,
   body: Body,
   header: string,
-  signal: AbortSignal,
+  deadline: number,
 ): Promise<boolean> {
   const { webhookSecretParameter } = deps.config;
-  const known = await deps.parameters.get(webhookSecretParameter, signal);
+  const known = await deps.parameters.get(webhookSecretParameter, deadline);
   recorder.step("secret known");
   if (verifySignature(body, header, readSecrets(known))) return true;
-  const current = await deps.parameters.refresh(webhookSecretParameter, signal);
+  const current = await deps.parameters.refresh(webhookSecretParameter, deadline);
   recorder.step(current === known ? "secret read anew: the same" : "secret read anew: another");
   return current !== known && verifySignature(body, header, readSecrets(current));
 }
@@ -103,7 +94,7 @@ async function enqueue(
   recorder: Recorder,
   event: APIGatewayProxyEventV2,
   evaluation: Evaluation,
-  signal: AbortSignal,
+  deadline: number,
 ): Promise<Answer> {
   const { requestId, timeEpoch } = event.requestContext;
   const receipt = { stackName: deps.config.stackName, requestId, receivedAt: timeEpoch };
@@ -117,7 +108,7 @@ async function enqueue(
     attributes,
   }));
   recorder.step(`mapped to ${messages.length} calls`);
-  await deps.queue.send(messages, signal);
+  await deps.queue.send(messages, deadline);
   recorder.step("queued");
   return accepted(recorder, evaluation, mapped);
 }

@@ -21,6 +21,7 @@ beforeAll(async () => {
     attemptTimeout: 10_000,
     attempts: 1,
     pause: 0,
+    now: Date.now,
   });
   await dynamodb.call("CreateTable", {
     TableName: "delivered",

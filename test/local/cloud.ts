@@ -202,6 +202,7 @@ async function startTables(
     attemptTimeout: 10_000,
     attempts: 1,
     pause: 0,
+    now: Date.now,
   });
   for (const { logicalId, properties } of tables) {
     const { AttributeDefinitions, KeySchema, BillingMode } = properties;

@@ -30,7 +30,7 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
     queue,
     telemetry,
     now: () => clock.shift() ?? NOON + 7,
-    budget: () => ({ signal: new AbortController().signal, end: () => {} }),
+    budget: 6_000,
     ...overrides,
   });
   const post = async (input: WebhookInput = {}) => {
@@ -100,29 +100,28 @@ describe("receive", () => {
     expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
   });
 
-  it("lets nothing outlast the budget: SSM and SQS get its signal", async () => {
-    const signals: (AbortSignal | undefined)[] = [];
-    const budget = new AbortController().signal;
+  it("lets nothing outlast the budget: SSM and SQS get its end", async () => {
+    const deadlines: (number | undefined)[] = [];
     const { post } = setUp({
-      budget: () => ({ signal: budget, end: () => {} }),
       parameters: {
-        get: async (_, signal) => {
-          signals.push(signal);
+        get: async (_, deadline) => {
+          deadlines.push(deadline);
           return "old";
         },
-        refresh: async (_, signal) => {
-          signals.push(signal);
+        refresh: async (_, deadline) => {
+          deadlines.push(deadline);
           return SECRET;
         },
       },
       queue: {
-        send: async (_, signal) => {
-          signals.push(signal);
+        send: async (_, deadline) => {
+          deadlines.push(deadline);
         },
       },
+      now: () => NOON,
     });
     expect(await post()).toMatchObject({ statusCode: 202 });
-    expect(signals).toEqual([budget, budget, budget]);
+    expect(deadlines).toEqual([NOON + 6_000, NOON + 6_000, NOON + 6_000]);
   });
 
   it("takes the signature of a secret that was put since the last read", async () => {

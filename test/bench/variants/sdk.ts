@@ -2,7 +2,6 @@ import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { receiveConfig } from "../../../lambda/config";
 import { receiveHandler } from "../../../lambda/handlers/receive";
-import { beginBudget } from "../../../lambda/runtime";
 import { createTelemetry } from "../../../lambda/telemetry";
 
 /** The same behaviour with AWS's own clients: one of each, keep-alive, made once, the parameter cached; the same logger. */
@@ -47,5 +46,5 @@ export const handler = receiveHandler({
     random: Math.random,
   }),
   now: Date.now,
-  budget: () => beginBudget(6_000),
+  budget: 6_000,
 });
