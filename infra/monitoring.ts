@@ -1,6 +1,7 @@
 import { Stack } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { CfnQueryDefinition } from "aws-cdk-lib/aws-logs";
 import { type ITopic, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
@@ -41,6 +42,16 @@ export class Monitoring extends Construct {
     }
     if (props.alarmEmail !== undefined) {
       const topic = new Topic(this, "Alarms", { enforceSSL: true });
+      // TLS-only replaces the topic's own policy, and with it the leave to publish.
+      topic.addToResourcePolicy(
+        new PolicyStatement({
+          sid: "AlarmsPublish",
+          principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+          actions: ["sns:Publish"],
+          resources: [topic.topicArn],
+          conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
+        }),
+      );
       topic.addSubscription(new EmailSubscription(props.alarmEmail));
       topics.push(topic);
     }

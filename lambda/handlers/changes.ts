@@ -17,9 +17,18 @@ export interface ChangesOptions {
 /** One call against what Segment was last given. */
 export interface Comparison {
   readonly unchanged: boolean;
-  /** To be called once Segment took the call. False = it could not be recorded, so the next comparison would be with the past. */
+  /**
+   * To be called once Segment took the call. False = it could not be recorded, so the next comparison would be with the past:
+   * the message is to come again. True once it is recorded, or once that was given up.
+   */
   record(): Promise<boolean>;
 }
+
+/**
+ * Recordings that fail one after the other before a container takes the table for down. From then on people's events are not
+ * held back for it; what Segment shows may be older than what is recorded, until the next change or refresh.
+ */
+const FAILURES_OF_A_TABLE_THAT_IS_DOWN = 12;
 
 /** Kept beside the item, so that DynamoDB forgets people of whom nothing comes any more. */
 const EXPIRY_MARGIN = 24 * 3_600;
@@ -31,6 +40,8 @@ const EXPIRY_MARGIN = 24 * 3_600;
  */
 export class Changes {
   readonly #options: ChangesOptions;
+  /** Recordings that failed since the last one that did not. */
+  #failures = 0;
 
   constructor(options: ChangesOptions) {
     this.#options = options;
@@ -54,7 +65,8 @@ export class Changes {
           await table.write(identityHash, item, now + refresh + EXPIRY_MARGIN);
           return true;
         });
-        return written ?? false;
+        this.#failures = written === true ? 0 : this.#failures + 1;
+        return written === true || this.#failures >= FAILURES_OF_A_TABLE_THAT_IS_DOWN;
       },
     };
   }

@@ -27,6 +27,9 @@ export interface Batch {
   slowDown?: number;
 }
 
+/** Seconds. Segment has the call; what waits behind it must not wait for the table. */
+const MAX_UNRECORDED_DELAY = 15;
+
 /** One call's way to Segment, once. */
 export class Delivery {
   constructor(
@@ -99,7 +102,8 @@ export class Delivery {
         const latencyMs = this.deps.now() - Date.parse(call.timestamp);
         if (comparison !== undefined && !(await comparison.record())) {
           const message = "delivered but not recorded, comes again";
-          return { ...this.outcome.retry(message, { status, latencyMs, segmentMs }), unrecorded: true };
+          const again = this.outcome.retry(message, { status, latencyMs, segmentMs });
+          return { ...again, retryIn: Math.min(again.retryIn, MAX_UNRECORDED_DELAY), unrecorded: true };
         }
         return this.outcome.settle("delivered", "identify call delivered", { status, latencyMs, segmentMs });
       }

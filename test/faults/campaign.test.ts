@@ -11,6 +11,7 @@ describe.each(["every", "changes"] as const)(`the fault campaign, forward %s, SE
     async (_, fault) => {
       const { strikes, deadLettered, ...findings } = await runScenario(fault, { ...options, forward });
       expect(findings).toMatchObject({ lost: 0, reordered: 0, invented: 0, events: 100 });
+      if (fault.within !== undefined) expect(findings.worstDelay / 1_000).toBeLessThan(fault.within);
       expect(strikes > 0).toBe(fault.name !== "none");
       expect(Object.keys(deadLettered)).toEqual(fault.expects === undefined ? [] : [fault.expects]);
     },

@@ -22,7 +22,7 @@ export interface Fault {
   readonly ssm?: (random: Random) => SsmBehaviour;
   readonly sqs?: (action: SqsAction, queue: QueueName, random: Random) => SqsBehaviour;
   /** Met only with `forward: "changes"`. */
-  readonly dynamodb?: (random: Random) => DynamoBehaviour;
+  readonly dynamodb?: (random: Random, secondsFromStart: number) => DynamoBehaviour;
   readonly invocation?: (random: Random) => InvocationFault;
   /** Seconds from the start during which Segment's port is closed. */
   readonly down?: readonly [from: number, to: number];
@@ -32,6 +32,8 @@ export interface Fault {
   readonly rotation?: { readonly atSegment: number; readonly atSsm: number };
   /** Milliseconds by which each container's clock is off. */
   readonly skews?: readonly number[];
+  /** Seconds within which every event must be at Segment all the same. */
+  readonly within?: number;
   /** Dead letters with this reason are expected. */
   readonly expects?: "rejected-by-segment";
 }
@@ -109,6 +111,11 @@ const FAULTS: readonly Fault[] = [
   },
   { name: "clocks an hour off", ...often(0.2, { status: 500 }), skews: [0, HOUR, -HOUR] },
   { name: "DynamoDB throttled", dynamodb: (random) => (random() < 0.3 ? "throttled" : undefined) },
+  {
+    name: "DynamoDB down for an hour",
+    dynamodb: (_, seconds) => (seconds < 3_600 ? "throttled" : undefined),
+    within: 30 * 60,
+  },
   { name: "DynamoDB hanging", dynamodb: (random) => (random() < 0.1 ? "hanging" : undefined) },
   { name: "DynamoDB answer lost", dynamodb: (random) => (random() < 0.1 ? "lost-answer" : undefined) },
   {

@@ -87,7 +87,9 @@ export async function createWorld(
     behave: (action, name) => struck(fault.sqs?.(action, name, random)),
     isDead: (handle) => dead.has(handle),
   });
-  const dynamodb = createDynamodbEndpoint(() => struck(fault.dynamodb?.(random)));
+  const dynamodb = createDynamodbEndpoint(() =>
+    struck(fault.dynamodb?.(random, (clock.now - start) / 1_000)),
+  );
   const servers = [segment, sqs, parameters.server, dynamodb];
   const [segmentPort = 0, sqsPort, ssmPort, dynamodbPort] = await Promise.all(
     servers.map((server) => listen(server, 0)),

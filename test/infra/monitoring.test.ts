@@ -102,6 +102,17 @@ describe("the alarms", () => {
       Protocol: "email",
       Endpoint: "on-call@example.com",
     });
+    told.hasResourceProperties("AWS::SNS::TopicPolicy", {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Effect: "Allow",
+            Action: "sns:Publish",
+            Principal: { Service: "cloudwatch.amazonaws.com" },
+          }),
+        ]),
+      },
+    });
     told.allResourcesProperties("AWS::CloudWatch::Alarm", {
       AlarmActions: [alarmTopicArn, { Ref: Match.stringLikeRegexp("Alarms") }],
     });
