@@ -21,7 +21,7 @@ import {
   TIMING,
   WRITE_KEY_PLACEHOLDER,
 } from "../lambda/contract";
-import { METRICS, type MetricName } from "./metrics";
+import { METRICS, type MetricName, type MetricRule } from "./metrics";
 import { grantParameter, RoadFunction } from "./road-function";
 
 export interface FlagsmithToSegmentProps extends Options {
@@ -152,13 +152,15 @@ export class FlagsmithToSegment extends Construct {
 
   private addMetricFilters(): void {
     const groups = { receive: this.receive.logGroup, deliver: this.deliver.logGroup };
-    for (const [name, { source, pattern, value }] of Object.entries(METRICS)) {
+    for (const [name, rule] of Object.entries<MetricRule>(METRICS)) {
+      const { source, pattern, value, defaultValue } = rule;
       new MetricFilter(this, `Metric${name}`, {
         logGroup: groups[source],
         filterPattern: FilterPattern.literal(pattern),
         metricNamespace: Stack.of(this).stackName,
         metricName: name,
         metricValue: value,
+        ...(defaultValue === undefined ? {} : { defaultValue }),
       });
     }
   }

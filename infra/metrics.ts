@@ -9,9 +9,11 @@ export interface MetricRule {
   readonly pattern: string;
   /** 1 for each line, or the number in a field. */
   readonly value: string;
+  /** Of a time in which other lines came in: a count is 0, a measurement nothing. @default - nothing */
+  readonly defaultValue?: 0;
 }
 
-const { event, code, calls, latencyMs, segmentMs, traitCount, status } = LOG_FIELDS;
+const { event, code, calls, latencyMs, segmentMs, traitCount, status, attempt } = LOG_FIELDS;
 
 const isEvent = (name: LogEvent) => `($.${event} = "${name}")`;
 
@@ -19,6 +21,7 @@ const count = (source: MetricSource, name: LogEvent): MetricRule => ({
   source,
   pattern: `{ ${isEvent(name)} }`,
   value: "1",
+  defaultValue: 0,
 });
 
 /** A number in a field, of lines that have it. */
@@ -39,13 +42,25 @@ export const METRICS = {
     ...count("receive", LOG_EVENTS.accepted),
     pattern: `{ ${isEvent(LOG_EVENTS.accepted)} && ($.${calls} > 1) }`,
   },
+  WrongSignature: {
+    ...count("receive", LOG_EVENTS.unauthorized),
+    pattern: `{ ($.${code} = "signature-wrong") }`,
+  },
   Delivered: count("deliver", LOG_EVENTS.delivered),
   Unchanged: count("deliver", LOG_EVENTS.unchanged),
   DryRun: count("deliver", LOG_EVENTS.dryRun),
   Retrying: count("deliver", LOG_EVENTS.retrying),
+  /** 2 + 4 + … + 512 seconds: some 17 minutes of attempts. */
+  LongRetrying: {
+    ...count("deliver", LOG_EVENTS.retrying),
+    pattern: `{ ${isEvent(LOG_EVENTS.retrying)} && ($.${attempt} >= 10) }`,
+  },
   DeadLettered: count("deliver", LOG_EVENTS.deadLettered),
   SlowedDown: { ...count("deliver", LOG_EVENTS.retrying), pattern: `{ ($.${status} = 429) }` },
-  WriteKeyRefused: { source: "deliver", pattern: `{ ($.${code} = "write-key-refused") }`, value: "1" },
+  WriteKeyRefused: {
+    ...count("deliver", LOG_EVENTS.retrying),
+    pattern: `{ ($.${code} = "write-key-refused") }`,
+  },
   LatencyMs: measured("deliver", LOG_EVENTS.delivered, latencyMs),
   SegmentMs: measured("deliver", LOG_EVENTS.delivered, segmentMs),
   TraitsPerCall: measured("deliver", LOG_EVENTS.delivered, traitCount),

@@ -91,19 +91,38 @@ function levelOf(event: LogEvent, fields: LogFields): Level {
   return fields.actor === "operator" ? "error" : LEVELS[event];
 }
 
-/** Characters of a text in a line. Identities and names may be 2,000 long; CloudWatch bills by the byte. */
+/**
+ * Bytes of a text in a line: a line that goes well stays below 700, whatever identities and flags are called. CloudWatch bills
+ * by the byte, and names may be 2,000 characters of any script.
+ */
 const MAX_TEXT = 160;
+const MAX_NAMES = 50;
+const LIMITS: LogFields = {
+  userId: 80,
+  renamed: MAX_NAMES,
+  overwritten: MAX_NAMES,
+  cut: MAX_NAMES,
+  remedy: 1_000,
+};
 
-/** A dry run's call is what its line is for, and an error's stack is whole or useless. */
 function clipped<Fields extends LogFields>(fields: Fields): Fields {
-  const entries = Object.entries(fields).map(([name, value]) => [name, clip(name, value)]);
+  const entries = Object.entries(fields).map(([name, value]) => [name, clip(value, limitOf(name))]);
   return { ...fields, ...Object.fromEntries(entries) };
 }
 
-function clip(name: string, value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item) => clip(name, item));
-  if (typeof value !== "string" || name === "remedy" || value.length <= MAX_TEXT) return value;
-  return `${value.slice(0, MAX_TEXT)}…`;
+function limitOf(name: string): number {
+  return Number(Object.entries(LIMITS).find(([limited]) => limited === name)?.[1] ?? MAX_TEXT);
+}
+
+function clip(value: unknown, limit: number): unknown {
+  if (Array.isArray(value)) return value.map((item) => clip(item, limit));
+  // A UTF-16 unit is at most 3 bytes of UTF-8, so most texts need no counting.
+  if (typeof value !== "string" || value.length * 3 <= limit || Buffer.byteLength(value) <= limit)
+    return value;
+  return `${Buffer.from(value)
+    .subarray(0, limit)
+    .toString()
+    .replace(/\uFFFD+$/, "")}…`;
 }
 
 function withUserId<Fields extends LogFields>(fields: Fields, style: "plain" | "hashed"): Fields {

@@ -178,10 +178,11 @@ function describeEvent(eventType: string): string {
   return `not an identity's evaluation but another Flagsmith event${name}`;
 }
 
-const SHOWN = 5;
+const SHOWN = 3;
 
-/** The first few names, so that a line stays short; undefined = nothing to say. */
-function some(names: readonly string[]): readonly string[] | undefined {
+/** The first few names as one text, which Logs Insights finds by the field's name; undefined = nothing to say. */
+function some(names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
-  return names.length <= SHOWN ? names : [...names.slice(0, SHOWN), `and ${names.length - SHOWN} more`];
+  const shown = names.slice(0, SHOWN).join(", ");
+  return names.length <= SHOWN ? shown : `${shown} and ${names.length - SHOWN} more`;
 }

@@ -30,7 +30,8 @@ const normal: Series = {
 const quiet: Series = {
   "DeadLetterQueue ApproximateNumberOfMessagesVisible": steady(0),
   // A stranger tries the URL once an hour, and one evaluation comes in and is delivered in the next period.
-  Unauthorized: during(3, 4, 1, undefined),
+  Unauthorized: during(3, 5, 40, undefined),
+  WrongSignature: during(3, 4, 1, undefined),
   Accepted: during(7, 8, 1, undefined),
   Delivered: during(8, 9, 1, undefined),
 };
@@ -67,14 +68,24 @@ describe("the alarms", () => {
     ],
     [
       "a webhook secret rotated on one side",
-      { ...normal, Accepted: during(10, 14, undefined, 100), Unauthorized: during(10, 14, 300, undefined) },
+      { ...normal, Accepted: during(10, 14, undefined, 100), WrongSignature: during(10, 14, 300, undefined) },
       ["Wrong secret"],
     ],
-    ["a stranger who insists beside the traffic", { ...normal, Unauthorized: steady(20) }, []],
+    ["a stranger who insists beside the traffic", { ...normal, WrongSignature: steady(20) }, []],
     [
       "a write key rotated on one side",
       { ...normal, ...SILENT_SEGMENT, WriteKeyRefused: during(6, 18, 40, undefined) },
       ["Nothing delivered", "Write key refused"],
+    ],
+    [
+      "an outage at one evaluation in ten minutes, whose retries SQS's age leaves out",
+      { Accepted: during(0, PERIODS, 1, undefined), LongRetrying: during(4, PERIODS, 1, 0) },
+      ["Backlog", "Nothing delivered"],
+    ],
+    [
+      "a wrong secret at one evaluation in ten minutes",
+      { WrongSignature: steady(undefined).map((_, index) => (index % 2 === 0 ? 3 : undefined)) },
+      ["Wrong secret"],
     ],
     ["a deleted secret", { ...normal, Unavailable: during(3, 4, 1, undefined) }, ["Unavailable"]],
     ["a crash of deliver", { ...normal, "Deliver Errors": during(3, 4, 1, 0) }, ["Function errors"]],

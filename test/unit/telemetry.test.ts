@@ -86,12 +86,41 @@ describe("createTelemetry", () => {
     ]);
   });
 
-  it("clips long names and texts, but no remedy", () => {
+  it.each(["x", "用", "🚩", "\u0001"])(
+    "keeps a line below 700 bytes whatever the names, here of %j",
+    (char) => {
+      const { telemetry, lines } = setUp();
+      const long = char.repeat(2_000);
+      const ids = {
+        requestId: "0".repeat(36),
+        apiRequestId: "0".repeat(16),
+        messageId: `FlagsmithToSegment-production-${"0".repeat(18)}`,
+      };
+      const names = { userId: long, renamed: long, overwritten: long, cut: long };
+      telemetry.recorder(ids).outcome("accepted", "evaluation queued", {
+        ...names,
+        environment: 123_456,
+        traitCount: 299,
+        calls: 12,
+        bytes: 123_456,
+        durationMs: 123,
+      });
+      const { userId } = Object(lines[0]?.fields);
+      expect(Buffer.byteLength(userId)).toBeLessThanOrEqual(83);
+      expect(userId).toMatch(/^[^\uFFFD]+…$/);
+      // Powertools adds level, message, timestamp, service and the sampling rate.
+      const own = 130 + "evaluation queued".length;
+      // A control character takes six bytes in JSON; nobody is called so.
+      if (char !== "\u0001")
+        expect(Buffer.byteLength(JSON.stringify(lines[0]?.fields)) + own).toBeLessThan(700);
+    },
+  );
+
+  it("clips no remedy", () => {
     const { telemetry, lines } = setUp();
-    const long = "x".repeat(500);
-    telemetry.recorder({ userId: long }).outcome("accepted", "m", { renamed: [long], remedy: long });
-    const { userId, renamed, remedy } = Object(lines[0]?.fields);
-    expect([userId.length, renamed[0].length, remedy.length]).toEqual([161, 161, 500]);
+    telemetry.recorder({}).outcome("retrying", "m", { remedy: "x".repeat(500), reason: "x".repeat(500) });
+    const { reason, remedy } = Object(lines[0]?.fields);
+    expect([reason.length, remedy.length]).toEqual([161, 500]);
   });
 
   it.each([
