@@ -49,19 +49,21 @@ export class Changes {
 
   /** Never throws: what DynamoDB does not tell counts as changed. Correct beats cheap. */
   async compare(call: IdentifyCall, sequenceNumber: string, writeKey: string): Promise<Comparison> {
-    const { table, endpoint, refresh } = this.#options;
+    const { table, telemetry, endpoint, refresh } = this.#options;
     const now = this.#options.now() / 1_000;
     const sequence = BigInt(sequenceNumber);
     const identityHash = hashIdentity(call.identity);
     const prints = fingerprintsOf(call, { endpoint, writeKey });
-    const last = await this.#orUnknown(call, () => table.read(identityHash));
+    // One line an attempt: if neither reading nor writing goes, the first says why.
+    const tell = once((error) => telemetry.deliveredUnknown(call.messageId, error));
+    const last = await orUnknown(tell, () => table.read(identityHash));
     const known: DeliveredItem["delivered"] = last?.delivered ?? new Map();
     const before = last !== undefined && sequence <= last.sequence;
     return {
       unchanged: before || isUnchanged(known, prints, now, refresh),
       record: async () => {
         const item = { delivered: withDelivered(known, prints, now, refresh), sequence };
-        const written = await this.#orUnknown(call, async () => {
+        const written = await orUnknown(tell, async () => {
           await table.write(identityHash, item, now + refresh + EXPIRY_MARGIN);
           return true;
         });
@@ -70,13 +72,24 @@ export class Changes {
       },
     };
   }
+}
 
-  async #orUnknown<Result>(call: IdentifyCall, act: () => Promise<Result>): Promise<Result | undefined> {
-    try {
-      return await act();
-    } catch (error) {
-      this.#options.telemetry.deliveredUnknown(call.messageId, error);
-      return undefined;
-    }
+async function orUnknown<Result>(
+  tell: (error: unknown) => void,
+  act: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    tell(error);
+    return undefined;
   }
+}
+
+function once<Argument>(act: (argument: Argument) => void): (argument: Argument) => void {
+  let done = false;
+  return (argument) => {
+    if (!done) act(argument);
+    done = true;
+  };
 }

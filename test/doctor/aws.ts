@@ -3,16 +3,21 @@ import {
   DescribeStackResourcesCommand,
   DescribeStacksCommand,
 } from "@aws-sdk/client-cloudformation";
-import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { CloudWatchLogsClient, paginateFilterLogEvents } from "@aws-sdk/client-cloudwatch-logs";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import type { Patient } from "./checks";
+import { tryParseJson } from "../../lambda/domain/json";
+import type { LogLine } from "../support/metric-filter";
+import type { Patient } from "./patient";
+
+/** Milliseconds the clocks of this machine and of CloudWatch may differ. */
+const CLOCK_SKEW = 10 * 60_000;
 
 /** A deployed stack, seen with the operator's own credentials and region. */
 export function awsPatient(stackName: string): Patient {
   const cloudFormation = new CloudFormationClient({});
   const ssm = new SSMClient({});
   const logs = new CloudWatchLogsClient({});
-  const startTime = Date.now();
+  const startTime = Date.now() - CLOCK_SKEW;
   const logGroups = once(async () => {
     const answer = await cloudFormation.send(new DescribeStackResourcesCommand({ StackName: stackName }));
     return (answer.StackResources ?? [])
@@ -25,6 +30,7 @@ export function awsPatient(stackName: string): Patient {
   return {
     stackName,
     settingsUrl: "https://cdn.segment.com",
+    patience: 15_000,
     pause: () => new Promise((resolve) => setTimeout(resolve, 2_000)),
     outputs: async () => {
       const answer = await absentAs("ValidationError", () =>
@@ -44,11 +50,18 @@ export function awsPatient(stackName: string): Patient {
     },
     lines: async (messageId) => {
       const filterPattern = `{ $.messageId = "${messageId}" }`;
-      const pages = (await logGroups()).map((logGroupName) =>
-        logs.send(new FilterLogEventsCommand({ logGroupName, filterPattern, startTime })),
-      );
-      const events = (await Promise.all(pages)).flatMap(({ events: found }) => found ?? []);
-      return events.map(({ message }) => JSON.parse(message ?? "{}"));
+      const groups = (await logGroups()).map(async (logGroupName) => {
+        const lines: LogLine[] = [];
+        // A page may be empty and still not the last.
+        for await (const { events = [] } of paginateFilterLogEvents(
+          { client: logs },
+          { logGroupName, filterPattern, startTime },
+        )) {
+          for (const { message = "" } of events) lines.push(Object(tryParseJson(message)));
+        }
+        return lines;
+      });
+      return (await Promise.all(groups)).flat();
     },
   };
 }

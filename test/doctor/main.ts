@@ -2,8 +2,9 @@ import { parseArgs } from "node:util";
 import { startLocalCloud } from "../local/cloud";
 import type { LogLine } from "../support/metric-filter";
 import { awsPatient } from "./aws";
-import { diagnose, type Patient } from "./checks";
+import { diagnose } from "./checks";
 import { localPatient } from "./local";
+import type { Patient } from "./patient";
 
 const USAGE = "usage: npm run doctor -- --stack FlagsmithToSegment-<environment> | --local";
 

@@ -24,7 +24,9 @@ function answer({ headers, body }: LoopbackRequest): Reply {
     return json({ Parameter: { Name, Type: "SecureString", Value: "value" } });
   }
   if (target.endsWith(".FilterLogEvents")) {
-    const { logGroupName, filterPattern } = JSON.parse(body);
+    const { logGroupName, filterPattern, nextToken, startTime } = JSON.parse(body);
+    if (startTime > Date.now() - 60_000) throw new Error("no room for clocks that differ");
+    if (nextToken === undefined) return json({ events: [{ message: "START" }], nextToken: "second" });
     const event = logGroupName === "receive-logs" ? "accepted" : "delivered";
     const message = JSON.stringify({ event, messageId: /"(.+)"/.exec(filterPattern)?.[1] });
     return json({ events: [{ message }] });
@@ -88,9 +90,11 @@ describe("a deployed stack", () => {
     await expect(awsPatient(STACK).parameter("/unknown")).resolves.toBeUndefined();
   });
 
-  it("gives both functions' lines about a call, and asks for no other log", async () => {
+  it("gives both functions' lines about a call from every page, and asks for no other log", async () => {
     await expect(awsPatient(STACK).lines("m-1")).resolves.toEqual([
+      {},
       { event: "accepted", messageId: "m-1" },
+      {},
       { event: "delivered", messageId: "m-1" },
     ]);
     expect(JSON.stringify(aws.requests)).not.toContain("access-logs");

@@ -1,19 +1,32 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { diagnose, type Finding, type Patient } from "../doctor/checks";
+import { diagnose } from "../doctor/checks";
 import { localPatient } from "../doctor/local";
+import type { Finding, Patient } from "../doctor/patient";
+import { Loopback } from "../support/loopback";
 import { type Road, startRoad } from "../support/road";
 
 let road: Road;
+let own: Patient;
+let elsewhere: Loopback | undefined;
+
+async function denied(): Promise<never> {
+  throw Object.assign(new Error("not you"), { name: "AccessDeniedException" });
+}
 
 beforeEach(async () => {
   road = await startRoad();
+  own = localPatient(road.cloud, () => road.log);
 });
-afterEach(() => road.stop());
+afterEach(async () => {
+  await elsewhere?.stop();
+  elsewhere = undefined;
+  await road.stop();
+});
 
 async function examine(overrides: Partial<Patient> = {}): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  for await (const finding of diagnose({ ...localPatient(road.cloud, () => road.log), ...overrides })) {
+  for await (const finding of diagnose({ ...own, ...overrides })) {
     findings.push(finding);
   }
   return findings;
@@ -73,9 +86,7 @@ describe("the doctor", () => {
   it("finds a write key that no source has, though Segment answers 200 to it", async () => {
     road.cloud.parameters.put(road.cloud.parameterNames.writeKey, "unknown-key");
     const findings = failures(await examine());
-    expect(findings).toMatchObject([
-      { check: "write key at Segment", detail: "no source has it (status 404)" },
-    ]);
+    expect(findings).toMatchObject([{ check: "write key at Segment", detail: "no source has it" }]);
     expect(JSON.stringify(findings)).not.toContain("unknown-key");
   });
 
@@ -85,13 +96,38 @@ describe("the doctor", () => {
   });
 
   it("finds a webhook that is out of reach, and Segment's settings too", async () => {
-    const outputs = async () => ({
-      WebhookUrl: "http://127.0.0.1:1/webhook",
-      QueueUrl: "q",
-      DeadLetterQueueUrl: "d",
-    });
+    const outputs = async () => ({ ...(await own.outputs()), WebhookUrl: "http://127.0.0.1:1/webhook" });
     const findings = failures(await examine({ outputs, settingsUrl: "http://127.0.0.1:1" }));
     expect(findings.map(({ check }) => check)).toEqual(["write key at Segment", "webhook"]);
+  });
+
+  it("finds a URL at which something else answers", async () => {
+    elsewhere = await Loopback.start((_, index) => (index === 0 ? { body: "<html>" } : "hang"));
+    const { url } = elsewhere;
+    const visit = () =>
+      examine({ outputs: async () => ({ ...(await own.outputs()), WebhookUrl: url }), patience: 50 });
+    expect(failures(await visit())).toMatchObject([{ check: "webhook", detail: "answers 200" }]);
+    expect(failures(await visit())).toMatchObject([
+      { check: "webhook", detail: expect.stringMatching(/^can't be looked at: TimeoutError/) },
+    ]);
+  });
+
+  it.each<[string, Partial<Patient>, string, string]>([
+    ["the stack", { outputs: denied }, "stack", "cloudformation:DescribeStacks"],
+    [
+      "a parameter",
+      { parameter: denied },
+      "/flagsmith-to-segment/production/webhook-secret",
+      "ssm:GetParameter",
+    ],
+    ["the log", { lines: denied }, "call ", "logs:FilterLogEvents"],
+  ])("says what is needed to look at %s", async (_, overrides, check, mend) => {
+    const [found] = failures(await examine(overrides));
+    expect(found).toMatchObject({
+      check: expect.stringContaining(check),
+      detail: "can't be looked at: AccessDeniedException: not you",
+      mend: expect.stringContaining(mend),
+    });
   });
 });
 

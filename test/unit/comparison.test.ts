@@ -1,0 +1,81 @@
+import type { DeliveredItem } from "../../lambda/adapters/delivered-table";
+import { AwsCallError } from "../../lambda/domain/errors";
+import { parseIdentifyCall } from "../../lambda/domain/identify";
+import { Changes } from "../../lambda/handlers/changes";
+import { callBody } from "../support/builders";
+import { RecordingTelemetry } from "../support/fakes";
+
+const down = new AwsCallError("dynamodb:PutItem", "InternalServerError", true);
+
+/** A table that is up, or fails at reading, writing or both. */
+function setUp(broken: { read?: boolean; write?: boolean } = {}) {
+  const telemetry = new RecordingTelemetry();
+  const items = new Map<string, DeliveredItem>();
+  const table = {
+    read: async (identityHash: string) => {
+      if (broken.read) throw down;
+      return items.get(identityHash);
+    },
+    write: async (identityHash: string, item: DeliveredItem) => {
+      if (broken.write) throw down;
+      items.set(identityHash, item);
+    },
+  };
+  const changes = new Changes({
+    table,
+    telemetry,
+    endpoint: "https://api.segment.io",
+    refresh: 3_600,
+    now: () => 1_800_000_000_000,
+  });
+  const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }) =>
+    changes.compare(parseIdentifyCall(callBody({ traits })), String(sequence), "key");
+  return { broken, telemetry, compare, record: async () => (await compare()).record() };
+}
+
+describe("Changes", () => {
+  it("finds a call unchanged once it was recorded, and no sooner", async () => {
+    const { compare, telemetry } = setUp();
+    const first = await compare();
+    expect([first.unchanged, (await compare(2)).unchanged]).toEqual([false, false]);
+    await expect(first.record()).resolves.toBe(true);
+    expect([(await compare(2)).unchanged, (await compare(3, { plan: "free" })).unchanged]).toEqual([
+      true,
+      false,
+    ]);
+    expect(telemetry.lines).toEqual([]);
+  });
+
+  it("finds a message unchanged that was recorded before, whatever it says: a later one stands", async () => {
+    const { compare } = setUp();
+    await (await compare(2)).record();
+    expect((await compare(1, { plan: "older" })).unchanged).toBe(true);
+  });
+
+  it.each([
+    ["reading", { read: true }],
+    ["writing", { write: true }],
+    ["both", { read: true, write: true }],
+  ])("tells once an attempt that DynamoDB fails at %s", async (_, broken) => {
+    const { compare, telemetry } = setUp(broken);
+    const comparison = await compare();
+    expect(comparison.unchanged).toBe(false);
+    await comparison.record();
+    expect(telemetry.line).toMatchObject({ event: "delivered-unknown", error: down });
+  });
+
+  it("wants a message back that it could not record, until twelve in a row say that the table is down", async () => {
+    const { broken, record } = setUp({ write: true });
+    const recorded = async (times: number) => {
+      const answers: boolean[] = [];
+      for (let time = 0; time < times; time++) answers.push(await record());
+      return answers;
+    };
+    expect(await recorded(11)).toEqual(Array(11).fill(false));
+    expect(await recorded(2)).toEqual([true, true]);
+    broken.write = false;
+    expect(await recorded(1)).toEqual([true]);
+    broken.write = true;
+    expect(await recorded(1)).toEqual([false]);
+  });
+});
