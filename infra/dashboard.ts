@@ -65,8 +65,26 @@ function door(road: FlagsmithToSegment): readonly IWidget[] {
   return [
     graph("Answers", answers),
     graph("Time to answer, ms", [duration("p50"), duration("p99")]),
-    graph("Throttled and failed", [road.receive.metricThrottles(), road.receive.metricErrors()]),
+    graph("Throttled and failed", [
+      road.receive.metricThrottles({ label: "receive throttled" }),
+      road.receive.metricErrors({ label: "receive crashed" }),
+      refusedAtTheDoor(road),
+      road.api.metricServerError({ statistic: "Sum", label: "answered with 5xx" }),
+    ]),
   ];
+}
+
+/** Answers of API Gateway's own, most of them 429: receive and its log never see those webhooks. */
+function refusedAtTheDoor(road: FlagsmithToSegment): IMetric {
+  return new MathExpression({
+    label: "refused by API Gateway",
+    expression: "FILL(all, 0) - FILL(unauthorized, 0) - FILL(invalid, 0)",
+    usingMetrics: {
+      all: road.api.metricClientError({ statistic: "Sum" }),
+      unauthorized: road.metric("Unauthorized"),
+      invalid: road.metric("Invalid"),
+    },
+  });
 }
 
 function courier(road: FlagsmithToSegment): readonly IWidget[] {

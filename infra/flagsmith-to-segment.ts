@@ -45,6 +45,7 @@ const EVENT_SOURCE_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:Ge
 
 /** The whole road: webhook, queue, courier. Construct ids are a contract: a rename replaces resources in somebody's account. */
 export class FlagsmithToSegment extends Construct {
+  readonly api: HttpApi;
   readonly webhookUrl: string;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
@@ -107,7 +108,8 @@ export class FlagsmithToSegment extends Construct {
     this.receive = receive;
     this.deliver = deliver;
     this.addMetricFilters();
-    this.webhookUrl = this.addApi(receive, options);
+    this.api = this.addApi(receive, options);
+    this.webhookUrl = `${this.api.apiEndpoint}/webhook`;
     const where = {
       region: Stack.of(this).region,
       ...(options.kmsKeyArn === undefined ? {} : { keyId: options.kmsKeyArn }),
@@ -203,7 +205,7 @@ export class FlagsmithToSegment extends Construct {
     return table;
   }
 
-  private addApi(receive: LambdaFunction, options: ResolvedOptions): string {
+  private addApi(receive: LambdaFunction, options: ResolvedOptions): HttpApi {
     const api = new HttpApi(this, "Api", { apiName: Stack.of(this).stackName, createDefaultStage: false });
     const [route] = api.addRoutes({
       path: "/webhook",
@@ -243,6 +245,6 @@ export class FlagsmithToSegment extends Construct {
         ),
       },
     });
-    return `${api.apiEndpoint}/webhook`;
+    return api;
   }
 }
