@@ -1,20 +1,15 @@
-import * as http from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
-import { sign } from "aws4";
 import { AwsCallError } from "../domain/errors";
 import { isJsonObject, tryParseJson } from "../domain/json";
 import { faultCode } from "./fault-code";
+import { type HttpAnswer, KeepAlive } from "./keep-alive";
+import { type Credentials, SignatureV4 } from "./signature-v4";
 
 export interface AwsJsonOptions {
   readonly service: "ssm" | "sqs" | "dynamodb";
   readonly region: string;
   /** Origin of the API; http for an emulator on loopback. */
   readonly endpoint: string;
-  readonly credentials: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
+  readonly credentials: Credentials;
   /** Milliseconds for one attempt, from the first byte sent to the last received. */
   readonly attemptTimeout: number;
   readonly attempts: number;
@@ -40,19 +35,19 @@ const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceed
 /** The only faults whose message is passed on: it names the role and the resource, never the request. */
 const REFUSED_ACCESS = /AccessDenied|NotAuthorized|UnrecognizedClient|KMS|KeyId/i;
 
-/** Signed calls to one AWS API that speaks JSON, over one keep-alive connection. */
+/** Signed calls to one AWS API that speaks JSON. */
 export class AwsJson {
   readonly #options: AwsJsonOptions;
-  readonly #endpoint: URL;
-  readonly #transport: Pick<typeof http, "Agent" | "request">;
-  readonly #agent: http.Agent;
+  readonly #host: string;
+  readonly #signature: SignatureV4;
+  readonly #connection: KeepAlive;
 
   constructor(options: AwsJsonOptions) {
+    const origin = new URL(options.endpoint);
     this.#options = options;
-    this.#endpoint = new URL(options.endpoint);
-    // TLS costs 2.5 ms of every cold start; an emulator on loopback does without.
-    this.#transport = this.#endpoint.protocol === "http:" ? http : process.getBuiltinModule("node:https");
-    this.#agent = new this.#transport.Agent({ keepAlive: true });
+    this.#host = origin.host;
+    this.#signature = new SignatureV4(options.credentials, options.region, options.service);
+    this.#connection = new KeepAlive(origin);
   }
 
   /**
@@ -73,7 +68,7 @@ export class AwsJson {
           this.#left(deadline) <= this.#options.pause
         )
           throw failure;
-        await sleep(this.#options.pause);
+        await new Promise((resolve) => setTimeout(resolve, this.#options.pause));
       }
     }
   }
@@ -89,54 +84,11 @@ export class AwsJson {
     throw new AwsCallError(this.#name(action), code, retryable, { detail });
   }
 
-  #exchange(
-    action: string,
-    body: string,
-    deadline: number,
-  ): Promise<{ readonly status: number; readonly text: string }> {
-    const { hostname, port, host } = this.#endpoint;
-    const { service, region, credentials, attemptTimeout } = this.#options;
-    const { targetPrefix, contentType } = PROTOCOLS[service];
-    const { headers } = sign(
-      {
-        service,
-        region,
-        method: "POST",
-        path: "/",
-        headers: { Host: host, "Content-Type": contentType, "X-Amz-Target": `${targetPrefix}.${action}` },
-        body,
-      },
-      credentials,
-    );
-    return new Promise((resolve, reject) => {
-      const request = this.#transport.request({
-        hostname,
-        port,
-        method: "POST",
-        path: "/",
-        headers: headers ?? {},
-        agent: this.#agent,
-      });
-      const timeout = Math.min(attemptTimeout, this.#left(deadline));
-      const timer = setTimeout(() => request.destroy(new TimeoutError(timeout)), timeout);
-      const settle = (act: () => void) => {
-        clearTimeout(timer);
-        act();
-      };
-      const fail = (error: Error) => settle(() => reject(error));
-      request.on("error", fail);
-      request.on("response", (response) => {
-        // Events: an async iterator takes several times the CPU.
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", fail);
-        response.on("end", () => {
-          const text = Buffer.concat(chunks).toString("utf8");
-          settle(() => resolve({ status: response.statusCode ?? 0, text }));
-        });
-      });
-      request.end(body);
-    });
+  #exchange(action: string, body: string, deadline: number): Promise<HttpAnswer> {
+    const { targetPrefix, contentType } = PROTOCOLS[this.#options.service];
+    const post = { host: this.#host, contentType, target: `${targetPrefix}.${action}`, body };
+    const headers = this.#signature.sign(post, this.#options.now());
+    return this.#connection.post(headers, body, Math.min(this.#options.attemptTimeout, this.#left(deadline)));
   }
 
   /** Milliseconds. */
@@ -154,15 +106,7 @@ export class AwsJson {
 
   /** Ends the idle connections, so that a process that is done can end. */
   close(): void {
-    this.#agent.destroy();
-  }
-}
-
-class TimeoutError extends Error {
-  override readonly name = "TimeoutError";
-
-  constructor(after: number) {
-    super(`no answer within ${after} ms`);
+    this.#connection.close();
   }
 }
 

@@ -1,7 +1,6 @@
-import { createHash, createHmac } from "node:crypto";
-import { SignatureV4 } from "@smithy/signature-v4";
 import { AwsJson } from "../../lambda/adapters/aws-json";
-import { type Behaviour, Loopback, type LoopbackRequest } from "../support/loopback";
+import { type Behaviour, Loopback } from "../support/loopback";
+import { officialAuthorization } from "../support/official-signer";
 
 const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "wJalrXUtnFEMI", sessionToken: "token" };
 
@@ -45,7 +44,8 @@ describe("AwsJson", () => {
       "x-amz-target": "AmazonSQS.SendMessage",
       "x-amz-security-token": "token",
     });
-    expect(request.headers.authorization).toBe(await officialSignature(request));
+    const scope = { credentials, region: "eu-west-1", service: "sqs" };
+    expect(request.headers.authorization).toBe(await officialAuthorization(request, scope));
   });
 
   it("uses one socket for calls that follow each other", async () => {
@@ -103,54 +103,3 @@ describe("AwsJson", () => {
     expect(loopback.requests.length).toBeLessThanOrEqual(1);
   });
 });
-
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    const key = typeof secret === "string" ? secret : secret && bytes(secret);
-    this.#hash = key === undefined ? createHash("sha256") : createHmac("sha256", key);
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(typeof data === "string" ? data : bytes(data));
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {
-    throw new Error("not used");
-  }
-}
-
-function bytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
-}
-
-/** What AWS's own signer gives for the headers that were signed. */
-async function officialSignature(request: LoopbackRequest): Promise<string | undefined> {
-  const signed = /SignedHeaders=([^,]+)/.exec(request.headers.authorization ?? "")?.[1]?.split(";") ?? [];
-  const date = String(request.headers["x-amz-date"]);
-  const signer = new SignatureV4({
-    credentials,
-    region: "eu-west-1",
-    service: "sqs",
-    sha256: Sha256,
-    applyChecksum: false,
-  });
-  const { headers } = await signer.sign(
-    {
-      method: request.method,
-      protocol: "http:",
-      hostname: "127.0.0.1",
-      port: loopback.port,
-      path: request.path,
-      headers: Object.fromEntries(signed.map((name) => [name, String(request.headers[name])])),
-      body: request.body,
-    },
-    {
-      signingDate: new Date(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z")),
-    },
-  );
-  return headers.authorization;
-}
