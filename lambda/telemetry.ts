@@ -55,7 +55,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const logger = options.logger ?? new Logger({ serviceName: options.functionName });
   const write = (event: LogEvent, message: string, fields: LogFields, error?: unknown) => {
     const all = { event, ...fields, ...errorFields(error) };
-    logger[levelOf(event, all)](message, clipped(withUserId(all, options.logUserId)));
+    const named = options.logUserId === "plain" ? all : withoutNames(all);
+    logger[levelOf(event, all)](message, clipped(named));
   };
   return {
     recorder: (bound) => {
@@ -97,7 +98,7 @@ function levelOf(event: LogEvent, fields: LogFields): Level {
  */
 const MAX_TEXT = 160;
 const MAX_NAMES = 50;
-const LIMITS: LogFields = {
+const LIMITS: Readonly<Record<string, number>> = {
   userId: 80,
   renamed: MAX_NAMES,
   overwritten: MAX_NAMES,
@@ -105,13 +106,13 @@ const LIMITS: LogFields = {
   remedy: 1_000,
 };
 
-function clipped<Fields extends LogFields>(fields: Fields): Fields {
-  const entries = Object.entries(fields).map(([name, value]) => [name, clip(value, limitOf(name))]);
-  return { ...fields, ...Object.fromEntries(entries) };
-}
-
-function limitOf(name: string): number {
-  return Number(Object.entries(LIMITS).find(([limited]) => limited === name)?.[1] ?? MAX_TEXT);
+/** One pass, and a copy only of what is clipped: this is done for every webhook. */
+function clipped(fields: LogFields): LogFields {
+  const clippedFields: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    clippedFields[name] = clip(value, LIMITS[name] ?? MAX_TEXT);
+  }
+  return clippedFields;
 }
 
 function clip(value: unknown, limit: number): unknown {
@@ -125,8 +126,7 @@ function clip(value: unknown, limit: number): unknown {
     .replace(/\uFFFD+$/, "")}…`;
 }
 
-function withUserId<Fields extends LogFields>(fields: Fields, style: "plain" | "hashed"): Fields {
-  if (style === "plain") return fields;
+function withoutNames<Fields extends LogFields>(fields: Fields): Fields {
   // A dry run's call names the person as well.
   return isJsonObject(fields.call) ? { ...hashed(fields), call: hashed(fields.call) } : hashed(fields);
 }
