@@ -81,7 +81,8 @@ function replaceToken(token: string): string {
 /** Index of the quote that closes the string opened at `open`; the text's length if none does. */
 function endOfString(text: string, open: number): number {
   let quote = text.indexOf('"', open + 1);
-  while (quote !== -1 && isEscaped(text, quote)) quote = text.indexOf('"', quote + 1);
+  while (quote !== -1 && text.charCodeAt(quote - 1) === BACKSLASH && isEscaped(text, quote))
+    quote = text.indexOf('"', quote + 1);
   return quote === -1 ? text.length : quote;
 }
 

@@ -10,6 +10,7 @@ export type Selects = (name: string) => boolean;
 export function compileSelection(selection: Selection = {}): Selects {
   const included = selection.include?.map(toPieces);
   const excluded = (selection.exclude ?? []).map(toPieces);
+  if (included === undefined && excluded.length === 0) return () => true;
   return (name) =>
     (included === undefined || included.some((pieces) => matches(pieces, name))) &&
     !excluded.some((pieces) => matches(pieces, name));
