@@ -9,6 +9,7 @@ import {
   toQueueMessage,
   withSentAt,
 } from "../../lambda/domain/identify";
+import { stringifyScalar } from "../../lambda/domain/json";
 import { parsePythonJson } from "../../lambda/domain/python-json";
 import { compileSelection } from "../../lambda/domain/selection";
 import { sign, verifySignature } from "../../lambda/domain/signature";
@@ -132,6 +133,22 @@ describeProperties("an evaluation", () => {
         expect(new Map(arrived)).toEqual(new Map(Object(expected)));
         expect(arrived).toHaveLength(expected.length);
         expect(new Set(calls.map(({ messageId }) => messageId)).size).toBe(calls.length);
+      }),
+    );
+  });
+});
+
+describeProperties("a scalar", () => {
+  it("is written as JSON.stringify writes it", () => {
+    const units = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.string({
+        unit: fc.constantFrom(...'"\\/ \u0000\u001f\u007f\u2028\ud7ff\ud800\udfff\ue000\uffff'.split("")),
+      }),
+    );
+    fc.assert(
+      fc.property(fc.oneof(units, fc.double(), fc.boolean(), fc.constant(null)), (value) => {
+        expect(stringifyScalar(value)).toBe(JSON.stringify(value));
       }),
     );
   });
