@@ -1,6 +1,7 @@
 import { type Dispatcher, Pool } from "undici";
 import { askedDelay } from "../domain/backoff";
 import { type IdentifyCall, withSentAt } from "../domain/identify";
+import { exchange } from "./exchange";
 import { faultCode } from "./fault-code";
 
 /** What one attempt came to. `status` is absent where Segment did not answer. */
@@ -55,13 +56,15 @@ export interface SegmentOptions {
   readonly dispatcher?: Dispatcher;
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 /** Segment's HTTP Tracking API. */
 export class Segment {
   readonly #options: SegmentOptions;
   readonly #dispatcher: Dispatcher;
   readonly #origin: string;
   readonly #path: string;
-  #known: { readonly writeKey: string; readonly authorization: string } | undefined;
+  #known: { readonly writeKey: string; readonly headers: Headers } | undefined;
 
   constructor(options: SegmentOptions) {
     const endpoint = new URL(options.endpoint);
@@ -83,58 +86,40 @@ export class Segment {
   async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
     const startedAt = this.#options.now();
     const elapsed = () => this.#options.now() - startedAt;
-    // Not AbortSignal.timeout: it can't be ended early, and a busy container would hold thousands.
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(new DeadlineError()), this.#options.attemptTimeout);
     try {
-      const { statusCode, headers, body } = await this.#dispatcher.request({
-        origin: this.#origin,
-        path: this.#path,
-        method: "POST",
-        headers: {
-          authorization: this.#authorizationOf(writeKey),
-          "content-type": "application/json",
+      const { status, headers } = await exchange(
+        this.#dispatcher,
+        {
+          origin: this.#origin,
+          path: this.#path,
+          method: "POST",
+          headers: this.#headersFor(writeKey),
+          body: withSentAt(call, startedAt),
         },
-        body: withSentAt(call, this.#options.now()),
-        signal: deadline.signal,
-      });
-      await drain(body);
+        this.#options.attemptTimeout,
+      );
       return {
-        verdict: verdictOf(statusCode),
-        status: statusCode,
-        reason: `status ${statusCode}`,
+        verdict: verdictOf(status),
+        status,
+        reason: `status ${status}`,
         retryAfter: askedDelay(headers, this.#options.now()),
         elapsed: elapsed(),
       };
     } catch (error) {
       return { verdict: "retry", reason: faultCode(error), elapsed: elapsed() };
-    } finally {
-      clearTimeout(timer);
     }
   }
 
   /** The key changes once a month, and its encoding with it. */
-  #authorizationOf(writeKey: string): string {
+  #headersFor(writeKey: string): Headers {
     if (this.#known?.writeKey !== writeKey) {
-      this.#known = { writeKey, authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}` };
+      const authorization = `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`;
+      this.#known = { writeKey, headers: { authorization, "content-type": "application/json" } };
     }
-    return this.#known.authorization;
+    return this.#known.headers;
   }
 
   async close(): Promise<void> {
     await this.#dispatcher.close();
-  }
-}
-
-class DeadlineError extends Error {
-  override readonly name = "TimeoutError";
-}
-
-/** Read to the end, so that the socket can be used again. The status has decided already: a body cut off changes nothing. */
-async function drain(body: Dispatcher.ResponseData["body"]): Promise<void> {
-  try {
-    await body.dump({ limit: 64 * 1024 });
-  } catch {
-    body.destroy();
   }
 }

@@ -6,8 +6,14 @@ import { type Behaviour, Loopback } from "../support/loopback";
 let loopback: Loopback;
 let segment: Segment;
 
-async function start(behaviour: Behaviour, path = "", connections = 2): Promise<void> {
-  loopback = await Loopback.start(() => behaviour);
+async function start(
+  behaviour: Behaviour | ((index: number) => Behaviour),
+  path = "",
+  connections = 2,
+): Promise<void> {
+  loopback = await Loopback.start((_, index) =>
+    typeof behaviour === "function" ? behaviour(index) : behaviour,
+  );
   segment = new Segment({
     endpoint: loopback.url + path,
     connections,
@@ -71,6 +77,20 @@ describe("Segment", () => {
   it("takes a status for the answer even if its body never ends", async () => {
     await start("stall");
     await expect(segment.identify(call, "key")).resolves.toMatchObject({ verdict: "delivered" });
+  });
+
+  it("takes a status for the answer even if its body is too long to read", async () => {
+    await start({ status: 400, body: "x".repeat(1024 * 1024) });
+    await expect(segment.identify(call, "key")).resolves.toMatchObject({ verdict: "rejected" });
+  });
+
+  it("never sends what waited for a socket until its time was over", async () => {
+    await start((index) => (index === 0 ? "hang" : {}), "", 1);
+    const given = await Promise.all([segment.identify(call, "first"), segment.identify(call, "second")]);
+    expect(given).toMatchObject([{ reason: "timeout" }, { reason: "timeout" }]);
+    await expect(segment.identify(call, "third")).resolves.toMatchObject({ verdict: "delivered" });
+    const keys = loopback.requests.map(({ headers }) => atob(String(headers.authorization).slice(6)));
+    expect(keys).toEqual(["first:", "third:"]);
   });
 
   it("answers a refused connection with a retry", async () => {
