@@ -3,6 +3,7 @@ import type { FunctionName, LogEvent, LogField } from "./contract";
 import { FlagsmithToSegmentError, type ParameterError } from "./domain/errors";
 import { hashIdentity } from "./domain/identify";
 import { isJsonObject } from "./domain/json";
+import { clipped, LineFormatter } from "./log-line";
 
 /** Fields of a line by their contract names; undefined ones are left out. `userId` is given plain. */
 export type LogFields = { readonly [Field in Exclude<LogField, "event">]?: unknown };
@@ -52,7 +53,8 @@ const LEVELS: Readonly<Record<LogEvent, Level>> = {
 };
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const logger = options.logger ?? new Logger({ serviceName: options.functionName });
+  const logger =
+    options.logger ?? new Logger({ serviceName: options.functionName, logFormatter: new LineFormatter() });
   const write = (event: LogEvent, message: string, fields: LogFields, error?: unknown) => {
     const all = { event, ...fields, ...errorFields(error) };
     const named = options.logUserId === "plain" ? all : withoutNames(all);
@@ -90,40 +92,6 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
 function levelOf(event: LogEvent, fields: LogFields): Level {
   return fields.actor === "operator" ? "error" : LEVELS[event];
-}
-
-/**
- * Bytes of a text in a line: a line that goes well stays below 700, whatever identities and flags are called. CloudWatch bills
- * by the byte, and names may be 2,000 characters of any script.
- */
-const MAX_TEXT = 160;
-const MAX_NAMES = 50;
-const LIMITS: Readonly<Record<string, number>> = {
-  userId: 80,
-  renamed: MAX_NAMES,
-  overwritten: MAX_NAMES,
-  cut: MAX_NAMES,
-  remedy: 1_000,
-};
-
-/** One pass, and a copy only of what is clipped: this is done for every webhook. */
-function clipped(fields: LogFields): LogFields {
-  const clippedFields: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    clippedFields[name] = clip(value, LIMITS[name] ?? MAX_TEXT);
-  }
-  return clippedFields;
-}
-
-function clip(value: unknown, limit: number): unknown {
-  if (Array.isArray(value)) return value.map((item) => clip(item, limit));
-  // A UTF-16 unit is at most 3 bytes of UTF-8, so most texts need no counting.
-  if (typeof value !== "string" || value.length * 3 <= limit || Buffer.byteLength(value) <= limit)
-    return value;
-  return `${Buffer.from(value)
-    .subarray(0, limit)
-    .toString()
-    .replace(/\uFFFD+$/, "")}…`;
 }
 
 function withoutNames<Fields extends LogFields>(fields: Fields): Fields {

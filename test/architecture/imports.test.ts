@@ -9,7 +9,7 @@ const FLOORS: readonly (readonly [RegExp, number])[] = [
   [/^lambda\/(contract|options|option-rules|option-environment|timing)\.ts$/, 0],
   [/^package\.json$/, 0],
   [/^lambda\/adapters\//, 1],
-  [/^lambda\/(config|telemetry|runtime)\.ts$/, 1],
+  [/^lambda\/(config|telemetry|log-line|runtime)\.ts$/, 1],
   [/^lambda\/handlers\//, 2],
   [/^lambda\/[^/]+\.lambda\.ts$/, 3],
 ];

@@ -108,13 +108,44 @@ describe("createTelemetry", () => {
       const { userId } = Object(lines[0]?.fields);
       expect(Buffer.byteLength(userId)).toBeLessThanOrEqual(83);
       expect(userId).toMatch(/^[^\uFFFD]+…$/);
-      // Powertools adds level, message, timestamp, service and the sampling rate.
-      const own = 130 + "evaluation queued".length;
+      const own = JSON.stringify({
+        level: "INFO",
+        message: "evaluation queued",
+        timestamp: new Date(0).toISOString(),
+        service: "deliver",
+      }).length;
       // A control character takes six bytes in JSON; nobody is called so.
       if (char !== "\u0001")
         expect(Buffer.byteLength(JSON.stringify(lines[0]?.fields)) + own).toBeLessThan(700);
     },
   );
+
+  it("writes a line of JSON without what nobody asks for, whatever Lambda's environment says", () => {
+    const written: string[] = [];
+    const spies = [process.stdout, process.stderr].map((stream) =>
+      jest.spyOn(stream, "write").mockImplementation((text) => written.push(String(text)) > 0),
+    );
+    process.env._X_AMZN_TRACE_ID = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+    const options = { functionName: "deliver", logUserId: "plain", sampling: 0, random: () => 0.5 } as const;
+    createTelemetry(options).recorder({ userId: "user-1", status: undefined }).outcome("delivered", "done");
+    createTelemetry(options).recorder({}).outcome("retrying", "m", {}, new TypeError("a defect"));
+    delete process.env._X_AMZN_TRACE_ID;
+    for (const spy of spies) spy.mockRestore();
+    const [line, defect] = written.map((text) => JSON.parse(text));
+    expect(line).toEqual({
+      level: "INFO",
+      message: "done",
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/),
+      service: "deliver",
+      event: "delivered",
+      userId: "user-1",
+    });
+    expect(defect).toMatchObject({
+      level: "WARN",
+      code: "internal",
+      error: { name: "TypeError", message: "a defect" },
+    });
+  });
 
   it("clips no remedy", () => {
     const { telemetry, lines } = setUp();
