@@ -23,10 +23,15 @@ export interface Workload {
 const UNCHANGED = 0.9;
 const RECEIVE_GB = 0.5;
 const DELIVER_GB = 0.25;
-/** Two outcome lines and Lambda's own three, in bytes. */
-const LOG_BYTES = 2 * 550 + 2 * 350;
-/** Milliseconds that the event source waits for more; at a rate, batches fill by themselves. */
+/** Milliseconds that a batch waits for DynamoDB, reading and writing. */
+const DYNAMODB_MS = 10;
+/** Bytes of log: the outcome lines of both functions, API Gateway's access line, and Lambda's own three of an invocation. */
+const OUTCOME_LINE = 400;
+const ACCESS_LINE = 300;
+const PLATFORM_LINES = 345;
+/** Messages that SQS hands out at once. */
 const MAX_BATCH = 10;
+/** Lambda's five pollers wait 20 seconds each while nothing comes. */
 const POLLS_PER_SECOND = 5 / 20;
 
 export interface Cost {
@@ -45,15 +50,17 @@ export function costPerMillion(load: Workload): Cost {
   const batch = Math.min(MAX_BATCH, Math.max(1, (load.eventsPerSecond * load.deliverMs) / 1_000));
   const batches = million / batch;
   const sent = load.forward === "changes" ? 1 - UNCHANGED : 1;
+  // A batch lasts as long as Segment's answer if at least one of its calls is sent.
+  const waiting = 1 - (1 - sent) ** batch;
+  const deliverMs = waiting * load.deliverMs + (load.forward === "changes" ? DYNAMODB_MS : 0);
+  const gbMs = million * load.receiveMs * RECEIVE_GB + batches * deliverMs * DELIVER_GB;
   const lambda =
-    ((million + batches) / million) * PRICES.lambdaPerMillion +
-    ((million * load.receiveMs * RECEIVE_GB + batches * load.deliverMs * Math.max(sent, 0.2) * DELIVER_GB) /
-      1_000) *
-      PRICES.lambdaPerGbSecond;
-  // One send an event, one receive and one delete a batch, and Lambda's five pollers while nothing comes.
+    ((million + batches) / million) * PRICES.lambdaPerMillion + (gbMs / 1_000) * PRICES.lambdaPerGbSecond;
+  // One send an event, one receive and one delete a batch, and what is polled in vain.
   const requests = million + 2 * batches + (million / load.eventsPerSecond) * POLLS_PER_SECOND;
   const sqs = (requests / million) * PRICES.sqsFifoPerMillion;
-  const logs = ((million * LOG_BYTES) / 1e9) * PRICES.logsPerGb;
+  const logBytes = million * (2 * OUTCOME_LINE + ACCESS_LINE + PLATFORM_LINES) + batches * PLATFORM_LINES;
+  const logs = (logBytes / 1e9) * PRICES.logsPerGb;
   const dynamodb =
     load.forward === "changes" ? PRICES.dynamodbReadPerMillion + sent * PRICES.dynamodbWritePerMillion : 0;
   const api = PRICES.httpApiPerMillion;
