@@ -40,7 +40,8 @@ async function reference({ event, count }) {
 
 async function memory() {
   global.gc();
-  return { rss: process.memoryUsage().rss / 1024 / 1024 };
+  const { rss, heapUsed } = process.memoryUsage();
+  return { rss: rss / 1024 / 1024, heap: heapUsed / 1024 / 1024 };
 }
 
 const SUBJECTS = { cold, warm, reference, memory };

@@ -1,7 +1,7 @@
 import { startLocalCloud } from "../local/cloud";
 import { postSigned } from "../local/post";
 import { bytesOf, evaluationPayload } from "../support/builders";
-import { flagsOf } from "./subjects";
+import { flagsOf } from "./receive";
 
 const EVENTS = 2_000;
 const IDENTITIES = 200;

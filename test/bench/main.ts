@@ -1,21 +1,19 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import type { Bench } from "./bench";
 import { buildBundles, kilobytes } from "./bundles";
 import { costTable } from "./cost";
+import { deliverOverlap, deliverWarm } from "./deliver";
 import { type EndToEnd, endToEnd } from "./end-to-end";
 import { startLoopbackCloud } from "./loopback-cloud";
 import { findNode24 } from "./process";
-import {
-  type Bench,
-  deliverOverlap,
-  deliverWarm,
-  receiveCold,
-  receiveMemory,
-  receivePayload,
-  receiveWarm,
-} from "./subjects";
+import { type Memory, receiveCold, receiveMemory, receivePayload, receiveWarm } from "./receive";
 
 const SLOW_SEGMENT = 200;
+const NAMES: Readonly<Record<string, string>> & { readonly silent: string } = {
+  receive: "ours",
+  silent: "ours without lines",
+};
 
 /** One table a subject, every variant in one run on one machine; `--json` gives the numbers, `--rounds` more of them. */
 async function main(): Promise<void> {
@@ -63,7 +61,7 @@ interface Numbers {
   readonly payload: Awaited<ReturnType<typeof receivePayload>>;
   readonly deliver: Readonly<Record<string, number>>;
   readonly overlap: number;
-  readonly memory: number;
+  readonly memory: Memory;
   readonly endToEnd: EndToEnd;
   readonly bundles: Readonly<Record<string, number>>;
 }
@@ -76,16 +74,17 @@ function print(numbers: Numbers): void {
     "sdk 0.5",
   ]);
   printPayload(numbers.payload);
-  const { undiciLoop = Number.NaN, deliver = Number.NaN } = numbers.deliver;
+  const { undiciLoop = Number.NaN, deliver = Number.NaN, silent = Number.NaN } = numbers.deliver;
   console.log("\ndeliver, identify calls per second of CPU (wanted: at least 0.9 x the bare loop)");
   line("undici loop", undiciLoop.toFixed(0), "1.00");
   line("ours", deliver.toFixed(0), (deliver / undiciLoop).toFixed(2));
+  line(NAMES.silent, silent.toFixed(0), (silent / undiciLoop).toFixed(2));
   console.log("\ndeliver, a batch of 10 people while Segment takes 200 ms (wanted: at most 1.3 x)");
   line("ours", `${numbers.overlap.toFixed(0)} ms`, (numbers.overlap / SLOW_SEGMENT).toFixed(2));
   console.log("\nbundles, KB (wanted: receive at most 64)");
   for (const [name, size] of Object.entries(numbers.bundles)) line(name, size.toFixed(1), "");
   console.log("\nreceive, growth of memory over 10,000 webhooks (wanted: at most 5 MB)");
-  line("ours", `${numbers.memory.toFixed(1)} MB`, "");
+  line("ours", `${numbers.memory.rss.toFixed(1)} MB`, `heap ${numbers.memory.heap.toFixed(2)} MB`);
   const { rate, p50, p99 } = numbers.endToEnd;
   console.log("\nend to end, the local cloud in one process: sustained, and from POST to Segment");
   line("ours", `${rate.toFixed(0)} events/s`, `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`);
@@ -120,9 +119,8 @@ function compare(
     `\n${title} (wanted: ours at most ${wanted.join(" and ").replaceAll(" 0", " x 0").replaceAll(" 1", " x 1")})`,
   );
   for (const [variant, value] of Object.entries(values)) {
-    const name = variant === "receive" ? "ours" : variant;
     line(
-      name,
+      NAMES[variant] ?? variant,
       `${value.toFixed(3)} ${unit}`,
       `${(value / floor).toFixed(2)} x floor, ${(value / sdk).toFixed(2)} x sdk`,
     );

@@ -1,0 +1,36 @@
+import type { BenchBundles } from "./bundles";
+import type { LoopbackCloud } from "./loopback-cloud";
+import { median, VariantProcess } from "./process";
+
+/** What every subject is measured with. */
+export interface Bench {
+  readonly node: string;
+  readonly cloud: LoopbackCloud;
+  readonly bundles: BenchBundles;
+}
+
+export type Variant = Exclude<keyof BenchBundles, "remove">;
+
+/** A variant in a process of its own. `silent` = without its log lines, so that the difference is theirs. */
+export function startVariant(
+  { node, cloud, bundles }: Bench,
+  variant: Variant,
+  silent = false,
+): VariantProcess {
+  const lines: Record<string, string> = silent ? { POWERTOOLS_LOG_LEVEL: "SILENT" } : {};
+  return new VariantProcess(node, bundles[variant], { ...cloud.environment, ...lines });
+}
+
+/** Milliseconds of one invocation, over many. */
+export interface Warm {
+  readonly cpu: number;
+  readonly wall: number;
+  readonly result: unknown;
+}
+
+/** Medians by variant. */
+export type Medians = Readonly<Record<string, number>>;
+
+export function medians(values: Readonly<Record<string, readonly number[]>>): Medians {
+  return Object.fromEntries(Object.entries(values).map(([variant, samples]) => [variant, median(samples)]));
+}
