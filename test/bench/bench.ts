@@ -28,9 +28,9 @@ export interface Warm {
   readonly result: unknown;
 }
 
-/** Medians by variant. */
-export type Medians = Readonly<Record<string, number>>;
+/** What was measured, by variant, a number a round. */
+export type Samples = Readonly<Record<string, readonly number[]>>;
 
-export function medians(values: Readonly<Record<string, readonly number[]>>): Medians {
-  return Object.fromEntries(Object.entries(values).map(([variant, samples]) => [variant, median(samples)]));
+export function medians(samples: Samples): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(samples).map(([variant, values]) => [variant, median(values)]));
 }

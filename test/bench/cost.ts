@@ -67,19 +67,17 @@ export function costPerMillion(load: Workload): Cost {
   return { api, lambda, sqs, logs, dynamodb, total: api + lambda + sqs + logs + dynamodb };
 }
 
-export interface Measured {
-  /** CPU milliseconds of a webhook on the measuring machine, by variant. */
-  readonly warm: Readonly<Record<string, number>>;
-}
-
 /** A function of 512 MB has 0.29 of a core. */
 const CPU_SHARE = 512 / 1_769;
 /** Milliseconds that SQS takes to answer, and Segment. */
 const SQS_MS = 8;
 const SEGMENT_MS = 120;
 
-/** The README's table: ours and the SDK variant, which differ in the CPU of receive. */
-export function costTable({ warm }: Measured): readonly string[] {
+/**
+ * The README's table: ours and the SDK variant, which differ in the CPU of receive. `warm` = CPU milliseconds of a webhook on
+ * the measuring machine, by variant.
+ */
+export function costTable(warm: Readonly<Record<string, number>>): readonly string[] {
   const rows = [1, 100, 1_000].flatMap((eventsPerSecond) =>
     (["every", "changes"] as const).map((forward) => {
       const of = (variant: string) =>

@@ -1,6 +1,6 @@
 import type { SQSEvent } from "aws-lambda";
 import { callBody, queueEvent, queueRecord } from "../support/builders";
-import { type Bench, type Medians, medians, startVariant, type Warm } from "./bench";
+import { type Bench, type Samples, startVariant, type Warm } from "./bench";
 
 const BATCH = 10;
 
@@ -19,7 +19,7 @@ function batchOf(): SQSEvent {
 }
 
 /** Identify calls for each second of CPU, beside a bare loop. */
-export async function deliverWarm(bench: Bench, rounds: number): Promise<Medians> {
+export async function deliverWarm(bench: Bench, rounds: number): Promise<Samples> {
   const event = batchOf();
   const children = [
     { variant: "undiciLoop", child: startVariant(bench, "undiciLoop") },
@@ -35,7 +35,7 @@ export async function deliverWarm(bench: Bench, rounds: number): Promise<Medians
     }
   }
   for (const { child } of children) await child.stop();
-  return medians(rates);
+  return rates;
 }
 
 /** Wall time of a batch of ten people, when Segment takes its time: they must overlap. */

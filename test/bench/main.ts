@@ -1,12 +1,12 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import type { Bench } from "./bench";
+import { type Bench, medians, type Samples } from "./bench";
 import { buildBundles, kilobytes } from "./bundles";
 import { costTable } from "./cost";
 import { deliverOverlap, deliverWarm } from "./deliver";
 import { type EndToEnd, endToEnd } from "./end-to-end";
 import { startLoopbackCloud } from "./loopback-cloud";
-import { findNode24 } from "./process";
+import { findNode24, median } from "./process";
 import { type Memory, receiveCold, receiveMemory, receivePayload, receiveWarm } from "./receive";
 
 const SLOW_SEGMENT = 200;
@@ -15,7 +15,7 @@ const NAMES: Readonly<Record<string, string>> & { readonly silent: string } = {
   silent: "ours without lines",
 };
 
-/** One table a subject, every variant in one run on one machine; `--json` gives the numbers, `--rounds` more of them. */
+/** One table a subject, every variant in one run on one machine; `--json` gives every sample, `--rounds` more of them. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { json: { type: "boolean" }, rounds: { type: "string", default: "11" } },
@@ -56,10 +56,10 @@ async function main(): Promise<void> {
 interface Numbers {
   readonly machine: string;
   readonly rounds: number;
-  readonly cold: Readonly<Record<string, number>>;
-  readonly warm: Readonly<Record<string, number>>;
+  readonly cold: Samples;
+  readonly warm: Samples;
   readonly payload: Awaited<ReturnType<typeof receivePayload>>;
-  readonly deliver: Readonly<Record<string, number>>;
+  readonly deliver: Samples;
   readonly overlap: number;
   readonly memory: Memory;
   readonly endToEnd: EndToEnd;
@@ -74,7 +74,7 @@ function print(numbers: Numbers): void {
     "sdk 0.5",
   ]);
   printPayload(numbers.payload);
-  const { undiciLoop = Number.NaN, deliver = Number.NaN, silent = Number.NaN } = numbers.deliver;
+  const { undiciLoop = Number.NaN, deliver = Number.NaN, silent = Number.NaN } = medians(numbers.deliver);
   console.log("\ndeliver, identify calls per second of CPU (wanted: at least 0.9 x the bare loop)");
   line("undici loop", undiciLoop.toFixed(0), "1.00");
   line("ours", deliver.toFixed(0), (deliver / undiciLoop).toFixed(2));
@@ -89,7 +89,7 @@ function print(numbers: Numbers): void {
   console.log("\nend to end, the local cloud in one process: sustained, and from POST to Segment");
   line("ours", `${rate.toFixed(0)} events/s`, `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`);
   console.log("\ndollars for a million events");
-  for (const row of costTable(numbers)) console.log(row);
+  for (const row of costTable(medians(numbers.warm))) console.log(row);
 }
 
 /** The first row is all fixed cost, one call to AWS and one line; what the bytes cost shows above it. */
@@ -97,23 +97,24 @@ function printPayload(rows: Numbers["payload"]): void {
   console.log(
     "\nreceive, CPU against payload (wanted: above the fixed cost at most 2 x HMAC + JSON.parse + JSON.stringify)",
   );
-  const [first] = rows;
-  for (const { flags, bytes, receive, reference } of rows) {
-    const above = (receive - (first?.receive ?? 0)) / (reference - (first?.reference ?? 0));
+  const [fixed, ...others] = rows.map((row) => ({
+    ...row,
+    ours: median(row.receive),
+    theirs: median(row.reference),
+  }));
+  for (const row of [fixed, ...others]) {
+    if (row === undefined || fixed === undefined) return;
+    const above = (row.ours - fixed.ours) / (row.theirs - fixed.theirs);
     line(
-      `${flags} flags, ${Math.round(bytes / 1024)} KB`,
-      `${receive.toFixed(3)} ms`,
-      `${(receive / reference).toFixed(2)} x ${reference.toFixed(3)} ms${flags === first?.flags ? "" : `, ${above.toFixed(2)} x above the fixed cost`}`,
+      `${row.flags} flags, ${Math.round(row.bytes / 1024)} KB`,
+      `${row.ours.toFixed(3)} ms`,
+      `${(row.ours / row.theirs).toFixed(2)} x ${row.theirs.toFixed(3)} ms${row === fixed ? "" : `, ${above.toFixed(2)} x above the fixed cost`}`,
     );
   }
 }
 
-function compare(
-  title: string,
-  unit: string,
-  values: Readonly<Record<string, number>>,
-  wanted: readonly string[],
-): void {
+function compare(title: string, unit: string, samples: Samples, wanted: readonly string[]): void {
+  const values = medians(samples);
   const { floor = Number.NaN, sdk = Number.NaN } = values;
   console.log(
     `\n${title} (wanted: ours at most ${wanted.join(" and ").replaceAll(" 0", " x 0").replaceAll(" 1", " x 1")})`,

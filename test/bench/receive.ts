@@ -1,8 +1,8 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../support/builders";
-import { type Bench, type Medians, medians, startVariant, type Warm } from "./bench";
+import { type Bench, type Samples, startVariant, type Warm } from "./bench";
 import { SECRET } from "./loopback-cloud";
-import { median, type VariantProcess } from "./process";
+import type { VariantProcess } from "./process";
 
 const RECEIVERS = ["floor", "receive", "sdk", "segmentNode"] as const;
 
@@ -16,7 +16,7 @@ export function webhookOf(count: number): APIGatewayProxyEventV2 {
 }
 
 /** Import and first accepted webhook, in a fresh process each time, the variants taking turns. */
-export async function receiveCold(bench: Bench, rounds: number): Promise<Medians> {
+export async function receiveCold(bench: Bench, rounds: number): Promise<Samples> {
   const event = webhookOf(10);
   const times: Record<string, number[]> = {};
   for (let round = 0; round < rounds; round++) {
@@ -31,11 +31,11 @@ export async function receiveCold(bench: Bench, rounds: number): Promise<Medians
       await child.stop();
     }
   }
-  return medians(times);
+  return times;
 }
 
 /** CPU of an accepted 10-flag webhook, all variants warm, in rounds by turns. */
-export async function receiveWarm(bench: Bench, rounds: number): Promise<Medians> {
+export async function receiveWarm(bench: Bench, rounds: number): Promise<Samples> {
   const event = webhookOf(10);
   const children: { readonly variant: string; readonly child: VariantProcess }[] = [
     ...RECEIVERS.map((variant) => ({ variant, child: startVariant(bench, variant) })),
@@ -60,14 +60,14 @@ export async function receiveWarm(bench: Bench, rounds: number): Promise<Medians
     }
   }
   for (const { child } of children) await child.stop();
-  return medians(times);
+  return times;
 }
 
 export interface PayloadRow {
   readonly flags: number;
   readonly bytes: number;
-  readonly receive: number;
-  readonly reference: number;
+  readonly receive: readonly number[];
+  readonly reference: readonly number[];
 }
 
 /** CPU against the size of the body, beside HMAC + JSON.parse + JSON.stringify of the same bytes. */
@@ -77,19 +77,14 @@ export async function receivePayload(bench: Bench, rounds: number): Promise<read
   for (const flags of [10, 100, 1_000, 5_000]) {
     const event = webhookOf(flags);
     const count = Math.max(20, Math.round(20_000 / flags));
-    const samples: { receive: number; reference: number }[] = [];
+    const warm: number[] = [];
+    const reference: number[] = [];
     await child.measure("warm", { event, count });
     for (let round = 0; round < rounds; round++) {
-      const { cpu: receive } = await child.measure<Warm>("warm", { event, count });
-      const { cpu: reference } = await child.measure<Warm>("reference", { event, count });
-      samples.push({ receive, reference });
+      warm.push((await child.measure<Warm>("warm", { event, count })).cpu);
+      reference.push((await child.measure<Warm>("reference", { event, count })).cpu);
     }
-    rows.push({
-      flags,
-      bytes: Buffer.byteLength(event.body ?? ""),
-      receive: median(samples.map((sample) => sample.receive)),
-      reference: median(samples.map((sample) => sample.reference)),
-    });
+    rows.push({ flags, bytes: Buffer.byteLength(event.body ?? ""), receive: warm, reference });
   }
   await child.stop();
   return rows;

@@ -28,6 +28,6 @@ describe("the cost model", () => {
   });
 
   it("is a table with a row for each load", () => {
-    expect(costTable({ warm: { receive: 0.2, sdk: 0.5 } })).toHaveLength(8);
+    expect(costTable({ receive: 0.2, sdk: 0.5 })).toHaveLength(8);
   });
 });
