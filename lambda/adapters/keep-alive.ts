@@ -28,25 +28,47 @@ export class KeepAlive {
    */
   post(headers: readonly string[], body: string, timeout: number): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
+      if (timeout <= 0) return reject(new TimeoutError());
       const outgoing = this.#transport.request({ ...this.#target, headers });
-      const timer = setTimeout(() => outgoing.destroy(new TimeoutError(timeout)), timeout);
-      const fail = (error: Error) => {
+      let over = false;
+      const end = (act: () => void) => {
+        if (over) return;
+        over = true;
         clearTimeout(timer);
-        reject(error);
+        act();
       };
+      const fail = (error: Error) =>
+        end(() => {
+          if (outgoing.reusedSocket) this.#dropIdle();
+          outgoing.destroy();
+          reject(error);
+        });
+      const timer = setTimeout(() => fail(new TimeoutError()), timeout);
       outgoing.on("error", fail);
+      // 101 is neither an error nor an answer to Node.js.
+      const closed = () => fail(new Error("closed without an answer"));
+      outgoing.on("close", closed);
       outgoing.on("response", (response) => {
+        // From here on the response tells; the request may close before the last of it was read.
+        outgoing.off("close", closed);
         // Events: an async iterator takes several times the CPU.
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", fail);
         response.on("end", () => {
-          clearTimeout(timer);
-          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
+          const text = Buffer.concat(chunks).toString("utf8");
+          end(() => resolve({ status: response.statusCode ?? 0, text }));
         });
       });
       outgoing.end(body);
     });
+  }
+
+  /** What idled beside a socket that turned out dead, through a freeze of the container, is dead as well. */
+  #dropIdle(): void {
+    for (const sockets of Object.values(this.#agent.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
   }
 
   /** Ends the idle sockets, so that a process that is done can end. */
@@ -57,8 +79,4 @@ export class KeepAlive {
 
 class TimeoutError extends Error {
   override readonly name = "TimeoutError";
-
-  constructor(after: number) {
-    super(`no answer within ${after} ms`);
-  }
 }

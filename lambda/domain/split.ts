@@ -56,7 +56,7 @@ class OpenPart {
     return this.#pieces.length;
   }
 
-  /** False if it is full. */
+  /** False if it is full. An empty one takes whatever comes, so that nothing is lost. */
   add(piece: string): boolean {
     if (this.#pieces.length === MAX_CALL_TRAITS) return false;
     const comma = this.#pieces.length === 0 ? 0 : 1;
@@ -67,7 +67,7 @@ class OpenPart {
       this.#exact = true;
     }
     const bytes = this.#bytes + comma + Buffer.byteLength(piece);
-    return bytes <= this.#capacity && this.#push(piece, bytes);
+    return (bytes <= this.#capacity || this.count === 0) && this.#push(piece, bytes);
   }
 
   #push(piece: string, bytes: number): true {

@@ -102,4 +102,33 @@ describe("AwsJson", () => {
     });
     expect(loopback.requests.length).toBeLessThanOrEqual(1);
   });
+
+  it("does not begin once its time is over", async () => {
+    await start({});
+    await expect(aws.call("SendMessage", {}, Date.now() - 50)).rejects.toMatchObject({ code: "timeout" });
+    expect(loopback.requests).toEqual([]);
+  });
+
+  it("keeps the sockets of calls that went well", async () => {
+    await start({}, {}, {}, {});
+    await Promise.all([aws.call("A", {}), aws.call("B", {})]);
+    await Promise.all([aws.call("C", {}), aws.call("D", {})]);
+    expect(new Set(loopback.requests.map(({ clientPort }) => clientPort)).size).toBe(2);
+  });
+
+  it("trusts no idle socket beside one that turned out dead", async () => {
+    const alive = Array<Behaviour>(3).fill({});
+    await start(...alive, "reset", { body: '{"ok":1}' });
+    await Promise.all(alive.map(() => aws.call("A", {})));
+    await expect(aws.call("B", {})).resolves.toEqual({ ok: 1 });
+    const ports = loopback.requests.map(({ clientPort }) => clientPort);
+    expect(ports.slice(0, 3)).toContain(ports[3]);
+    expect(ports.slice(0, 4)).not.toContain(ports[4]);
+  });
+
+  it("ends at an answer that is none", async () => {
+    const upgrade = { status: 101, headers: { connection: "Upgrade", upgrade: "other" } };
+    await start(upgrade, upgrade);
+    await expect(aws.call("SendMessage", {})).rejects.toMatchObject({ code: "network", retryable: true });
+  });
 });

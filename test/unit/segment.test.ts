@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { Segment, verdictOf } from "../../lambda/adapters/segment";
 import { parseIdentifyCall } from "../../lambda/domain/identify";
 import { callBody, NOON } from "../support/builders";
@@ -14,14 +15,10 @@ async function start(
   loopback = await Loopback.start((_, index) =>
     typeof behaviour === "function" ? behaviour(index) : behaviour,
   );
-  segment = new Segment({
-    endpoint: loopback.url + path,
-    connections,
-    attemptTimeout: 200,
-    connectTimeout: 200,
-    now: () => NOON + 5,
-  });
+  segment = new Segment({ ...options, endpoint: loopback.url + path, connections });
 }
+
+const options = { connections: 2, attemptTimeout: 200, connectTimeout: 200, now: () => NOON + 5 };
 
 const call = parseIdentifyCall(callBody());
 
@@ -91,6 +88,24 @@ describe("Segment", () => {
     await expect(segment.identify(call, "third")).resolves.toMatchObject({ verdict: "delivered" });
     const keys = loopback.requests.map(({ headers }) => atob(String(headers.authorization).slice(6)));
     expect(keys).toEqual(["first:", "third:"]);
+  });
+
+  it("takes no early hint for an answer", async () => {
+    const hint = "HTTP/1.1 103 Early Hints\r\nRetry-After: 900\r\n\r\n";
+    const server = createServer((socket) => {
+      socket.on("error", () => {}).once("data", () => socket.end(hint));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await start({});
+    const { port } = Object(server.address());
+    const hinted = new Segment({ ...options, endpoint: `http://127.0.0.1:${port}` });
+    await expect(hinted.identify(call, "key")).resolves.toEqual({
+      verdict: "retry",
+      reason: "UND_ERR_SOCKET",
+      elapsed: 0,
+    });
+    await hinted.close();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it("answers a refused connection with a retry", async () => {

@@ -46,5 +46,7 @@ describe("splitTraits", () => {
     const split = (fallback: Trait["fallback"]) => splitTraits(new Map([[key, { value, fallback }]]), 50);
     expect(split(false)).toEqual({ parts: [{ json: '"huge":false', count: 1 }], cut });
     expect(split(undefined)).toEqual({ parts: [{ json: "", count: 0 }], cut });
+    const name = "n".repeat(60);
+    expect(partsOf(new Map([[name, { value: "x", fallback: true }]]), 50)).toEqual([`"${name}":true`]);
   });
 });
