@@ -27,7 +27,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const MAX_TEXT = 160;
 const MAX_NAMES = 50;
 const LIMITS: Readonly<Record<string, number>> = {
-  userId: 80,
+  userId: 100,
   renamed: MAX_NAMES,
   overwritten: MAX_NAMES,
   cut: MAX_NAMES,

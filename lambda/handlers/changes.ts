@@ -1,5 +1,6 @@
 import type { DeliveredItem, DeliveredTable } from "../adapters/delivered-table";
 import { fingerprintsOf, isUnchanged, withDelivered } from "../domain/changes";
+import { AwsCallError } from "../domain/errors";
 import { hashIdentity, type IdentifyCall } from "../domain/identify";
 import type { Telemetry } from "../telemetry";
 
@@ -54,8 +55,7 @@ export class Changes {
     const sequence = BigInt(sequenceNumber);
     const identityHash = hashIdentity(call.identity);
     const prints = fingerprintsOf(call, { endpoint, writeKey });
-    // One line an attempt: if neither reading nor writing goes, the first says why.
-    const tell = once((error) => telemetry.deliveredUnknown(call.messageId, error));
+    const tell = oncePerActor((error) => telemetry.deliveredUnknown(call.messageId, error));
     const last = await orUnknown(tell, () => table.read(identityHash));
     const known: DeliveredItem["delivered"] = last?.delivered ?? new Map();
     const before = last !== undefined && sequence <= last.sequence;
@@ -86,10 +86,12 @@ async function orUnknown<Result>(
   }
 }
 
-function once<Argument>(act: (argument: Argument) => void): (argument: Argument) => void {
-  let done = false;
-  return (argument) => {
-    if (!done) act(argument);
-    done = true;
+/** One line an attempt, though reading and writing fail alike; a second only for what another has to mend. */
+function oncePerActor(tell: (error: unknown) => void): (error: unknown) => void {
+  const told = new Set<unknown>();
+  return (error) => {
+    const actor = error instanceof AwsCallError ? error.actor : undefined;
+    if (!told.has(actor)) tell(error);
+    told.add(actor);
   };
 }

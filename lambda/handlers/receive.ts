@@ -130,7 +130,7 @@ function accepted(recorder: Recorder, evaluation: Evaluation, mapped: IdentifyCa
     calls: calls.length,
     renamed: some(renamed),
     overwritten: some(overwritten),
-    cut: some(cut.map(({ name, bytes }) => `${name} (${bytes} bytes)`)),
+    cut: some(cut.map(({ name, bytes }) => `${bytes} bytes ${name}`)),
   });
   return { status: "accepted", messageId };
 }
@@ -178,11 +178,12 @@ function describeEvent(eventType: string): string {
   return `not an identity's evaluation but another Flagsmith event${name}`;
 }
 
-const SHOWN = 3;
+const SHOWN = 5;
 
-/** The first few names as one text, which Logs Insights finds by the field's name; undefined = nothing to say. */
+/**
+ * How many, and their names, as one text, which Logs Insights finds by the field's name. The number comes first, because the
+ * line is cut where the names are long. undefined = nothing to say.
+ */
 function some(names: readonly string[]): string | undefined {
-  if (names.length === 0) return undefined;
-  const shown = names.slice(0, SHOWN).join(", ");
-  return names.length <= SHOWN ? shown : `${shown} and ${names.length - SHOWN} more`;
+  return names.length === 0 ? undefined : `${names.length}: ${names.slice(0, SHOWN).join(", ")}`;
 }

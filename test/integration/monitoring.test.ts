@@ -120,7 +120,9 @@ describe("the saved queries", () => {
   });
 
   it("Which flags were renamed or cut", () => {
-    expect(ask("Which flags were renamed or cut")).toMatchObject([{ userId: USER, renamed: "flag_email" }]);
+    expect(ask("Which flags were renamed or cut")).toMatchObject([
+      { userId: USER, renamed: "1: flag_email" },
+    ]);
   });
 
   it("What did we save by changes-only", () => {

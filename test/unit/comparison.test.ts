@@ -7,8 +7,10 @@ import { RecordingTelemetry } from "../support/fakes";
 
 const down = new AwsCallError("dynamodb:PutItem", "InternalServerError", true);
 
+const denied = new AwsCallError("dynamodb:PutItem", "AccessDeniedException", false);
+
 /** A table that is up, or fails at reading, writing or both. */
-function setUp(broken: { read?: boolean; write?: boolean } = {}) {
+function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down) {
   const telemetry = new RecordingTelemetry();
   const items = new Map<string, DeliveredItem>();
   const table = {
@@ -17,7 +19,7 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}) {
       return items.get(identityHash);
     },
     write: async (identityHash: string, item: DeliveredItem) => {
-      if (broken.write) throw down;
+      if (broken.write) throw refusal;
       items.set(identityHash, item);
     },
   };
@@ -62,6 +64,12 @@ describe("Changes", () => {
     expect(comparison.unchanged).toBe(false);
     await comparison.record();
     expect(telemetry.line).toMatchObject({ event: "delivered-unknown", error: down });
+  });
+
+  it("tells of both if the operator must mend the second", async () => {
+    const { compare, telemetry } = setUp({ read: true, write: true }, denied);
+    await (await compare()).record();
+    expect(telemetry.lines.map(({ error }) => error)).toEqual([down, denied]);
   });
 
   it("wants a message back that it could not record, until twelve in a row say that the table is down", async () => {

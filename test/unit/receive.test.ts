@@ -152,7 +152,7 @@ describe("receive", () => {
     expect(telemetry.line).toMatchObject({ calls: 2, traitCount: 300 });
   });
 
-  it("says which flags were renamed, overwritten or cut, the first three by name", async () => {
+  it("says which flags were renamed, overwritten or cut, how many and the first by name", async () => {
     const { post, telemetry } = setUp();
     const names = ["email", "email", "name", "phone", "age", "id", "title"];
     const flags = [
@@ -161,9 +161,9 @@ describe("receive", () => {
     ];
     await post({ body: bytesOf(evaluationPayload({ flags })) });
     expect(telemetry.line).toMatchObject({
-      renamed: "flag_email, flag_email, flag_name and 4 more",
-      overwritten: "flag_email",
-      cut: "huge (40002 bytes)",
+      renamed: "7: flag_email, flag_email, flag_name, flag_phone, flag_age",
+      overwritten: "1: flag_email",
+      cut: "1: 40002 bytes huge",
     });
   });
 

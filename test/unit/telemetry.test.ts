@@ -106,7 +106,7 @@ describe("createTelemetry", () => {
         durationMs: 123,
       });
       const { userId } = Object(lines[0]?.fields);
-      expect(Buffer.byteLength(userId)).toBeLessThanOrEqual(83);
+      expect(Buffer.byteLength(userId)).toBeLessThanOrEqual(103);
       expect(userId).toMatch(/^[^\uFFFD]+…$/);
       const own = JSON.stringify({
         level: "INFO",
