@@ -13,7 +13,7 @@ export interface MetricRule {
   readonly defaultValue?: 0;
 }
 
-const { event, code, calls, latencyMs, segmentMs, traitCount, status, attempt } = LOG_FIELDS;
+const { event, code, calls, latencyMs, segmentMs, traitCount, status, ageMs } = LOG_FIELDS;
 
 const isEvent = (name: LogEvent) => `($.${event} = "${name}")`;
 
@@ -50,10 +50,10 @@ export const METRICS = {
   Unchanged: count("deliver", LOG_EVENTS.unchanged),
   DryRun: count("deliver", LOG_EVENTS.dryRun),
   Retrying: count("deliver", LOG_EVENTS.retrying),
-  /** 2 + 4 + … + 512 seconds: some 17 minutes of attempts. */
-  LongRetrying: {
+  /** Calls that Segment has not taken for more than 15 minutes. */
+  Overdue: {
     ...count("deliver", LOG_EVENTS.retrying),
-    pattern: `{ ${isEvent(LOG_EVENTS.retrying)} && ($.${attempt} >= 10) }`,
+    pattern: `{ ${isEvent(LOG_EVENTS.retrying)} && ($.${ageMs} > 900000) }`,
   },
   DeadLettered: count("deliver", LOG_EVENTS.deadLettered),
   SlowedDown: { ...count("deliver", LOG_EVENTS.retrying), pattern: `{ ($.${status} = 429) }` },

@@ -59,13 +59,14 @@ export class Monitoring extends Construct {
   }
 
   private addAlarms(road: FlagsmithToSegment, topics: readonly ITopic[]): void {
-    for (const { id, title, impact, metric, threshold, periods } of alarmRules(road)) {
+    for (const { id, title, impact, metric, threshold, periods, datapoints = periods } of alarmRules(road)) {
       const alarm = new Alarm(this, id, {
         alarmName: `${Stack.of(this).stackName} ${title}`,
         alarmDescription: `${impact} What to do: README, runbook, "${title}" (#${title.toLowerCase().replaceAll(" ", "-")}).`,
         metric,
         threshold,
         evaluationPeriods: periods,
+        datapointsToAlarm: datapoints,
         comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
         // A quiet night has no lines, and so no numbers.
         treatMissingData: TreatMissingData.NOT_BREACHING,

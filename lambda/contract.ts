@@ -95,6 +95,7 @@ export const LOG_FIELDS = {
   durationMs: "durationMs",
   latencyMs: "latencyMs",
   segmentMs: "segmentMs",
+  ageMs: "ageMs",
   status: "status",
   attempt: "attempt",
   retryInSeconds: "retryInSeconds",

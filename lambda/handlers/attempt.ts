@@ -22,7 +22,7 @@ export async function attempt(deps: AttemptDependencies, record: SQSRecord, batc
   const delivery = new Delivery(deps, record, batch, outcome);
   try {
     const call = parseIdentifyCall(record.body);
-    outcome.about(describe(call));
+    outcome.about(describe(call), Date.parse(call.timestamp));
     return await delivery.run(call);
   } catch (error) {
     if (error instanceof UnreadableMessageError) {

@@ -26,6 +26,7 @@ export interface OutcomeDependencies {
 export class Outcome {
   readonly #startedAt: number;
   #about: LogFields = {};
+  #receivedAt: number | undefined;
 
   constructor(
     private readonly deps: OutcomeDependencies,
@@ -35,9 +36,10 @@ export class Outcome {
     this.#startedAt = deps.now();
   }
 
-  /** Fields of the line, whatever the outcome. */
-  about(fields: LogFields): void {
+  /** Fields of the line, whatever the outcome. `receivedAt` in milliseconds since 1970. */
+  about(fields: LogFields, receivedAt: number): void {
     this.#about = fields;
+    this.#receivedAt = receivedAt;
   }
 
   step(text: string): void {
@@ -68,8 +70,15 @@ export class Outcome {
       settled: false,
       unrecorded: false,
       retryIn: why.retryIn ?? retryDelay(this.receiveCount, this.deps.random, why.retryAfter),
-      report: (schedule) => this.#write("retrying", message, { ...fields, ...schedule }, why.error),
+      report: (schedule) =>
+        this.#write("retrying", message, { ...this.#age(fields), ...fields, ...schedule }, why.error),
     };
+  }
+
+  /** How long Segment has not taken the call; one that is only not recorded has its latency instead. */
+  #age({ latencyMs }: LogFields): LogFields {
+    if (this.#receivedAt === undefined || latencyMs !== undefined) return {};
+    return { ageMs: this.deps.now() - this.#receivedAt };
   }
 
   #write(event: LogEvent, message: string, fields: LogFields, error?: unknown): void {

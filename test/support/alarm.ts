@@ -7,25 +7,26 @@ const SERIES_PERIOD = 300;
 
 type Properties = Readonly<Record<string, unknown>>;
 
-/** Titles of the alarms that go off at some time, over what CloudWatch would have seen. */
-export function alarmsOver(template: Template, series: Series): readonly string[] {
-  return Object.values(template.findResources("AWS::CloudWatch::Alarm"))
-    .filter(({ Properties: alarm }) => goesOff(alarm, series))
-    .map(({ Properties: { AlarmName: name } }) => String(name).replace(/^\S+ /, ""));
+/** How often each alarm goes off, by its title, over what CloudWatch would have seen; those that never do are left out. */
+export function alarmsOver(template: Template, series: Series): Readonly<Record<string, number>> {
+  const counted = Object.values(template.findResources("AWS::CloudWatch::Alarm")).map(
+    ({ Properties: alarm }) =>
+      [String(alarm.AlarmName).replace(/^\S+ /, ""), timesOff(alarm, series)] as const,
+  );
+  return Object.fromEntries(counted.filter(([, times]) => times > 0));
 }
 
-function goesOff(alarm: Properties, series: Series): boolean {
+function timesOff(alarm: Properties, series: Series): number {
   const { ComparisonOperator: operator, TreatMissingData: missing, Threshold: threshold } = alarm;
   if (operator !== "GreaterThanThreshold" || missing !== "notBreaching") {
     throw new Error(`an alarm that the evaluator does not know: ${JSON.stringify(alarm)}`);
   }
-  const periods = Number(alarm.EvaluationPeriods);
-  let inARow = 0;
-  for (const value of valuesOf(alarm, series)) {
-    inARow = value !== undefined && value > Number(threshold) ? inARow + 1 : 0;
-    if (inARow >= periods) return true;
-  }
-  return false;
+  const [periods, datapoints] = [Number(alarm.EvaluationPeriods), Number(alarm.DatapointsToAlarm)];
+  const above = valuesOf(alarm, series).map((value) => value !== undefined && value > Number(threshold));
+  const off = above.map(
+    (_, end) => above.slice(Math.max(0, end + 1 - periods), end + 1).filter(Boolean).length >= datapoints,
+  );
+  return off.filter((now, index) => now && off[index - 1] !== true).length;
 }
 
 function valuesOf(alarm: Properties, series: Series): readonly (number | undefined)[] {

@@ -92,7 +92,12 @@ describe("deliver", () => {
     const { deliver, telemetry, deadLetters } = setUp({ segment: new FakeSegment(() => answered(500)) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     expect(deadLetters.sent).toEqual([]);
-    expect(telemetry.line).toMatchObject({ event: "retrying", status: 500, reason: "status 500" });
+    expect(telemetry.line).toMatchObject({
+      event: "retrying",
+      status: 500,
+      reason: "status 500",
+      ageMs: expect.any(Number),
+    });
   });
 
   it("moves a message that Segment rejects to the dead letters, and goes on with the identity's next", async () => {
@@ -239,6 +244,8 @@ describe("deliver", () => {
         { event: "delivered", messageId: "2" },
         { event: "retrying", messageId: "1", status: 200, retryInSeconds: 2, held: 1 },
       ]);
+      // Segment has it: nobody waits.
+      expect(telemetry.lines[1]).not.toHaveProperty("ageMs");
     });
   });
 
