@@ -1,3 +1,6 @@
+import { Stack } from "aws-cdk-lib";
+import { FilterPattern, type ILogGroup, MetricFilter } from "aws-cdk-lib/aws-logs";
+import type { Construct } from "constructs";
 import { LOG_EVENTS, LOG_FIELDS, type LogEvent } from "../lambda/contract";
 
 export type MetricSource = "receive" | "deliver";
@@ -67,3 +70,21 @@ export const METRICS = {
 } as const satisfies Readonly<Record<string, MetricRule>>;
 
 export type MetricName = keyof typeof METRICS;
+
+/** A filter for each row, on the log of its function. */
+export function addMetricFilters(
+  scope: Construct,
+  logGroups: Readonly<Record<MetricSource, ILogGroup>>,
+): void {
+  for (const [name, rule] of Object.entries<MetricRule>(METRICS)) {
+    const { source, pattern, value, defaultValue } = rule;
+    new MetricFilter(scope, `Metric${name}`, {
+      logGroup: logGroups[source],
+      filterPattern: FilterPattern.literal(pattern),
+      metricNamespace: Stack.of(scope).stackName,
+      metricName: name,
+      metricValue: value,
+      ...(defaultValue === undefined ? {} : { defaultValue }),
+    });
+  }
+}
