@@ -15,8 +15,10 @@ export interface Workload {
   readonly forward: "every" | "changes";
   /** Milliseconds that an invocation of receive lasts on average, waiting included. */
   readonly receiveMs: number;
-  /** Milliseconds for a batch of deliver: Segment's answer, mostly. */
+  /** Milliseconds until Segment's answer. */
   readonly deliverMs: number;
+  /** Milliseconds of deliver's own work on a message. */
+  readonly deliverCpuMs: number;
 }
 
 /** Of 10 evaluations, those that tell Segment nothing new. */
@@ -29,8 +31,9 @@ const DYNAMODB_MS = 10;
 const OUTCOME_LINE = 400;
 const ACCESS_LINE = 300;
 const PLATFORM_LINES = 345;
-/** Messages that SQS hands out at once. */
+/** Messages that SQS hands out at once, and batches that deliver works on at once. */
 const MAX_BATCH = 10;
+const CONCURRENCY = 10;
 /** Lambda's five pollers wait 20 seconds each while nothing comes. */
 const POLLS_PER_SECOND = 5 / 20;
 
@@ -43,16 +46,29 @@ export interface Cost {
   readonly total: number;
 }
 
+/** Milliseconds of a batch: it lasts as long as Segment's answer if at least one of its calls is sent. */
+function durationOf({ forward, deliverMs }: Workload, batch: number): number {
+  if (forward === "every") return deliverMs;
+  return (1 - UNCHANGED ** batch) * deliverMs + DYNAMODB_MS;
+}
+
+/** What is on its way lies in as many batches as there may be: SQS does not wait until one is full. */
+function steadyBatch(load: Workload): number {
+  let batch = 1;
+  for (let round = 0; round < 50; round++) {
+    const onTheWay = (load.eventsPerSecond * durationOf(load, batch)) / 1_000;
+    batch = Math.min(MAX_BATCH, Math.max(1, onTheWay / CONCURRENCY));
+  }
+  return batch;
+}
+
 /** Dollars for a million events. */
 export function costPerMillion(load: Workload): Cost {
   const million = 1_000_000;
-  // A batch is what came in while the last one was on its way.
-  const batch = Math.min(MAX_BATCH, Math.max(1, (load.eventsPerSecond * load.deliverMs) / 1_000));
+  const batch = steadyBatch(load);
   const batches = million / batch;
   const sent = load.forward === "changes" ? 1 - UNCHANGED : 1;
-  // A batch lasts as long as Segment's answer if at least one of its calls is sent.
-  const waiting = 1 - (1 - sent) ** batch;
-  const deliverMs = waiting * load.deliverMs + (load.forward === "changes" ? DYNAMODB_MS : 0);
+  const deliverMs = durationOf(load, batch) + batch * load.deliverCpuMs;
   const gbMs = million * load.receiveMs * RECEIVE_GB + batches * deliverMs * DELIVER_GB;
   const lambda =
     ((million + batches) / million) * PRICES.lambdaPerMillion + (gbMs / 1_000) * PRICES.lambdaPerGbSecond;
@@ -67,25 +83,29 @@ export function costPerMillion(load: Workload): Cost {
   return { api, lambda, sqs, logs, dynamodb, total: api + lambda + sqs + logs + dynamodb };
 }
 
-/** A function of 512 MB has 0.29 of a core. */
-const CPU_SHARE = 512 / 1_769;
+/** Memory that has a whole core. */
+const CORE_GB = 1.769;
 /** Milliseconds that SQS takes to answer, and Segment. */
 const SQS_MS = 8;
 const SEGMENT_MS = 120;
 
-/**
- * The README's table: ours and the SDK variant, which differ in the CPU of receive. `warm` = CPU milliseconds of a webhook on
- * the measuring machine, by variant.
- */
-export function costTable(warm: Readonly<Record<string, number>>): readonly string[] {
+/** Milliseconds of CPU on the measuring machine: a webhook by variant, and one message of deliver's. */
+export interface Measured {
+  readonly warm: Readonly<Record<string, number>>;
+  readonly deliver: number;
+}
+
+/** The README's table: ours and the SDK variant, which differ in the CPU of receive. */
+export function costTable({ warm, deliver }: Measured): readonly string[] {
   const rows = [1, 100, 1_000].flatMap((eventsPerSecond) =>
     (["every", "changes"] as const).map((forward) => {
       const of = (variant: string) =>
         costPerMillion({
           eventsPerSecond,
           forward,
-          receiveMs: SQS_MS + (warm[variant] ?? Number.NaN) / CPU_SHARE,
+          receiveMs: SQS_MS + ((warm[variant] ?? Number.NaN) * CORE_GB) / RECEIVE_GB,
           deliverMs: SEGMENT_MS,
+          deliverCpuMs: (deliver * CORE_GB) / DELIVER_GB,
         });
       const ours = of("receive");
       const cells = [ours.api, ours.lambda, ours.sqs, ours.logs, ours.dynamodb, ours.total, of("sdk").total];

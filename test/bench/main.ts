@@ -89,7 +89,7 @@ function print(numbers: Numbers): void {
   console.log("\nend to end, the local cloud in one process: sustained, and from POST to Segment");
   line("ours", `${rate.toFixed(0)} events/s`, `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`);
   console.log("\ndollars for a million events");
-  for (const row of costTable(medians(numbers.warm))) console.log(row);
+  for (const row of costTable({ warm: medians(numbers.warm), deliver: 1_000 / deliver })) console.log(row);
 }
 
 /** The first row is all fixed cost, one call to AWS and one line; what the bytes cost shows above it. */

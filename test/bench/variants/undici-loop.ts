@@ -1,6 +1,6 @@
 import { Pool } from "undici";
 
-/** A bare loop of undici's `request` with deliver's bodies and concurrency: what no courier built on it can beat. */
+/** A bare loop of undici's `request` with deliver's bodies and concurrency: the least that an application of undici's main API does. */
 const endpoint = new URL(process.env.SEGMENT_ENDPOINT ?? "");
 const pool = new Pool(endpoint.origin, { connections: 10, pipelining: 1 });
 const authorization = `Basic ${Buffer.from("write-key:").toString("base64")}`;
