@@ -27,7 +27,7 @@ describe("environment variables", () => {
   });
 
   it("are set by infra and read by config for the same function", () => {
-    const infra = source("infra/flagsmith-to-segment.ts");
+    const infra = source("infra/flagsmith-to-segment.ts") + source("infra/storage.ts");
     const config = source("lambda/config.ts");
     const nameOf = (variable: string) => Object.entries(ENV).find(([, value]) => value === variable)?.[0];
     for (const [functionName, variables] of Object.entries(FUNCTION_ENV)) {

@@ -24,7 +24,9 @@ export interface LocalCloudOptions {
   readonly writeKey: string;
   /** @default - the embedded sink */
   readonly segmentEndpoint?: string;
-  /** Over those in `cdk.json`. */
+  /** The Flagsmith environment and its options. @default - the first one in `cdk.json` */
+  readonly environment?: readonly [name: string, options: unknown];
+  /** Over those of the environment. */
   readonly options?: Options;
   /** Gets the exported handlers, once `process.env` is as Lambda would set it. */
   readonly load: () => Promise<Handlers>;
@@ -81,8 +83,8 @@ async function build(
   sink.knownKeys.add(options.writeKey);
   const segmentEndpoint = options.segmentEndpoint ?? sinkUrl;
 
-  const [name, fromCdkJson] = cdkJsonEnvironment();
-  const deployment = synthesize(name, fromCdkJson, { ...options.options, segmentEndpoint });
+  const [name, ownOptions] = options.environment ?? cdkJsonEnvironment();
+  const deployment = synthesize(name, ownOptions, { ...options.options, segmentEndpoint });
 
   const parameters = new ParameterStore();
   const names = parameterNames(name);
@@ -91,7 +93,7 @@ async function build(
   const ssmEndpoint = await listen(parameters.server, started);
 
   const { startFauxqs } = await import("fauxqs"); // an ES module in a CommonJS project
-  const emulator = await startFauxqs({ port: 0, logger: false, defaultRegion: REGION });
+  const emulator = await startFauxqs({ host: LOOPBACK, port: 0, logger: false, defaultRegion: REGION });
   started.push(() => emulator.stop());
   const sqsEndpoint = `http://${LOOPBACK}:${emulator.port}`;
   const queues = createQueues(emulator, deployment);

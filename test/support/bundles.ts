@@ -16,8 +16,8 @@ export interface Bundles {
   remove(): void;
 }
 
-/** What `cdk synth` prints and makes, with no account, no credentials and no region. */
-export function cdkSynth(environments?: object): {
+/** What `cdk synth` prints and makes of these environments, with no account, no credentials and no region. */
+export function cdkSynth(environments: object): {
   readonly status: number | null;
   readonly output: string;
   readonly directory: string;
@@ -28,7 +28,7 @@ export function cdkSynth(environments?: object): {
     process.execPath,
     [join(ROOT, "node_modules/aws-cdk/bin/cdk"), "synth", "--quiet", "--output", directory],
     {
-      cwd: environments === undefined ? ROOT : projectWith(environments, directory),
+      cwd: projectWith(environments, directory),
       env: Object.fromEntries(environment),
       encoding: "utf8",
     },
@@ -46,8 +46,11 @@ function projectWith(environments: object, directory: string): string {
 
 /** The two bundles that `cdk deploy` would upload. */
 export function synthesizeBundles(): Bundles {
-  const { status, output, directory } = cdkSynth();
-  if (status !== 0) throw new Error(output);
+  const { status, output, directory } = cdkSynth({ production: {} });
+  if (status !== 0) {
+    rmSync(directory, { recursive: true });
+    throw new Error(output);
+  }
   const template = JSON.parse(
     readFileSync(join(directory, "FlagsmithToSegment-production.template.json"), "utf8"),
   );

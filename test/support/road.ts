@@ -60,6 +60,8 @@ export async function startRoad(input: RoadOptions = {}): Promise<Road> {
   };
   const cloud = await startLocalCloud({
     port: 0,
+    // Whatever its owner wrote into `cdk.json`.
+    environment: ["production", {}],
     webhookSecret: secret,
     writeKey: "write-key",
     options: input.options ?? {},
