@@ -1,7 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { SQSClient } from "@aws-sdk/client-sqs";
-import type { FauxqsServer } from "fauxqs";
+import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { AwsJson } from "../../lambda/adapters/aws-json";
 import { ENV, OPTIONS, type Options, parameterNames } from "../../lambda/contract";
 import type { DeliverHandler } from "../../lambda/handlers/deliver";
@@ -92,15 +91,16 @@ async function build(
   parameters.put(names.writeKey, options.writeKey);
   const ssmEndpoint = await listen(parameters.server, started);
 
-  const { startFauxqs } = await import("fauxqs"); // an ES module in a CommonJS project
-  const emulator = await startFauxqs({ host: LOOPBACK, port: 0, logger: false, defaultRegion: REGION });
-  started.push(() => emulator.stop());
-  const sqsEndpoint = `http://${LOOPBACK}:${emulator.port}`;
-  const queues = createQueues(emulator, deployment);
+  const { buildApp } = await import("fauxqs"); // an ES module in a CommonJS project
+  const emulator = buildApp({ logger: false, defaultRegion: REGION });
+  // Not the emulator's own start, which listens for the whole network.
+  const sqsEndpoint = await emulator.listen({ host: LOOPBACK, port: 0 });
+  started.push(() => emulator.close());
   // The SDK warns of Node.js 20 on every start; the functions run on 24 and without the SDK.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   const sqs = new SQSClient({ endpoint: sqsEndpoint, region: REGION, credentials: CREDENTIALS });
   started.push(async () => sqs.destroy());
+  const queues = await createQueues(sqs, deployment);
 
   const dynamodbEndpoint = await startTables(deployment, started);
   setEnvironment(deployment, queues, { ssmEndpoint, sqsEndpoint, dynamodbEndpoint });
@@ -151,7 +151,10 @@ async function listen(server: Server, started: (() => Promise<unknown>)[], port 
 }
 
 /** Dead-letter queues first, as CloudFormation would. */
-function createQueues(emulator: FauxqsServer, deployment: Deployment): ReadonlyMap<string, LocalQueue> {
+async function createQueues(
+  sqs: SQSClient,
+  deployment: Deployment,
+): Promise<ReadonlyMap<string, LocalQueue>> {
   const created = new Map<string, LocalQueue>();
   const ordered = [...deployment.queues].sort(
     (a, b) => Number(a.deadLetterQueue !== undefined) - Number(b.deadLetterQueue !== undefined),
@@ -167,10 +170,13 @@ function createQueues(emulator: FauxqsServer, deployment: Deployment): ReadonlyM
               maxReceiveCount,
             }),
           };
-    const { queueUrl, queueArn } = emulator.createQueue(`${logicalId}.fifo`, {
-      attributes: { ...rest, ...redrive },
-    });
-    created.set(logicalId, { url: queueUrl, arn: queueArn });
+    const { QueueUrl: url = "" } = await sqs.send(
+      new CreateQueueCommand({ QueueName: `${logicalId}.fifo`, Attributes: { ...rest, ...redrive } }),
+    );
+    const { Attributes: { QueueArn: arn = "" } = {} } = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["QueueArn"] }),
+    );
+    created.set(logicalId, { url, arn });
   }
   return created;
 }
