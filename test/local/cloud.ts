@@ -1,14 +1,15 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { AwsJson } from "../../lambda/adapters/aws-json";
-import { ENV, OPTIONS, type Options, parameterNames } from "../../lambda/contract";
+import { createServer } from "node:http";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { type Options, parameterNames } from "../../lambda/contract";
 import type { DeliverHandler } from "../../lambda/handlers/deliver";
 import type { ReceiveHandler } from "../../lambda/handlers/receive";
-import { cdkJsonEnvironment, type Deployment, referenceOf, synthesize } from "./deployment";
+import { cdkJsonEnvironment, synthesize } from "./deployment";
+import { setEnvironment } from "./environment";
 import { EventSource } from "./event-source";
 import { createFront } from "./front";
+import { CREDENTIALS, LOOPBACK, listen, REGION } from "./loopback";
 import { ParameterStore } from "./parameter-store";
+import { createQueues, type LocalQueue, queueOf, startTables } from "./resources";
 import { SegmentSink } from "./segment-sink";
 
 export interface Handlers {
@@ -31,11 +32,6 @@ export interface LocalCloudOptions {
   readonly load: () => Promise<Handlers>;
 }
 
-export interface LocalQueue {
-  readonly url: string;
-  readonly arn: string;
-}
-
 /** API Gateway, SSM, SQS, Lambda's event source and Segment in one process, around the two handlers that are deployed. */
 export interface LocalCloud {
   readonly webhookUrl: string;
@@ -52,10 +48,6 @@ export interface LocalCloud {
   readonly parameterNames: ReturnType<typeof parameterNames>;
   stop(): Promise<void>;
 }
-
-const REGION = "us-east-1";
-const CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
-const LOOPBACK = "127.0.0.1";
 
 /** Starts everything, or nothing: what was started is stopped again when a later part fails. */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
@@ -133,125 +125,4 @@ async function build(
     parameters,
     parameterNames: names,
   };
-}
-
-async function listen(server: Server, started: (() => Promise<unknown>)[], port = 0): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, LOOPBACK, resolve);
-  });
-  started.push(
-    () =>
-      new Promise((resolve) => {
-        server.close(resolve);
-        server.closeAllConnections();
-      }),
-  );
-  return `http://${LOOPBACK}:${(server.address() as AddressInfo).port}`;
-}
-
-/** Dead-letter queues first, as CloudFormation would. */
-async function createQueues(
-  sqs: SQSClient,
-  deployment: Deployment,
-): Promise<ReadonlyMap<string, LocalQueue>> {
-  const created = new Map<string, LocalQueue>();
-  const ordered = [...deployment.queues].sort(
-    (a, b) => Number(a.deadLetterQueue !== undefined) - Number(b.deadLetterQueue !== undefined),
-  );
-  for (const { logicalId, attributes, deadLetterQueue } of ordered) {
-    const { maxReceiveCount, ...rest } = attributes;
-    const redrive =
-      deadLetterQueue === undefined
-        ? {}
-        : {
-            RedrivePolicy: JSON.stringify({
-              deadLetterTargetArn: queueOf(created, deadLetterQueue).arn,
-              maxReceiveCount,
-            }),
-          };
-    const { QueueUrl: url = "" } = await sqs.send(
-      new CreateQueueCommand({ QueueName: `${logicalId}.fifo`, Attributes: { ...rest, ...redrive } }),
-    );
-    const { Attributes: { QueueArn: arn = "" } = {} } = await sqs.send(
-      new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["QueueArn"] }),
-    );
-    created.set(logicalId, { url, arn });
-  }
-  return created;
-}
-
-function tableOf({ tables }: Deployment, logicalId: string): string {
-  if (!tables.some((table) => table.logicalId === logicalId)) {
-    throw new Error(`the template has no queue and no table ${logicalId}`);
-  }
-  return logicalId;
-}
-
-function queueOf(queues: ReadonlyMap<string, LocalQueue>, logicalId: string): LocalQueue {
-  const queue = queues.get(logicalId);
-  if (queue === undefined) throw new Error(`the template has no queue ${logicalId}`);
-  return queue;
-}
-
-/** An embedded DynamoDB, where the deployment has a table. Its in-memory store is gone with the process. */
-async function startTables(
-  { tables }: Deployment,
-  started: (() => Promise<unknown>)[],
-): Promise<string | undefined> {
-  if (tables.length === 0) return undefined;
-  const { default: dynalite } = await import("dynalite");
-  const endpoint = await listen(dynalite({ createTableMs: 0 }), started);
-  const dynamodb = new AwsJson({
-    service: "dynamodb",
-    region: REGION,
-    endpoint,
-    credentials: CREDENTIALS,
-    attemptTimeout: 10_000,
-    attempts: 1,
-    pause: 0,
-    now: Date.now,
-  });
-  for (const { logicalId, properties } of tables) {
-    const { AttributeDefinitions, KeySchema, BillingMode } = properties;
-    await dynamodb.call("CreateTable", {
-      TableName: logicalId,
-      AttributeDefinitions,
-      KeySchema,
-      BillingMode,
-    });
-  }
-  dynamodb.close();
-  return endpoint;
-}
-
-/** Both functions share this process, and so one environment: where their variables overlap, they are equal. */
-function setEnvironment(
-  deployment: Deployment,
-  queues: ReadonlyMap<string, LocalQueue>,
-  endpoints: {
-    readonly ssmEndpoint: string;
-    readonly sqsEndpoint: string;
-    readonly dynamodbEndpoint: string | undefined;
-  },
-): void {
-  for (const variable of [...Object.values(ENV), ...Object.values(OPTIONS).flatMap(({ env }) => env ?? [])]) {
-    delete process.env[variable];
-  }
-  for (const { environment } of deployment.functions) {
-    for (const [variable, value] of Object.entries(environment)) {
-      const referred = referenceOf(value) ?? "";
-      process.env[variable] =
-        typeof value === "string" ? value : (queues.get(referred)?.url ?? tableOf(deployment, referred));
-    }
-  }
-  process.env.AWS_REGION = REGION;
-  process.env.AWS_ACCESS_KEY_ID = CREDENTIALS.accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = CREDENTIALS.secretAccessKey;
-  delete process.env.AWS_SESSION_TOKEN;
-  process.env.AWS_ENDPOINT_URL_SSM = endpoints.ssmEndpoint;
-  process.env.AWS_ENDPOINT_URL_SQS = endpoints.sqsEndpoint;
-  if (endpoints.dynamodbEndpoint !== undefined) {
-    process.env.AWS_ENDPOINT_URL_DYNAMODB = endpoints.dynamodbEndpoint;
-  }
 }
