@@ -24,6 +24,7 @@ export class FlagsmithToSegmentStack extends Stack {
       "Calls that can never succeed, with their reason",
       road.deadLetterQueue.queueUrl,
     );
+    this.output("RedriveDeadLetters", "Sends the dead letters through again, see the README", redrive(road));
     this.output("PutWebhookSecret", "Still to be run, if it was not yet", road.putWebhookSecret);
     this.output("PutWriteKey", "Still to be run, if it was not yet", road.putWriteKey);
   }
@@ -31,6 +32,12 @@ export class FlagsmithToSegmentStack extends Stack {
   private output(id: string, description: string, value: string): void {
     new CfnOutput(this, id, { description, value });
   }
+}
+
+/** SQS itself does not know where dead letters come from that deliver put there. */
+function redrive({ queue, deadLetterQueue }: FlagsmithToSegment): string {
+  const { region } = Stack.of(queue);
+  return `aws sqs start-message-move-task --region ${region} --source-arn ${deadLetterQueue.queueArn} --destination-arn ${queue.queueArn}`;
 }
 
 /** Names go into stack names and parameter paths. */

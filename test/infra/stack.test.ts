@@ -200,12 +200,13 @@ describe("access", () => {
 });
 
 describe("the outputs", () => {
-  it("are the three URLs and the two commands", () => {
+  it("are the three URLs and the commands", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
       "DeadLetterQueueUrl",
       "PutWebhookSecret",
       "PutWriteKey",
       "QueueUrl",
+      "RedriveDeadLetters",
       "WebhookUrl",
     ]);
     const commands = JSON.stringify(template.findOutputs("*"));
@@ -213,6 +214,26 @@ describe("the outputs", () => {
     expect(commands).toContain(
       "--name /flagsmith-to-segment/production/segment-write-key --type SecureString",
     );
+  });
+});
+
+describe("the redrive of dead letters", () => {
+  // SQS refuses one without a destination for letters that were sent there, as deliver's are: CouldNotDetermineMessageSource.
+  it("names the queue as the destination", () => {
+    const arnOf = (id: string) => ({
+      "Fn::GetAtt": [expect.stringMatching(`^FlagsmithToSegment${id}[0-9A-F]+$`), "Arn"],
+    });
+    const [{ Value: command } = { Value: undefined }] = Object.values(
+      template.findOutputs("RedriveDeadLetters"),
+    );
+    expect(Object(command)["Fn::Join"][1]).toEqual([
+      "aws sqs start-message-move-task --region ",
+      { Ref: "AWS::Region" },
+      " --source-arn ",
+      arnOf("DeadLetterQueue"),
+      " --destination-arn ",
+      arnOf("Queue"),
+    ]);
   });
 });
 
