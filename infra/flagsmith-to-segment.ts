@@ -8,6 +8,7 @@ import { Construct } from "constructs";
 import {
   assertOptions,
   BATCH_SIZE,
+  ConfigurationError,
   ENV,
   type Options,
   parameterNames,
@@ -17,13 +18,19 @@ import {
   TIMING,
   WRITE_KEY_PLACEHOLDER,
 } from "../lambda/contract";
+import { environmentNameFaults } from "./environment-name";
 import { addMetricFilters, type MetricName } from "./metrics";
+import type { AlarmOptions } from "./monitoring";
 import { grantParameter, RoadFunction } from "./road-function";
 import { addDeliveredTable, addFifoQueue } from "./storage";
 import { addWebhookApi } from "./webhook-api";
 
-export interface FlagsmithToSegmentProps extends Options {
-  /** Name of the Flagsmith environment; its parameters are `/flagsmith-to-segment/<name>/…`. */
+/** All options but those of the alarms, which are `Monitoring`'s. */
+export interface FlagsmithToSegmentProps extends Omit<Options, keyof AlarmOptions> {
+  /**
+   * Name of the Flagsmith environment; its parameters are `/flagsmith-to-segment/<name>/…`. A letter, then up to 99 letters,
+   * digits and dashes.
+   */
   readonly environmentName: string;
 }
 
@@ -53,10 +60,12 @@ export class FlagsmithToSegment extends Construct {
   readonly putWebhookSecret: string;
   readonly putWriteKey: string;
 
-  /** @throws ConfigurationError for an option that is unknown or not allowed. */
+  /** @throws ConfigurationError for a name or an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: FlagsmithToSegmentProps) {
     super(scope, id);
     const { environmentName, ...given } = props;
+    const faults = environmentNameFaults(environmentName, id);
+    if (faults.length > 0) throw new ConfigurationError(faults);
     assertOptions(given, id);
     const options = resolveOptions(given);
     const parameters = parameterNames(environmentName);

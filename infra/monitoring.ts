@@ -11,12 +11,15 @@ import { addDashboard } from "./dashboard";
 import type { FlagsmithToSegment } from "./flagsmith-to-segment";
 import { QUERIES } from "./queries";
 
-export interface MonitoringProps {
-  readonly road: FlagsmithToSegment;
+export interface AlarmOptions {
   /** Gets a mail for each alarm, once the address confirmed it. @default - nobody */
   readonly alarmEmail?: string | undefined;
   /** An SNS topic that gets each alarm. @default - none */
   readonly alarmTopicArn?: string | undefined;
+}
+
+export interface MonitoringProps extends AlarmOptions {
+  readonly road: FlagsmithToSegment;
 }
 
 /** What people look at who run this: dashboard, alarms, saved queries, all over the lines that `contract.ts` names. */

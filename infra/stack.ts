@@ -1,5 +1,6 @@
 import { type App, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { assertOptions, ConfigurationError, type Options } from "../lambda/contract";
+import { environmentNameFaults } from "./environment-name";
 import { FlagsmithToSegment } from "./flagsmith-to-segment";
 import { Monitoring } from "./monitoring";
 
@@ -13,9 +14,9 @@ export interface FlagsmithToSegmentStackProps extends StackProps {
 export class FlagsmithToSegmentStack extends Stack {
   constructor(scope: App, id: string, props: FlagsmithToSegmentStackProps) {
     super(scope, id, { description: "Flagsmith's flag evaluations as traits in Segment", ...props });
-    const { environmentName, options } = props;
+    const { environmentName } = props;
+    const { alarmEmail, alarmTopicArn, ...options } = props.options;
     const road = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName, ...options });
-    const { alarmEmail, alarmTopicArn } = options;
     new Monitoring(this, "Monitoring", { road, alarmEmail, alarmTopicArn });
     this.output("WebhookUrl", "Paste into Flagsmith's webhook integration", road.webhookUrl);
     this.output("QueueUrl", "Identify calls on their way to Segment", road.queue.queueUrl);
@@ -40,9 +41,6 @@ function redrive({ queue, deadLetterQueue }: FlagsmithToSegment): string {
   return `aws sqs start-message-move-task --region ${region} --source-arn ${deadLetterQueue.queueArn} --destination-arn ${queue.queueArn}`;
 }
 
-/** Names go into stack names and parameter paths. */
-const ENVIRONMENT_NAME = /^[A-Za-z][A-Za-z0-9-]{0,99}$/;
-
 /**
  * One stack for each entry of context `environments` in `cdk.json`; without that context, one named `production`.
  *
@@ -64,9 +62,7 @@ export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
 }
 
 function faultsOf(name: string, options: unknown): readonly string[] {
-  const faults = ENVIRONMENT_NAME.test(name)
-    ? []
-    : [`environments.${name}: a name starts with a letter, then up to 99 letters, digits and dashes`];
+  const faults = environmentNameFaults(name, `environments.${name}`);
   try {
     assertOptions(options, `environments.${name}`);
     return faults;

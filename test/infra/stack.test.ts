@@ -1,5 +1,7 @@
+import { Stack } from "aws-cdk-lib";
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import cdkJson from "../../cdk.json";
+import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
 import { FUNCTION_ENV, OPTIONS } from "../../lambda/contract";
 import { TIMING } from "../../lambda/timing";
 import { synthesizeApp, templateOf } from "../support/synth";
@@ -262,6 +264,15 @@ describe("props that are given as undefined", () => {
   });
 });
 
+describe("the construct in a stack of somebody's own", () => {
+  it("refuses a name that no parameter path can hold", () => {
+    const stack = new Stack();
+    expect(() => new FlagsmithToSegment(stack, "Road", { environmentName: "my env/x" })).toThrow(
+      "Road: an environment's name starts with a letter",
+    );
+  });
+});
+
 describe("cdk.json", () => {
   it("lets a synth open no socket, and the template linter fail it", () => {
     expect(cdkJson).toMatchObject({
@@ -313,7 +324,7 @@ describe("environments", () => {
   it.each([
     ["a list", [], "environments: allowed is an object"],
     ["none", {}, "environments: at least one is needed"],
-    ["a name with a slash", { "a/b": {} }, "environments.a/b: a name starts with a letter"],
+    ["a name with a slash", { "a/b": {} }, "environments.a/b: an environment's name starts with a letter"],
     [
       "an unknown option",
       { staging: { region: "eu" } },

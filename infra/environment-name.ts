@@ -1,0 +1,9 @@
+/** Names go into stack names and parameter paths. */
+const ENVIRONMENT_NAME = /^[A-Za-z][A-Za-z0-9-]{0,99}$/;
+
+/** What is wrong with the name of a Flagsmith environment, given at `path`; none = nothing. */
+export function environmentNameFaults(name: string, path: string): readonly string[] {
+  return ENVIRONMENT_NAME.test(name)
+    ? []
+    : [`${path}: an environment's name starts with a letter, then up to 99 letters, digits and dashes`];
+}
