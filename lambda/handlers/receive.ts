@@ -85,7 +85,7 @@ async function verify(
   recorder.step("secret known");
   if (verifySignature(body, header, readSecrets(known))) return true;
   const current = await deps.parameters.refresh(webhookSecretParameter, deadline);
-  recorder.step(current === known ? "secret read anew: the same" : "secret read anew: another");
+  recorder.step(current === known ? "no other secret" : "another secret");
   return current !== known && verifySignature(body, header, readSecrets(current));
 }
 

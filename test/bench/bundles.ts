@@ -1,4 +1,4 @@
-import { mkdtempSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
@@ -40,7 +40,10 @@ export function buildBundles(): BenchBundles {
     sdk: build("sdk"),
     segmentNode: build("segment-node"),
     undiciLoop: build("undici-loop"),
-    remove: ours.remove,
+    remove: () => {
+      ours.remove();
+      rmSync(directory, { recursive: true });
+    },
   };
 }
 

@@ -14,9 +14,12 @@ const CLOCK_SKEW = 10 * 60_000;
 
 /** A deployed stack, seen with the operator's own credentials and region. */
 export function awsPatient(stackName: string): Patient {
-  const cloudFormation = new CloudFormationClient({});
-  const ssm = new SSMClient({});
-  const logs = new CloudWatchLogsClient({});
+  // The AWS CLI's variable is another than the SDK's.
+  const region = process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  const client = region === undefined ? {} : { region };
+  const cloudFormation = new CloudFormationClient(client);
+  const ssm = new SSMClient(client);
+  const logs = new CloudWatchLogsClient(client);
   const startTime = Date.now() - CLOCK_SKEW;
   const logGroups = once(async () => {
     const answer = await cloudFormation.send(new DescribeStackResourcesCommand({ StackName: stackName }));

@@ -50,7 +50,8 @@ const DONE: Readonly<Record<string, string>> = {
 /** Waits until the log tells what became of a call. */
 export async function follow(patient: Patient, messageId: string): Promise<Finding> {
   const check = `call ${messageId}`;
-  const needs = "your credentials need logs:FilterLogEvents on both functions' log groups";
+  const needs =
+    "your credentials need cloudformation:DescribeStackResources, and logs:FilterLogEvents on both functions' log groups";
   let last: LogLine | undefined;
   for (let look = 0; look < LOOKS; look++) {
     const looked = await examine(check, needs, () => patient.lines(messageId));

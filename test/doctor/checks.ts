@@ -9,7 +9,8 @@ const OUTPUTS = ["WebhookUrl", "QueueUrl", "DeadLetterQueueUrl", "PutWebhookSecr
 /** Every check in the order of the road, up to the first that makes the next ones pointless. Never throws. */
 export async function* diagnose(patient: Patient): AsyncGenerator<Finding> {
   const { stackName } = patient;
-  const needs = "your credentials need cloudformation:DescribeStacks, and the stack's region";
+  const needs =
+    "set AWS_REGION or AWS_PROFILE to the stack's, with credentials that have cloudformation:DescribeStacks";
   const looked = await examine("stack", needs, () => patient.outputs());
   if ("blind" in looked) return yield looked.blind;
   const { sight: outputs } = looked;

@@ -11,6 +11,8 @@ const USAGE = "usage: npm run doctor -- --stack FlagsmithToSegment-<environment>
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { stack: { type: "string" }, local: { type: "boolean" } } });
   if ((values.stack === undefined) === (values.local !== true)) throw new Error(USAGE);
+  // The SDK warns of Node.js 20 in six lines.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   if (values.stack !== undefined) return report(awsPatient(values.stack));
   const lines: LogLine[] = [];
   const restore = keepLines(lines);

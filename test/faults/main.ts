@@ -5,6 +5,8 @@ import { faultsMet } from "./faults";
 const USAGE =
   "usage: npm run faults -- [--events n] [--identities n] [--seed n] [--forward every|changes] [--only 'name of a fault']";
 
+class UsageError extends Error {}
+
 /** Every fault with its share of 20,000 events and more, as a table. Ends with 1 if anything was lost or reordered. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -18,10 +20,14 @@ async function main(): Promise<void> {
   });
   const [events, identities, seed] = [values.events, values.identities, values.seed].map(Number);
   const { forward } = values;
-  if (!events || !identities || seed === undefined || Number.isNaN(seed)) throw new Error(USAGE);
-  if (forward !== "every" && forward !== "changes") throw new Error(USAGE);
+  if (!events || !identities || seed === undefined || Number.isNaN(seed))
+    throw new UsageError("a number or a choice is wrong");
+  if (forward !== "every" && forward !== "changes") throw new UsageError("a number or a choice is wrong");
   const faults = faultsMet(forward).filter(({ name }) => values.only === undefined || name === values.only);
-  if (faults.length === 0) throw new Error(USAGE);
+  if (faults.length === 0) {
+    const names = faultsMet("changes").map(({ name }) => `  ${name}`);
+    throw new UsageError(`--only: no such fault with --forward ${forward}; there are\n${names.join("\n")}`);
+  }
   console.log(
     `seed ${seed}, ${faults.length} x ${events} events of ${identities} identities, forward ${forward}`,
   );
@@ -52,6 +58,7 @@ const COLUMNS: readonly (readonly [title: string, cell: (result: Result) => stri
 ];
 
 main().catch((error: unknown) => {
-  console.error(error instanceof Error && error.message === USAGE ? USAGE : error);
+  const wrongUse = error instanceof UsageError || Object(error).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
+  console.error(wrongUse ? `${Object(error).message}\n${USAGE}` : error);
   process.exit(1);
 });

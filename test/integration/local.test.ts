@@ -113,6 +113,17 @@ describe("npm start", () => {
     expect(await local.exit()).toBe(0);
   });
 
+  it("ends when npm was ended alone", async () => {
+    const shell = spawn("sh", ["-c", `"${process.execPath}" --import tsx test/local/main.ts; true`], {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, PORT: "0", SAMPLE: "off" },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    // The output ends with the last process that holds it.
+    for await (const chunk of shell.stdout) if (String(chunk).includes("Ctrl-C")) shell.kill("SIGTERM");
+    expect(shell.signalCode).toBe("SIGTERM");
+  });
+
   it.each<[string, Record<string, string>, RegExp]>([
     ["a port that is none", { PORT: "http" }, /^PORT: allowed is 0 to 65535.*; got "http"\n$/],
     ["a port out of range", { PORT: "65536" }, /^PORT: allowed is 0 to 65535.*\n$/],

@@ -21,8 +21,10 @@ async function main(): Promise<void> {
     options: settings.forward === undefined ? {} : { forward: settings.forward },
     load: () => loadHandlers(settings, courier),
   });
-  stopOn("SIGINT", cloud);
-  stopOn("SIGTERM", cloud);
+  const stop = () => void cloud.stop().then(() => process.exit(0), fail);
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  onOrphaned(stop);
   cloud.sink.onCall(printIdentify);
   printPlaces(cloud, settings);
   console.log(`ready ${cloud.webhookUrl}`);
@@ -46,13 +48,14 @@ async function loadHandlers(settings: Settings, courier: EventEmitter): Promise<
   return { receive, deliver };
 }
 
-function stopOn(signal: NodeJS.Signals, cloud: LocalCloud): void {
-  process.once(signal, () => {
-    cloud.stop().then(
-      () => process.exit(0),
-      (error: unknown) => fail(error),
-    );
-  });
+/** A signal to npm alone ends npm and its shell, and does not come through. */
+function onOrphaned(act: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    act();
+  }, 250);
 }
 
 function printPlaces(cloud: LocalCloud, settings: Settings): void {

@@ -4,7 +4,8 @@ import { readSecrets } from "../../lambda/domain/signature";
 import { postSigned } from "./post";
 import { DEFAULT_PORT, DEFAULT_SECRET } from "./settings";
 
-const USAGE = "usage: npm run send -- <file.json> [--url …] [--secret …] [--as identity]";
+const USAGE =
+  "usage: npm run send -- <file.json> [--url http…/webhook] [--secret …] [--as identity]; defaults by PORT and FLAGSMITH_WEBHOOK_SECRET";
 
 /** The first key `identity` whose value is a string: a flag's own `identity` is a number or null. */
 const IDENTITY = /("identity"\s*:\s*)"(?:[^"\\]|\\.)*"/;
@@ -18,9 +19,11 @@ async function main(): Promise<void> {
   if (file === undefined || others.length > 0) throw new Error(USAGE);
   const body = withIdentity(readFileSync(file), values.as);
   const url = values.url ?? `http://127.0.0.1:${process.env.PORT ?? DEFAULT_PORT}/webhook`;
+  if (!/^https?:/.test(url)) throw new Error(`--url: allowed is a URL with http or https; got ${url}`);
   const secret = values.secret ?? process.env.FLAGSMITH_WEBHOOK_SECRET ?? DEFAULT_SECRET;
   const answer = await postSigned(url, body, readSecrets(secret)[0] ?? "");
   console.log(`${answer.status} ${answer.body}`);
+  if (answer.status === 404) console.error(`nothing is at ${url}: the webhook's URL ends in /webhook`);
   if (answer.status >= 400) process.exitCode = 1;
 }
 

@@ -23,7 +23,8 @@ export function cdkSynth(environments: object): {
   readonly directory: string;
 } {
   const directory = mkdtempSync(join(tmpdir(), "cdk-out-"));
-  const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_"));
+  // Nor with what an npx around it was told, which the npx inside would take for its own.
+  const environment = Object.entries(process.env).filter(([name]) => !/^(AWS_|npm_config_)/.test(name));
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(ROOT, "node_modules/aws-cdk/bin/cdk"), "synth", "--quiet", "--output", directory],
