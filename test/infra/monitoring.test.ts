@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Match } from "aws-cdk-lib/assertions";
+import { METRICS } from "../../infra/metrics";
 import { QUERIES } from "../../infra/queries";
 import { alarmsOver, type Series } from "../support/alarm";
 import { dashboardOf, renderDashboard } from "../support/dashboard";
@@ -115,8 +116,14 @@ describe("the alarms", () => {
       const [, title] = /^\S+ (.+)$/.exec(alarm.AlarmName) ?? [];
       expect(alarm.AlarmDescription).toMatch(/^\w+.+\. What to do: README, runbook, ".+" \(#[a-z-]+\)\.$/);
       expect(readme).toContain(`### ${title}\n`);
+      expect(readme).toContain(`\n| ${title} | `);
       expect(alarm.AlarmDescription).toContain(`"${title}" (#${title?.toLowerCase().replaceAll(" ", "-")})`);
     }
+  });
+
+  it("are over metrics that the README names", () => {
+    const readme = readFileSync(join(__dirname, "../../README.md"), "utf8");
+    expect(Object.keys(METRICS).filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
   });
 
   it("tell nobody by default, and whom the options name", () => {
