@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { LIBRARY } from "../contract";
 import { UnreadableMessageError } from "./errors";
 import { type Evaluation, isNameless } from "./evaluation";
@@ -84,7 +84,7 @@ export function toIdentifyCalls(
  * may be 2,000 characters of any script, more than SQS takes.
  */
 export function hashIdentity(identity: string): string {
-  return createHash("sha256").update(identity).digest("hex");
+  return hash("sha256", identity, "hex");
 }
 
 /**
