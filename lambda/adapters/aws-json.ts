@@ -1,7 +1,8 @@
 import { AwsCallError } from "../domain/errors";
 import { isJsonObject, tryParseJson } from "../domain/json";
 import { faultCode } from "./fault-code";
-import { type HttpAnswer, KeepAlive } from "./keep-alive";
+import type { HttpAnswer } from "./http-answer";
+import { KeepAlive } from "./keep-alive";
 import { type Credentials, SignatureV4 } from "./signature-v4";
 
 export interface AwsJsonOptions {

@@ -59,6 +59,14 @@ export class Loopback {
     return (this.server.address() as AddressInfo).port;
   }
 
+  /** Closes the sockets over which nothing is under way, and waits until their clients know. */
+  async closeIdle(): Promise<void> {
+    this.server.closeIdleConnections();
+    const open = () =>
+      new Promise<number>((resolve) => this.server.getConnections((_, count) => resolve(count)));
+    while ((await open()) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));

@@ -116,6 +116,15 @@ describe("AwsJson", () => {
     expect(new Set(loopback.requests.map(({ clientPort }) => clientPort)).size).toBe(2);
   });
 
+  it("takes a new socket once the old one was to be closed, or was", async () => {
+    await start({ headers: { connection: "close" } }, {}, {});
+    await aws.call("A", {});
+    await aws.call("B", {});
+    await loopback.closeIdle();
+    await aws.call("C", {});
+    expect(new Set(loopback.requests.map(({ clientPort }) => clientPort)).size).toBe(3);
+  });
+
   it("trusts no idle socket beside one that turned out dead", async () => {
     const alive = Array<Behaviour>(3).fill({});
     await start(...alive, "reset", { body: '{"ok":1}' });
@@ -129,6 +138,9 @@ describe("AwsJson", () => {
   it("ends at an answer that is none", async () => {
     const upgrade = { status: 101, headers: { connection: "Upgrade", upgrade: "other" } };
     await start(upgrade, upgrade);
-    await expect(aws.call("SendMessage", {})).rejects.toMatchObject({ code: "network", retryable: true });
+    await expect(aws.call("SendMessage", {})).rejects.toMatchObject({
+      code: "HTTP_PROTOCOL",
+      retryable: true,
+    });
   });
 });
