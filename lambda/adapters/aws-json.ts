@@ -77,10 +77,14 @@ export class AwsJson {
   async #attempt(action: string, body: string, deadline: number): Promise<unknown> {
     const response = await this.#exchange(action, body, deadline);
     const answer = tryParseJson(response.text);
-    if (response.status === 200) return answer;
+    if (response.status === 200) {
+      // Something between here and AWS answers; what it says is no confirmation.
+      if (answer === undefined) throw new AwsCallError(this.#name(action), "no-json", true);
+      return answer;
+    }
     const type = textOf(answer, "__type");
     const code = type.slice(type.lastIndexOf("#") + 1) || `http-${response.status}`;
-    const retryable = response.status >= 500 || response.status === 429 || THROTTLED.test(code);
+    const retryable = response.status >= 500 || [408, 429].includes(response.status) || THROTTLED.test(code);
     const detail = REFUSED_ACCESS.test(code) ? textOf(answer, "message", "Message") : "";
     throw new AwsCallError(this.#name(action), code, retryable, { detail });
   }

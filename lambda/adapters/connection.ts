@@ -11,20 +11,20 @@ interface Exchange {
 /** One socket, and at most one request on its way over it. */
 export class Connection {
   readonly #socket: Socket;
+  readonly #onDead: (connection: Connection) => void;
   #exchange: Exchange | undefined;
   /** False once the socket is of no more use. */
   reusable = true;
 
-  constructor(socket: Socket, onClose: (connection: Connection) => void) {
+  /** `onDead` is told at once, and may be told again. */
+  constructor(socket: Socket, onDead: (connection: Connection) => void) {
     this.#socket = socket;
+    this.#onDead = onDead;
     socket.setNoDelay(true);
     socket.on("data", (piece) => this.#receive(piece));
     socket.on("end", () => this.#end());
     socket.on("error", (error) => this.#fail(error));
-    socket.on("close", () => {
-      this.#fail(new ConnectionClosedError());
-      onClose(this);
-    });
+    socket.on("close", () => this.#fail(new ConnectionClosedError()));
   }
 
   /** `timeout` in milliseconds. @throws TimeoutError, HttpProtocolError, or what the socket says. */
@@ -39,6 +39,7 @@ export class Connection {
 
   destroy(): void {
     this.reusable = false;
+    this.#onDead(this);
     this.#socket.destroy();
   }
 
@@ -65,7 +66,8 @@ export class Connection {
 
   #succeed(answer: HttpAnswer, keepAlive: boolean): void {
     const exchange = this.#over();
-    if (keepAlive) this.#socket.unref();
+    // An answer before the request is all written is a refusal; the rest of the request would clog the socket.
+    if (keepAlive && this.#socket.writableLength === 0) this.#socket.unref();
     else this.destroy();
     exchange?.resolve(answer);
   }

@@ -11,7 +11,7 @@ export class HttpProtocolError extends Error {
 
 /** Of the head, as Node.js has it, and of a body: DynamoDB's largest item is 400 KB, in base64 in JSON. */
 const MAX_HEAD = 16 * 1024;
-const MAX_BODY = 4 * 1024 * 1024;
+const MAX_BODY = 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 type Framing = { readonly length: number } | "chunked" | "until-close";

@@ -24,7 +24,7 @@ export class KeepAlive {
   async post(headers: readonly string[], body: string, timeout: number): Promise<HttpAnswer> {
     if (timeout <= 0) throw new TimeoutError();
     const known = this.#idle.pop();
-    const connection = known ?? new Connection(this.#open(), (closed) => this.#forget(closed));
+    const connection = known ?? new Connection(this.#open(), (dead) => this.#forget(dead));
     try {
       const answer = await connection.exchange(requestOf(headers, body), timeout);
       if (connection.reusable) this.#idle.push(connection);
@@ -41,8 +41,8 @@ export class KeepAlive {
     for (const connection of this.#idle.splice(0)) connection.destroy();
   }
 
-  #forget(closed: Connection): void {
-    const index = this.#idle.indexOf(closed);
+  #forget(dead: Connection): void {
+    const index = this.#idle.indexOf(dead);
     if (index !== -1) this.#idle.splice(index, 1);
   }
 

@@ -58,6 +58,8 @@ describe("AwsJson", () => {
   it.each<[string, Behaviour]>([
     ["a throttle", fault(400, "com.amazonaws.sqs#ThrottlingException")],
     ["429", { status: 429 }],
+    ["408", { status: 408 }],
+    ["a page instead of JSON", { status: 200, body: "<html>" }],
     ["500", { status: 500, body: "<html>" }],
     ["a reset", "reset"],
     ["silence", "hang"],
