@@ -113,6 +113,15 @@ describe("npm start", () => {
     expect(await local.exit()).toBe(0);
   });
 
+  it("does not show as sent what a Segment that is down did not take", async () => {
+    const local = run("main.ts", [], { PORT: "0", SEGMENT_ENDPOINT: "https://127.0.0.1:1" });
+    await local.until(/Ctrl-C/);
+    expect(local.output).toMatch(/"event":"retrying".*"reason":"ECONNREFUSED"/);
+    expect(local.output).not.toMatch(/^out /m);
+    local.child.kill("SIGTERM");
+    expect(await local.exit()).toBe(0);
+  });
+
   it("ends when npm was ended alone", async () => {
     const shell = spawn("sh", ["-c", `"${process.execPath}" --import tsx test/local/main.ts; true`], {
       cwd: ROOT,

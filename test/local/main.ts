@@ -39,8 +39,9 @@ async function loadHandlers(settings: Settings, courier: EventEmitter): Promise<
   const deliver: Handlers["deliver"] = async (event, context) => {
     const result = await handler(event, context);
     if (settings.segmentEndpoint !== undefined) {
-      for (const { body } of event.Records)
-        printIdentify({ body: JSON.parse(body), bytes: Buffer.byteLength(body) });
+      const kept = new Set(result.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+      for (const { messageId, body } of event.Records)
+        if (!kept.has(messageId)) printIdentify({ body: JSON.parse(body), bytes: Buffer.byteLength(body) });
     }
     courier.emit("done");
     return result;
