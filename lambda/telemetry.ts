@@ -1,9 +1,8 @@
-import { Logger } from "@aws-lambda-powertools/logger";
 import type { FunctionName, LogEvent, LogField } from "./contract";
 import { FlagsmithToSegmentError, type ParameterError } from "./domain/errors";
 import { hashIdentity } from "./domain/identify";
 import { isJsonObject } from "./domain/json";
-import { clipped, LineFormatter } from "./log-line";
+import { createLineLog, type LineLog } from "./log-line";
 
 /** Fields of a line by their contract names; undefined ones are left out. `userId` is given plain. */
 export type LogFields = { readonly [Field in Exclude<LogField, "event">]?: unknown };
@@ -30,11 +29,12 @@ export interface TelemetryOptions {
   /** Share of lines about successes that have `steps`, from 0 to 1. */
   readonly sampling: number;
   readonly random: () => number;
-  /** @default - a Powertools logger on standard output */
-  readonly logger?: Pick<Logger, "info" | "warn" | "error">;
+  /** @default - standard output and error, at the level that Powertools' variables say */
+  readonly log?: LineLog;
 }
 
-type Level = "info" | "warn" | "error";
+type Level = keyof LineLog;
+type Line = LogFields & { readonly event: LogEvent };
 
 /** A line about a fault that only the operator can mend is an error, whatever its event. */
 const LEVELS: Readonly<Record<LogEvent, Level>> = {
@@ -53,12 +53,9 @@ const LEVELS: Readonly<Record<LogEvent, Level>> = {
 };
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const logger =
-    options.logger ?? new Logger({ serviceName: options.functionName, logFormatter: new LineFormatter() });
-  const write = (event: LogEvent, message: string, fields: LogFields, error?: unknown) => {
-    const all = { event, ...fields, ...errorFields(error) };
-    const named = options.logUserId === "plain" ? all : withoutNames(all);
-    logger[levelOf(event, all)](message, clipped(named));
+  const log = options.log ?? createLineLog(options.functionName);
+  const write = (message: string, fields: Line) => {
+    log[levelOf(fields)](message, options.logUserId === "plain" ? fields : withoutNames(fields));
   };
   return {
     recorder: (bound) => {
@@ -67,31 +64,36 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
         step: (text) => void steps.push(text),
         outcome: (event, message, fields, error) => {
           const shown = LEVELS[event] !== "info" || options.random() < options.sampling;
-          write(
+          write(message, {
             event,
-            message,
-            { ...bound, ...fields, ...(shown && steps.length > 0 ? { steps } : {}) },
-            error,
-          );
+            ...bound,
+            ...fields,
+            ...(shown && steps.length > 0 ? { steps } : undefined),
+            ...(error === undefined ? undefined : errorFields(error)),
+          });
         },
       };
     },
     deliveredUnknown: (messageId, error) =>
-      write("delivered-unknown", "the call is sent, changed or not", { messageId }, error),
+      write("the call is sent, changed or not", {
+        event: "delivered-unknown",
+        messageId,
+        ...errorFields(error),
+      }),
     staleParameter: (error) => {
       const { parameter, remedy } = error;
-      write(
-        "parameter-stale",
-        "parameter not read anew, its last value stays in use",
-        { parameter, remedy },
-        error,
-      );
+      write("parameter not read anew, its last value stays in use", {
+        event: "parameter-stale",
+        parameter,
+        remedy,
+        ...errorFields(error),
+      });
     },
   };
 }
 
-function levelOf(event: LogEvent, fields: LogFields): Level {
-  return fields.actor === "operator" ? "error" : LEVELS[event];
+function levelOf({ event, actor }: Line): Level {
+  return actor === "operator" ? "error" : LEVELS[event];
 }
 
 function withoutNames<Fields extends LogFields>(fields: Fields): Fields {
@@ -109,7 +111,6 @@ function hashed<Fields extends object>(fields: Fields): Fields {
 
 /** Errors of our own speak for themselves and hold nothing secret. Any other is a defect, and needs its stack. */
 function errorFields(error: unknown): LogFields & { readonly error?: Error } {
-  if (error === undefined) return {};
   if (error instanceof FlagsmithToSegmentError) {
     return { code: error.code, actor: error.actor, reason: reasonOf(error) };
   }

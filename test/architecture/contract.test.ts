@@ -46,7 +46,7 @@ describe("environment variables", () => {
 describe("log events and fields", () => {
   it("are written, each of them, and no others", () => {
     const written = WRITERS.flatMap((text) =>
-      [...text.matchAll(/(?:outcome|write|settle)\(\s*"([a-z-]+)"/g)].map((match) => match[1]),
+      [...text.matchAll(/(?:(?:outcome|write|settle)\(\s*|event: )"([a-z-]+)"/g)].map((match) => match[1]),
     );
     expect(new Set(written)).toEqual(new Set(Object.values(LOG_EVENTS)));
   });

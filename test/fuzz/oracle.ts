@@ -33,7 +33,7 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
       logUserId: "plain",
       sampling: 1,
       random: () => 0,
-      logger: { info: write, warn: write, error: write },
+      log: { info: write, warn: write, error: write },
     }),
     now: () => NOON,
     budget: 6_000,

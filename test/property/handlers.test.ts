@@ -74,7 +74,7 @@ describeProperties("receive", () => {
             logUserId: "plain",
             sampling: 1,
             random: () => 0,
-            logger: { info: write, warn: write, error: write },
+            log: { info: write, warn: write, error: write },
           }),
           now: () => NOON,
           budget: 6_000,

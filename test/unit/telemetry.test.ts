@@ -10,9 +10,9 @@ function setUp(logUserId: TelemetryOptions["logUserId"] = "plain", sampling = 0)
     (message: unknown, ...[fields]: unknown[]) => {
       lines.push({ level, message: String(message), fields: { ...Object(fields) } });
     };
-  const logger = { info: write("info"), warn: write("warn"), error: write("error") };
+  const log = { info: write("info"), warn: write("warn"), error: write("error") };
   return {
-    telemetry: createTelemetry({ functionName: "deliver", logUserId, sampling, random: () => 0.5, logger }),
+    telemetry: createTelemetry({ functionName: "deliver", logUserId, sampling, random: () => 0.5, log }),
     lines,
   };
 }
