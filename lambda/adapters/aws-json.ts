@@ -2,7 +2,7 @@ import { AwsCallError } from "../domain/errors";
 import { isJsonObject, tryParseJson } from "../domain/json";
 import { faultCode } from "./fault-code";
 import type { HttpAnswer } from "./http-answer";
-import { KeepAlive } from "./keep-alive";
+import { KeepAlive, requestHead } from "./keep-alive";
 import { type Credentials, SignatureV4 } from "./signature-v4";
 
 export interface AwsJsonOptions {
@@ -48,7 +48,7 @@ export class AwsJson {
     this.#options = options;
     this.#host = origin.host;
     this.#signature = new SignatureV4(options.credentials, options.region, options.service);
-    this.#connection = new KeepAlive(origin);
+    this.#connection = new KeepAlive({ origin, now: options.now });
   }
 
   /**
@@ -93,7 +93,8 @@ export class AwsJson {
     const { targetPrefix, contentType } = PROTOCOLS[this.#options.service];
     const post = { host: this.#host, contentType, target: `${targetPrefix}.${action}`, body };
     const headers = this.#signature.sign(post, this.#options.now());
-    return this.#connection.post(headers, body, Math.min(this.#options.attemptTimeout, this.#left(deadline)));
+    const timeout = Math.min(this.#options.attemptTimeout, this.#left(deadline));
+    return this.#connection.post(requestHead("/", headers), body, timeout);
   }
 
   /** Milliseconds. */

@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
-import { AnswerReader, type HttpAnswer } from "./http-answer";
+import type { OnReadOpts, Socket } from "node:net";
+import { AnswerReader, type HttpAnswer, IncompleteAnswerError } from "./http-answer";
 
 interface Exchange {
   readonly reader: AnswerReader;
@@ -7,6 +7,9 @@ interface Exchange {
   readonly resolve: (answer: HttpAnswer) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** What a TLS record holds at most. */
+const BUFFER = 16 * 1024;
 
 /** One socket, and at most one request on its way over it. */
 export class Connection {
@@ -16,24 +19,32 @@ export class Connection {
   /** False once the socket is of no more use. */
   reusable = true;
 
-  /** `onDead` is told at once, and may be told again. */
-  constructor(socket: Socket, onDead: (connection: Connection) => void) {
+  /**
+   * `open` makes a socket that reads as it is told: into one buffer for all that ever comes, where Node.js would take 64 KB for
+   * each piece. `onDead` is told at once, and may be told again.
+   */
+  constructor(open: (onread: OnReadOpts) => Socket, onDead: (connection: Connection) => void) {
+    const buffer = Buffer.allocUnsafe(BUFFER);
+    const callback = (length: number) => this.#receive(buffer.subarray(0, length));
+    const socket = open({ buffer, callback });
     this.#socket = socket;
     this.#onDead = onDead;
     socket.setNoDelay(true);
-    socket.on("data", (piece) => this.#receive(piece));
     socket.on("end", () => this.#end());
     socket.on("error", (error) => this.#fail(error));
     socket.on("close", () => this.#fail(new ConnectionClosedError()));
   }
 
-  /** `timeout` in milliseconds. @throws TimeoutError, HttpProtocolError, or what the socket says. */
-  exchange(request: string, timeout: number): Promise<HttpAnswer> {
+  /** `timeout` in milliseconds. @throws IncompleteAnswerError, TimeoutError, HttpProtocolError, or what the socket says. */
+  exchange(head: string, body: string, timeout: number): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#fail(new TimeoutError()), timeout);
       this.#exchange = { reader: new AnswerReader(), timer, resolve, reject };
       this.#socket.ref();
-      this.#socket.write(request);
+      const length = Buffer.byteLength(body);
+      // A text of single bytes need not be looked at again, and heads are ASCII.
+      const encoding = length === body.length ? "latin1" : "utf8";
+      this.#socket.write(`${head}content-length: ${length}\r\n\r\n${body}`, encoding);
     });
   }
 
@@ -43,16 +54,18 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #receive(piece: Buffer): void {
+  /** true = go on reading. */
+  #receive(piece: Buffer): true {
     // An answer that nobody asked for.
     if (this.#exchange === undefined) this.destroy();
     else this.#read(this.#exchange, piece);
+    return true;
   }
 
   #read({ reader }: Exchange, piece: Buffer): void {
     try {
       const answer = reader.push(piece);
-      if (answer !== undefined) this.#succeed(answer, reader.keepAlive);
+      if (answer !== undefined) this.#succeed(answer, reader.head?.keepAlive === true);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(typeof error));
     }
@@ -75,7 +88,8 @@ export class Connection {
   #fail(error: Error): void {
     const exchange = this.#over();
     this.destroy();
-    exchange?.reject(error);
+    const head = exchange?.reader.head;
+    exchange?.reject(head === undefined ? error : new IncompleteAnswerError(head, error));
   }
 
   #over(): Exchange | undefined {

@@ -32,14 +32,13 @@ export class SignatureV4 {
     this.#scope = [region, service, "aws4_request"];
   }
 
-  /** All headers of the signed request, names and values by turns. `now` in milliseconds since 1970. */
+  /** The headers of the signed request but for the body's length, names and values by turns. `now` in milliseconds since 1970. */
   sign({ host, contentType, target, body }: UnsignedPost, now: number): readonly string[] {
     const { accessKeyId, sessionToken } = this.#credentials;
     const time = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, "");
     const date = time.slice(0, 8);
     // In the order of their names, as they are signed.
-    const headers = ["content-length", String(Buffer.byteLength(body)), "content-type", contentType];
-    headers.push("host", host, "x-amz-date", time);
+    const headers = ["content-type", contentType, "host", host, "x-amz-date", time];
     if (sessionToken !== undefined) headers.push("x-amz-security-token", sessionToken);
     headers.push("x-amz-target", target);
 

@@ -1,15 +1,22 @@
-import { AnswerReader, type HttpAnswer, HttpProtocolError } from "../../lambda/adapters/http-answer";
+import { AnswerReader, type HttpAnswer } from "../../lambda/adapters/http-answer";
+import { HttpProtocolError } from "../../lambda/adapters/http-head";
 
 const bytes = (text: string) => Buffer.from(text, "latin1");
 const OK = "HTTP/1.1 200 OK\r\n";
 
-function read(text: string): { readonly answer: HttpAnswer | undefined; readonly keepAlive: boolean } {
+type Answer = Omit<HttpAnswer, "headers">;
+
+function read(text: string): { readonly answer: Answer | undefined; readonly keepAlive: boolean } {
   const reader = new AnswerReader();
-  return { answer: reader.push(bytes(text)) ?? reader.end(), keepAlive: reader.keepAlive };
+  const answer = reader.push(bytes(text)) ?? reader.end();
+  return {
+    answer: answer && { status: answer.status, text: answer.text },
+    keepAlive: reader.head?.keepAlive === true,
+  };
 }
 
 describe("AnswerReader", () => {
-  it.each<[string, string, HttpAnswer, boolean]>([
+  it.each<[string, string, Answer, boolean]>([
     ["a length", `${OK}Content-Length: 2\r\n\r\n{}`, { status: 200, text: "{}" }, true],
     ["no body", `${OK}content-length:0\r\n\r\n`, { status: 200, text: "" }, true],
     ["no reason phrase", "HTTP/1.1 503 \r\nContent-Length: 1\r\n\r\nx", { status: 503, text: "x" }, true],
@@ -50,6 +57,18 @@ describe("AnswerReader", () => {
     expect(read(text)).toEqual({ answer, keepAlive });
   });
 
+  it("gives the headers, names in lower case, what comes twice joined", () => {
+    const reader = new AnswerReader();
+    reader.push(bytes(`${OK}Retry-After:  7 \r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 9\r\n\r\n`));
+    expect(reader.head?.headers).toEqual(
+      new Map([
+        ["retry-after", "7"],
+        ["x-a", "1, 2"],
+        ["content-length", "9"],
+      ]),
+    );
+  });
+
   it.each<[string, string]>([
     ["half a head", OK],
     ["half a body", `${OK}Content-Length: 3\r\n\r\nxx`],
@@ -72,6 +91,7 @@ describe("AnswerReader", () => {
     ["a control character", `${OK}X: \u0000\r\nContent-Length: 0\r\n\r\n`],
     ["a bare line feed", `${OK}X: a\nContent-Length: 0\r\n\r\n`],
     ["a negative length", `${OK}Content-Length: -1\r\n\r\n`],
+    ["a length with what is no blank in HTTP", `${OK}Content-Length: 1\u00a0\r\n\r\nx`],
     ["two lengths", `${OK}Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx`],
     ["a length beside chunks", `${OK}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
     ["another coding", `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`],

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { KeepAlive } from "../../lambda/adapters/keep-alive";
+import { KeepAlive, requestHead } from "../../lambda/adapters/keep-alive";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
@@ -13,7 +13,8 @@ beforeEach(async () => {
   server = createServer((socket) => sockets.push(socket.on("error", () => {})));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  client = new KeepAlive(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+  const origin = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  client = new KeepAlive({ origin, now: Date.now });
 });
 afterEach(async () => {
   client.close();
@@ -29,16 +30,67 @@ function answerNext(text = OK): void {
 }
 
 async function post(body = "{}"): Promise<unknown> {
-  return client.post(["host", "h", "content-length", String(body.length)], body, 2_000);
+  return client.post(requestHead("/", ["host", "h"]), body, 2_000);
 }
 
 describe("KeepAlive", () => {
   it("uses a socket again", async () => {
     answerNext();
-    await expect(post()).resolves.toEqual({ status: 200, text: "{}" });
+    const headers = new Map([["content-length", "2"]]);
+    await expect(post()).resolves.toEqual({ status: 200, headers, text: "{}" });
     answerNext();
     await post();
     expect(sockets).toHaveLength(1);
+  });
+
+  it("opens as many sockets as calls run at once", async () => {
+    server.on("connection", (socket: Socket) => socket.on("data", () => socket.write(OK)));
+    for (const many of [1, 2, 2]) await Promise.all(Array.from({ length: many }, () => post()));
+    expect(sockets).toHaveLength(2);
+  });
+
+  it.each([
+    ["single bytes", "{}"],
+    ["any script", '{"用":"🚩"}'],
+  ])("sends text of %s with its length in bytes", async (_, body) => {
+    const received: Buffer[] = [];
+    server.once("connection", (socket: Socket) =>
+      socket.on("data", (piece) => {
+        received.push(piece);
+        socket.write(OK);
+      }),
+    );
+    await post(body);
+    const length = Buffer.byteLength(body);
+    const request = `POST / HTTP/1.1\r\nhost: h\r\ncontent-length: ${length}\r\n\r\n${body}`;
+    expect(Buffer.concat(received).toString()).toBe(request);
+  });
+
+  it("says what came of an answer that broke off, and what broke it off", async () => {
+    server.once("connection", (socket: Socket) =>
+      socket.once("data", () =>
+        socket.end("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\nbu"),
+      ),
+    );
+    await expect(post()).rejects.toMatchObject({
+      name: "IncompleteAnswerError",
+      head: {
+        status: 503,
+        headers: new Map([
+          ["retry-after", "7"],
+          ["content-length", "9"],
+        ]),
+      },
+      cause: { code: "ECONNRESET" },
+    });
+  });
+
+  it("gives up connecting after its own time", async () => {
+    // It waits for a request while the client waits for its TLS.
+    const origin = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const waiting = new KeepAlive({ origin, connectTimeout: 20, now: Date.now });
+    const answer = waiting.post(requestHead("/", ["host", "h"]), "{}", 5_000);
+    await expect(answer).rejects.toMatchObject({ code: "connect-timeout" });
   });
 
   it("drops a socket over which something comes that nobody asked for", async () => {

@@ -27,16 +27,15 @@ const signerOf = ({ credentials: own, region, service }: typeof scope) =>
   new SignatureV4(own, region, service);
 
 describe("SignatureV4", () => {
-  it("gives every header of the request, the body's length in bytes among them", () => {
-    const headers = headersOf(signerOf(scope).sign(post({ body: "ключ" }), NOON));
+  it("gives every header of the request but the body's length", () => {
+    const headers = headersOf(signerOf(scope).sign(post(), NOON));
     expect(headers).toEqual({
-      "content-length": "8",
       "content-type": "application/x-amz-json-1.0",
       host: "sqs.us-east-1.amazonaws.com",
       "x-amz-date": "20261123T123456Z",
       "x-amz-target": "AmazonSQS.SendMessageBatch",
       authorization: expect.stringMatching(
-        /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/20261123\/us-east-1\/sqs\/aws4_request, SignedHeaders=content-length;content-type;host;x-amz-date;x-amz-target, Signature=[0-9a-f]{64}$/,
+        /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/20261123\/us-east-1\/sqs\/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=[0-9a-f]{64}$/,
       ),
     });
   });
