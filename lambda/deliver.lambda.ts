@@ -4,7 +4,7 @@ import { Parameters } from "./adapters/parameters";
 import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
 import { deliverConfig, type Environment } from "./config";
-import { BATCH_SIZE, WRITE_KEY_PLACEHOLDER } from "./contract";
+import { WRITE_KEY_PLACEHOLDER } from "./contract";
 import { Changes } from "./handlers/changes";
 import { type DeliverHandler, deliverHandler } from "./handlers/deliver";
 import { RUNTIME, type Runtime } from "./runtime";
@@ -47,9 +47,9 @@ export function compose(environment: Environment, { now, random, timing }: Runti
     });
   const segment = new Segment({
     endpoint: config.segmentEndpoint,
-    connections: BATCH_SIZE,
     attemptTimeout: timing.segmentAttempt,
     connectTimeout: timing.segmentConnect,
+    maxIdle: timing.segmentIdle,
     now,
   });
   return deliverHandler({

@@ -16,6 +16,8 @@ const AWS_CALL = AWS_ATTEMPTS * AWS_ATTEMPT + (AWS_ATTEMPTS - 1) * AWS_PAUSE;
 /** One call to Segment, whole: it answers within 300 ms as a rule. Connecting and the wait for headers lie within it. */
 const SEGMENT_ATTEMPT = 8_000;
 const SEGMENT_CONNECT = 2_000;
+/** Many servers and proxies close a socket that idled for 5 s (Node.js, Apache); what crosses that close is lost. */
+const SEGMENT_IDLE = 4_000;
 
 /** Receive reads one parameter and sends to one queue, each with its retries; then it answers 503. */
 const RECEIVE_BUDGET = 2 * AWS_ATTEMPTS * AWS_ATTEMPT;
@@ -38,6 +40,7 @@ export const TIMING = {
   receiveFunction: RECEIVE_FUNCTION,
   segmentAttempt: SEGMENT_ATTEMPT,
   segmentConnect: SEGMENT_CONNECT,
+  segmentIdle: SEGMENT_IDLE,
   deliverAttempt: DELIVER_ATTEMPT,
   deliverFunction: DELIVER_FUNCTION,
   visibility: VISIBILITY,

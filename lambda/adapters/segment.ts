@@ -1,8 +1,8 @@
-import { type Dispatcher, Pool } from "undici";
 import { askedDelay } from "../domain/backoff";
 import { type IdentifyCall, withSentAt } from "../domain/identify";
-import { exchange } from "./exchange";
 import { faultCode } from "./fault-code";
+import { type HttpAnswer, IncompleteAnswerError } from "./http-answer";
+import { KeepAlive, requestHead } from "./keep-alive";
 
 /** What one attempt came to. `status` is absent where Segment did not answer. */
 export interface SegmentAnswer {
@@ -46,80 +46,73 @@ export function verdictOf(status: number): Verdict {
 export interface SegmentOptions {
   /** Base URL; `/v1/identify` is added. */
   readonly endpoint: string;
-  /** Calls that run at once, and so sockets. */
-  readonly connections: number;
   /** Milliseconds for a whole call, and for connecting within it. */
   readonly attemptTimeout: number;
   readonly connectTimeout: number;
+  /** Milliseconds after which an idle socket is not used again. */
+  readonly maxIdle: number;
   readonly now: () => number;
-  /** @default - an undici Pool with the time-outs above */
-  readonly dispatcher?: Dispatcher;
 }
-
-type Headers = Readonly<Record<string, string>>;
 
 /** Segment's HTTP Tracking API. */
 export class Segment {
   readonly #options: SegmentOptions;
-  readonly #dispatcher: Dispatcher;
-  readonly #origin: string;
-  readonly #path: string;
-  #known: { readonly writeKey: string; readonly headers: Headers } | undefined;
+  readonly #connection: KeepAlive;
+  readonly #origin: URL;
+  #known: { readonly writeKey: string; readonly head: string } | undefined;
 
   constructor(options: SegmentOptions) {
-    const endpoint = new URL(options.endpoint);
+    const origin = new URL(options.endpoint);
+    const { connectTimeout, maxIdle, now } = options;
     this.#options = options;
-    this.#origin = endpoint.origin;
-    this.#path = `${endpoint.pathname.replace(/\/+$/, "")}/v1/identify`;
-    this.#dispatcher =
-      options.dispatcher ??
-      new Pool(endpoint.origin, {
-        connections: options.connections,
-        pipelining: 1,
-        connect: { timeout: options.connectTimeout },
-        headersTimeout: options.attemptTimeout,
-        bodyTimeout: options.attemptTimeout,
-      });
+    this.#connection = new KeepAlive({ origin, connectTimeout, maxIdle, now });
+    this.#origin = origin;
   }
 
   /** One attempt. Never throws: a fault of the network is an answer too. */
   async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
-    const startedAt = this.#options.now();
-    const elapsed = () => this.#options.now() - startedAt;
+    const { now, attemptTimeout } = this.#options;
+    const startedAt = now();
     try {
-      const { status, headers } = await exchange(
-        this.#dispatcher,
-        {
-          origin: this.#origin,
-          path: this.#path,
-          method: "POST",
-          headers: this.#headersFor(writeKey),
-          body: withSentAt(call, startedAt),
-        },
-        this.#options.attemptTimeout,
-      );
-      return {
-        verdict: verdictOf(status),
-        status,
-        reason: `status ${status}`,
-        retryAfter: askedDelay(headers, this.#options.now()),
-        elapsed: elapsed(),
-      };
+      const body = withSentAt(call, startedAt);
+      const answer = await this.#connection.post(this.#headFor(writeKey), body, attemptTimeout);
+      return this.#judge(answer, startedAt);
     } catch (error) {
-      return { verdict: "retry", reason: faultCode(error), elapsed: elapsed() };
+      // A status that came decides, whatever became of the body.
+      if (error instanceof IncompleteAnswerError) return this.#judge(error.head, startedAt);
+      return { verdict: "retry", reason: faultCode(error), elapsed: now() - startedAt };
     }
   }
 
-  /** The key changes once a month, and its encoding with it. */
-  #headersFor(writeKey: string): Headers {
+  #judge({ status, headers }: Pick<HttpAnswer, "status" | "headers">, startedAt: number): SegmentAnswer {
+    const now = this.#options.now();
+    const verdict = verdictOf(status);
+    return {
+      verdict,
+      status,
+      reason: `status ${status}`,
+      retryAfter: verdict === "delivered" ? undefined : askedDelay(headers, now),
+      elapsed: now - startedAt,
+    };
+  }
+
+  /** The key changes once a month, and the head with it. */
+  #headFor(writeKey: string): string {
     if (this.#known?.writeKey !== writeKey) {
+      const { host, pathname } = this.#origin;
       const authorization = `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`;
-      this.#known = { writeKey, headers: { authorization, "content-type": "application/json" } };
+      const headers = [
+        ...["host", host],
+        ...["authorization", authorization],
+        ...["content-type", "application/json"],
+      ];
+      this.#known = { writeKey, head: requestHead(`${pathname.replace(/\/+$/, "")}/v1/identify`, headers) };
     }
-    return this.#known.headers;
+    return this.#known.head;
   }
 
-  async close(): Promise<void> {
-    await this.#dispatcher.close();
+  /** Ends the idle sockets, so that a process that is done can end. */
+  close(): void {
+    this.#connection.close();
   }
 }

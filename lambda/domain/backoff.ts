@@ -26,12 +26,9 @@ const EPOCH_SECONDS = 1_000_000_000;
  * Seconds that an answer asks to wait: the longer of `Retry-After`, seconds or a date, and `X-RateLimit-Reset`, which Segment
  * gives in seconds and others as the time of the reset. undefined = it does not say.
  */
-export function askedDelay(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  now: number,
-): number | undefined {
-  const asked = [headers["retry-after"], headers["x-ratelimit-reset"]]
-    .map((value) => toSeconds(String(value ?? ""), now))
+export function askedDelay(headers: ReadonlyMap<string, string>, now: number): number | undefined {
+  const asked = [headers.get("retry-after"), headers.get("x-ratelimit-reset")]
+    .map((value) => toSeconds(value ?? "", now))
     .filter((seconds) => seconds !== undefined);
   return asked.length === 0 ? undefined : Math.max(...asked);
 }

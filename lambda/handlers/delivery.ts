@@ -85,7 +85,7 @@ export class Delivery {
     return answer;
   }
 
-  async #compare(call: IdentifyCall, writeKey: string): Promise<Comparison | undefined> {
+  #compare(call: IdentifyCall, writeKey: string): Promise<Comparison> | undefined {
     return this.deps.changes?.compare(call, this.record.attributes.SequenceNumber ?? "0", writeKey);
   }
 

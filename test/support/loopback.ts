@@ -16,8 +16,8 @@ export interface Reply {
   readonly body?: string;
 }
 
-/** `hang` = never answer; `stall` = begin an answer of 200 and never end it; `reset` = close the socket. */
-export type Behaviour = Reply | "hang" | "stall" | "reset";
+/** `hang` = never answer; `stall`, `break` = begin an answer of 200 and never end it, or close the socket; `reset` = close it at once. */
+export type Behaviour = Reply | "hang" | "stall" | "break" | "reset";
 
 /** An HTTP server on a free port of loopback that records every request. */
 export class Loopback {
@@ -42,7 +42,9 @@ export class Loopback {
       loopback.requests.push(request);
       const behaviour = await answer(request, loopback.requests.length - 1);
       if (behaviour === "hang") return;
-      if (behaviour === "stall") outgoing.writeHead(200, { "content-length": "10" }).write("{");
+      const begin = () => outgoing.writeHead(200, { "content-length": "10" });
+      if (behaviour === "stall") begin().write("{");
+      else if (behaviour === "break") begin().write("{", () => incoming.socket.destroy());
       else if (behaviour === "reset") incoming.socket.destroy();
       else outgoing.writeHead(behaviour.status ?? 200, behaviour.headers).end(behaviour.body ?? "{}");
     });

@@ -40,6 +40,6 @@ describe("askedDelay", () => {
     ["nonsense", { "retry-after": "-5" }, undefined],
     ["nothing", {}, undefined],
   ])("reads %s", (_, headers, expected) => {
-    expect(askedDelay(headers, NOON)).toBe(expected);
+    expect(askedDelay(new Map(Object.entries(headers)), NOON)).toBe(expected);
   });
 });

@@ -58,6 +58,16 @@ describe("a line", () => {
     },
   );
 
+  it("is written if Powertools' level asks for it", () => {
+    process.env.POWERTOOLS_LOG_LEVEL = "WARN";
+    const lines = capture((telemetry) => {
+      telemetry.recorder({}).outcome("delivered", "m");
+      telemetry.recorder({}).outcome("retrying", "m");
+    });
+    delete process.env.POWERTOOLS_LOG_LEVEL;
+    expect(lines.map(({ line }) => line.event)).toEqual(["retrying"]);
+  });
+
   it("has its remedy whole, and other texts up to 160 bytes", () => {
     const [line] = capture((telemetry) =>
       telemetry.recorder({}).outcome("retrying", "m", { remedy: "x".repeat(500), reason: "x".repeat(500) }),
