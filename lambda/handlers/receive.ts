@@ -3,12 +3,11 @@ import type { Parameters } from "../adapters/parameters";
 import type { Queue } from "../adapters/queue";
 import type { ReceiveConfig } from "../config";
 import { MESSAGE_ATTRIBUTES } from "../contract";
-import { InvalidEvaluationError, ParameterError } from "../domain/errors";
 import { type Evaluation, isNameless, parseEvaluation } from "../domain/evaluation";
-import { hashIdentity, type IdentifyCalls, toIdentifyCalls, toQueueMessage } from "../domain/identify";
+import { hashIdentity, toIdentifyCalls, toQueueMessage } from "../domain/identify";
 import { type Body, readSecrets, verifySignature } from "../domain/signature";
 import type { Recorder, Telemetry } from "../telemetry";
-import { type Answer, toResponse } from "./answers";
+import { type Answer, accepted, failed, ignored, otherEvent, toResponse, unauthorized } from "./answers";
 
 export interface ReceiveDependencies {
   readonly config: Pick<ReceiveConfig, "stackName" | "webhookSecretParameter" | "identify" | "reading">;
@@ -62,7 +61,7 @@ async function receive(
       return unauthorized(recorder, "signature-wrong", sourceIp);
     }
     const parsed = parseEvaluation(body, deps.config.reading);
-    if (parsed.kind === "other") return ignored(recorder, describeEvent(parsed.eventType));
+    if (parsed.kind === "other") return otherEvent(recorder, parsed.eventType);
     if (deps.config.identify.anonymousIdentities === "drop" && isNameless(parsed.identity)) {
       return ignored(recorder, "identity without a name, option anonymousIdentities is drop");
     }
@@ -117,73 +116,4 @@ async function enqueue(
 function bodyOf(event: APIGatewayProxyEventV2): Body {
   const body = event.body ?? "";
   return event.isBase64Encoded ? Buffer.from(body, "base64") : body;
-}
-
-function accepted(recorder: Recorder, evaluation: Evaluation, mapped: IdentifyCalls): Answer {
-  const { calls, renamed, overwritten, cut } = mapped;
-  const { messageId } = calls[0];
-  recorder.outcome("accepted", "evaluation queued", {
-    messageId,
-    userId: evaluation.identity,
-    environment: evaluation.environment,
-    traitCount: calls.reduce((sum, call) => sum + call.traitCount, 0),
-    calls: calls.length,
-    renamed: some(renamed),
-    overwritten: some(overwritten),
-    cut: some(cut.map(({ name, bytes }) => `${bytes} bytes ${name}`)),
-  });
-  return { status: "accepted", messageId };
-}
-
-function ignored(recorder: Recorder, reason: string): Answer {
-  recorder.outcome("ignored", "webhook ignored", { reason });
-  return { status: "ignored", reason };
-}
-
-/** One answer for both, so that it tells a forger nothing; the log tells them apart. */
-function unauthorized(
-  recorder: Recorder,
-  code: "signature-missing" | "signature-wrong",
-  sourceIp: string,
-): Answer {
-  const reason =
-    code === "signature-missing"
-      ? "no X-Flagsmith-Signature: set the secret in Flagsmith's webhook integration"
-      : "X-Flagsmith-Signature does not match: the secret in Flagsmith differs from the parameter's";
-  recorder.outcome("unauthorized", "signature refused", { code, reason, sourceIp });
-  return { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" };
-}
-
-function failed(recorder: Recorder, error: unknown): Answer {
-  if (error instanceof InvalidEvaluationError) {
-    recorder.outcome("invalid", "webhook body refused", {}, error);
-    return { status: "invalid", reason: error.message };
-  }
-  const { parameter, remedy } =
-    error instanceof ParameterError ? error : { parameter: undefined, remedy: undefined };
-  recorder.outcome("unavailable", "webhook not taken, the sender keeps it", { parameter, remedy }, error);
-  return { status: "unavailable", reason: "not taken, send it again" };
-}
-
-/** Flagsmith's other webhooks, and what its "test webhook" button sends. Any other text of a body stays out of log and answer. */
-const OTHER_EVENTS: ReadonlySet<string> = new Set([
-  "AUDIT_LOG_CREATED",
-  "FLAG_DELETED",
-  "FLAG_UPDATED",
-  "NEW_VERSION_PUBLISHED",
-]);
-
-function describeEvent(eventType: string): string {
-  const name = OTHER_EVENTS.has(eventType) ? `, ${eventType}` : "";
-  return `not an identity's evaluation but another Flagsmith event${name}`;
-}
-
-const SHOWN = 5;
-
-/**
- * How many, and their names, as one text, which Logs Insights finds by the field's name. The number comes first, because the
- * line is cut where the names are long. undefined = nothing to say.
- */
-function some(names: readonly string[]): string | undefined {
-  return names.length === 0 ? undefined : `${names.length}: ${names.slice(0, SHOWN).join(", ")}`;
 }

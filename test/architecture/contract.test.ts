@@ -5,7 +5,7 @@ import { ENV, FUNCTION_ENV, LOG_EVENTS, LOG_FIELDS, OPTIONS } from "../../lambda
 const ROOT = join(__dirname, "../..");
 const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
-const WRITERS = ["handlers/receive", "handlers/outcome", "handlers/delivery", "telemetry"].map((name) =>
+const WRITERS = ["handlers/answers", "handlers/outcome", "handlers/delivery", "telemetry"].map((name) =>
   source(`lambda/${name}.ts`),
 );
 const README = source("README.md");
@@ -52,7 +52,7 @@ describe("log events and fields", () => {
   });
 
   it("name fields that are written, each of them", () => {
-    const text = ["receive", "attempt", "delivery", "deliver", "dead-letter", "outcome"]
+    const text = ["answers", "receive", "attempt", "delivery", "deliver", "dead-letter", "outcome"]
       .map((name) => source(`lambda/handlers/${name}.ts`))
       .join(source("lambda/telemetry.ts"));
     const unwritten = Object.keys(LOG_FIELDS).filter(
