@@ -66,6 +66,16 @@ describe("KeepAlive", () => {
     expect(Buffer.concat(received).toString()).toBe(request);
   });
 
+  it("takes an answer that only the end of its socket makes whole, and another socket for the next", async () => {
+    server.on("connection", (socket: Socket) =>
+      socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\n{}")),
+    );
+    for (const count of [1, 2]) {
+      await expect(post()).resolves.toMatchObject({ status: 200, text: "{}" });
+      expect(sockets).toHaveLength(count);
+    }
+  });
+
   it("says what came of an answer that broke off, and what broke it off", async () => {
     server.once("connection", (socket: Socket) =>
       socket.once("data", () =>
