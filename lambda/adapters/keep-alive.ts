@@ -64,11 +64,10 @@ export class KeepAlive {
 
   #takeIdle(): Connection | undefined {
     const { maxIdle = Number.POSITIVE_INFINITY, now } = this.#options;
-    const last = this.#idle.pop();
-    if (last === undefined || now() - last.since <= maxIdle) return last?.connection;
-    last.connection.destroy();
-    this.close();
-    return undefined;
+    const last = this.#idle.at(-1);
+    // The others have idled for longer.
+    if (last !== undefined && now() - last.since > maxIdle) this.close();
+    return this.#idle.pop()?.connection;
   }
 
   #forget(dead: Connection): void {

@@ -12,8 +12,10 @@ const CERTIFICATE = join(TLS, "localhost.crt");
 
 let server: Server;
 let sockets: { readonly resumed: boolean }[];
+let warnings: Buffer[];
 
 beforeEach(async () => {
+  warnings = [];
   sockets = [];
   server = createServer(
     { cert: readFileSync(CERTIFICATE), key: readFileSync(join(TLS, "localhost.key")) },
@@ -24,6 +26,8 @@ beforeEach(async () => {
       response.end(Buffer.concat(pieces).toString().padEnd(40_000, "."));
     },
   );
+  // A client whose idle sockets keep it from ending waits for ever.
+  server.keepAliveTimeout = 0;
   server.on("secureConnection", (socket: TLSSocket) => sockets.push({ resumed: socket.isSessionReused() }));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -38,16 +42,17 @@ async function call(host: string, environment: Readonly<Record<string, string>>)
   const script = join(__dirname, "../support/tls-client.ts");
   const client = spawn(process.execPath, ["--import", "tsx", script, `https://${host}:${port}`], {
     env: { PATH: process.env.PATH, ...environment },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   const printed: Buffer[] = [];
   client.stdout.on("data", (piece) => printed.push(piece));
+  client.stderr.on("data", (piece) => warnings.push(piece));
   await once(client, "close");
   return JSON.parse(Buffer.concat(printed).toString());
 }
 
 describe("KeepAlive over TLS", () => {
-  it("reads answers of several records, uses the socket again, and resumes the session over the next", async () => {
+  it("reads answers of several records, uses the socket again, resumes the session over the next, and lets the process end", async () => {
     const answer = { status: 200, text: '{"a":"ü"}'.padEnd(40_000, ".") };
     await expect(call("localhost", { NODE_EXTRA_CA_CERTS: CERTIFICATE })).resolves.toEqual([
       answer,
@@ -66,5 +71,10 @@ describe("KeepAlive over TLS", () => {
     const refused = { code: "ERR_TLS_CERT_ALTNAME_INVALID" };
     const answers = call("127.0.0.1", { NODE_EXTRA_CA_CERTS: CERTIFICATE });
     await expect(answers).resolves.toEqual([refused, refused, refused]);
+  });
+
+  it("gives no address for a server name, which RFC 6066 forbids and Node.js warns of", async () => {
+    await call("127.0.0.1", {});
+    expect(Buffer.concat(warnings).toString()).toBe("");
   });
 });

@@ -7,14 +7,16 @@ const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 let server: Server;
 let sockets: Socket[];
 let client: KeepAlive;
+let now: number;
 
 beforeEach(async () => {
   sockets = [];
+  now = 0;
   server = createServer((socket) => sockets.push(socket.on("error", () => {})));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const origin = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  client = new KeepAlive({ origin, now: Date.now });
+  client = new KeepAlive({ origin, maxIdle: 1_000, now: () => now });
 });
 afterEach(async () => {
   client.close();
@@ -29,8 +31,8 @@ function answerNext(text = OK): void {
   server.once("connection", answer);
 }
 
-async function post(body = "{}"): Promise<unknown> {
-  return client.post(requestHead("/", ["host", "h"]), body, 2_000);
+async function post(body = "{}", timeout = 2_000): Promise<unknown> {
+  return client.post(requestHead("/", ["host", "h"]), body, timeout);
 }
 
 describe("KeepAlive", () => {
@@ -47,6 +49,44 @@ describe("KeepAlive", () => {
     server.on("connection", (socket: Socket) => socket.on("data", () => socket.write(OK)));
     for (const many of [1, 2, 2]) await Promise.all(Array.from({ length: many }, () => post()));
     expect(sockets).toHaveLength(2);
+  });
+
+  it("ends all sockets that idled for too long", async () => {
+    server.on("connection", (socket: Socket) => socket.on("data", () => socket.write(OK)));
+    await Promise.all([post(), post()]);
+    const ended = sockets.map((socket) => once(socket, "close"));
+    now += 1_001;
+    await post();
+    await Promise.all(ended);
+    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true, false]);
+  });
+
+  it("sends nothing once the time is up", async () => {
+    const received: string[] = [];
+    server.on("connection", (socket: Socket) =>
+      socket.on("data", (piece) => {
+        received.push(piece.toString().slice(-2));
+        socket.write(OK);
+      }),
+    );
+    await post("11");
+    await expect(post("22", 0)).rejects.toMatchObject({ name: "TimeoutError" });
+    await post("33");
+    expect(received).toEqual(["11", "33"]);
+  });
+
+  it("forgets the time of a call that is answered", async () => {
+    jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask", "setImmediate", "clearImmediate"] });
+    try {
+      answerNext();
+      await post("{}", 2_000);
+      jest.advanceTimersByTime(3_000);
+      answerNext();
+      await post();
+    } finally {
+      jest.useRealTimers();
+    }
+    expect(sockets).toHaveLength(1);
   });
 
   it.each([
