@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { endWith, parseOptions, UsageError } from "../support/usage";
 import { type Bench, medians, type Samples } from "./bench";
 import { buildBundles, kilobytes } from "./bundles";
 import { costTable } from "./cost";
@@ -9,6 +9,7 @@ import { startLoopbackCloud } from "./loopback-cloud";
 import { findNode24, median } from "./process";
 import { type Memory, receiveCold, receiveMemory, receivePayload, receiveWarm } from "./receive";
 
+const USAGE = "usage: npm run bench -- [--rounds n] [--json]";
 const SLOW_SEGMENT = 200;
 const NAMES: Readonly<Record<string, string>> & { readonly silent: string } = {
   receive: "ours",
@@ -17,11 +18,11 @@ const NAMES: Readonly<Record<string, string>> & { readonly silent: string } = {
 
 /** One table a subject, every variant in one run on one machine; `--json` gives every sample, `--rounds` more of them. */
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = parseOptions(USAGE, {
     options: { json: { type: "boolean" }, rounds: { type: "string", default: "11" } },
   });
   const rounds = Number(values.rounds);
-  if (!(rounds > 0)) throw new Error("usage: npm run bench -- [--rounds n] [--json]");
+  if (!(rounds > 0)) throw new UsageError(USAGE);
   const { path: node, version } = findNode24();
   const bundles = buildBundles();
   const cloud = await startLoopbackCloud();
@@ -132,7 +133,4 @@ function line(name: string, value: string, ratio: string): void {
   console.log(`  ${name.padEnd(20)}${value.padStart(14)}   ${ratio}`);
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+main().catch(endWith);

@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { startLocalCloud } from "../local/cloud";
 import type { LogLine } from "../support/metric-filter";
+import { parseOptions, UsageError } from "../support/usage";
 import { awsPatient } from "./aws";
 import { diagnose } from "./checks";
 import { localPatient } from "./local";
@@ -9,8 +9,10 @@ import type { Patient } from "./patient";
 const USAGE = "usage: npm run doctor -- --stack FlagsmithToSegment-<environment> | --local";
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { stack: { type: "string" }, local: { type: "boolean" } } });
-  if ((values.stack === undefined) === (values.local !== true)) throw new Error(USAGE);
+  const { values } = parseOptions(USAGE, {
+    options: { stack: { type: "string" }, local: { type: "boolean" } },
+  });
+  if ((values.stack === undefined) === (values.local !== true)) throw new UsageError(USAGE);
   // The SDK warns of Node.js 20 in six lines.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   if (values.stack !== undefined) return report(awsPatient(values.stack));

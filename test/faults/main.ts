@@ -1,15 +1,13 @@
-import { parseArgs } from "node:util";
+import { endWith, parseOptions, UsageError } from "../support/usage";
 import { type Result, runScenario } from "./campaign";
 import { faultsMet } from "./faults";
 
 const USAGE =
   "usage: npm run faults -- [--events n] [--identities n] [--seed n] [--forward every|changes] [--only 'name of a fault']";
 
-class UsageError extends Error {}
-
 /** Every fault with its share of 20,000 events and more, as a table. Ends with 1 if anything was lost or reordered. */
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = parseOptions(USAGE, {
     options: {
       events: { type: "string", default: "640" },
       identities: { type: "string", default: "500" },
@@ -21,12 +19,16 @@ async function main(): Promise<void> {
   const [events, identities, seed] = [values.events, values.identities, values.seed].map(Number);
   const { forward } = values;
   if (!events || !identities || seed === undefined || Number.isNaN(seed))
-    throw new UsageError("a number or a choice is wrong");
-  if (forward !== "every" && forward !== "changes") throw new UsageError("a number or a choice is wrong");
+    throw new UsageError(USAGE, "a number or a choice is wrong");
+  if (forward !== "every" && forward !== "changes")
+    throw new UsageError(USAGE, "a number or a choice is wrong");
   const faults = faultsMet(forward).filter(({ name }) => values.only === undefined || name === values.only);
   if (faults.length === 0) {
     const names = faultsMet("changes").map(({ name }) => `  ${name}`);
-    throw new UsageError(`--only: no such fault with --forward ${forward}; there are\n${names.join("\n")}`);
+    throw new UsageError(
+      USAGE,
+      `--only: no such fault with --forward ${forward}; there are\n${names.join("\n")}`,
+    );
   }
   console.log(
     `seed ${seed}, ${faults.length} x ${events} events of ${identities} identities, forward ${forward}`,
@@ -57,8 +59,4 @@ const COLUMNS: readonly (readonly [title: string, cell: (result: Result) => stri
   ["worst", ({ worstDelay }) => `${Math.round(worstDelay / 1_000)} s`],
 ];
 
-main().catch((error: unknown) => {
-  const wrongUse = error instanceof UsageError || Object(error).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
-  console.error(wrongUse ? `${Object(error).message}\n${USAGE}` : error);
-  process.exit(1);
-});
+main().catch(endWith);

@@ -1,8 +1,9 @@
-import { parseArgs } from "node:util";
 import { seeded } from "../faults/random";
+import { endWith, parseOptions, UsageError } from "../support/usage";
 import { judge } from "./oracle";
 import { generate } from "./requests";
 
+const USAGE = "usage: npm run fuzz -- [--seconds n] [--seed n]";
 /** For a body of up to 256 KB. */
 const MAX_CPU = 50;
 /** A long one is measured again: the machine may have been at fault. */
@@ -10,13 +11,12 @@ const MEASUREMENTS = 5;
 
 /** Requests until the time is over; the first that is judged wrong ends it with 1. */
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = parseOptions(USAGE, {
     options: { seconds: { type: "string", default: "30" }, seed: { type: "string" } },
   });
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
   const seconds = Number(values.seconds);
-  if (!(seconds > 0) || Number.isNaN(seed))
-    throw new Error("usage: npm run fuzz -- [--seconds n] [--seed n]");
+  if (!(seconds > 0) || Number.isNaN(seed)) throw new UsageError(USAGE);
   console.log(`seed ${seed}, ${seconds} s`);
   const random = seeded(seed);
   const counts = new Map<number, number>();
@@ -41,7 +41,4 @@ async function main(): Promise<void> {
   console.log(`nothing wrong; worst CPU ${worst.toFixed(1)} ms`);
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+main().catch(endWith);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { readSecrets } from "../../lambda/domain/signature";
+import { parseOptions, UsageError } from "../support/usage";
 import { postSigned } from "./post";
 import { DEFAULT_PORT, DEFAULT_SECRET } from "./settings";
 
@@ -11,12 +11,12 @@ const USAGE =
 const IDENTITY = /("identity"\s*:\s*)"(?:[^"\\]|\\.)*"/;
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parseOptions(USAGE, {
     options: { url: { type: "string" }, secret: { type: "string" }, as: { type: "string" } },
     allowPositionals: true,
   });
   const [file, ...others] = positionals;
-  if (file === undefined || others.length > 0) throw new Error(USAGE);
+  if (file === undefined || others.length > 0) throw new UsageError(USAGE);
   const body = withIdentity(readFileSync(file), values.as);
   const url = values.url ?? `http://127.0.0.1:${process.env.PORT ?? DEFAULT_PORT}/webhook`;
   if (!/^https?:/.test(url)) throw new Error(`--url: allowed is a URL with http or https; got ${url}`);
@@ -37,6 +37,6 @@ function withIdentity(body: Buffer, identity: string | undefined): Buffer {
 
 main().catch((error: unknown) => {
   const refused = error instanceof TypeError && error.cause instanceof Error;
-  console.error(refused ? `no answer: ${String(error.cause)}; is npm start running?` : String(error));
+  console.error(refused ? `no answer: ${String(error.cause)}; is npm start running?` : Object(error).message);
   process.exit(1);
 });
