@@ -39,7 +39,7 @@ export function alarmRules(road: FlagsmithToSegment): readonly AlarmRule[] {
       impact: "Segment shows flags of more than 15 minutes ago. Nothing is lost for 14 days.",
       metric: backlog(road),
       threshold: 0,
-      // Attempts are up to 36 minutes apart, and each writes one line: one outage is one alarm.
+      // Attempts are up to 30 minutes apart, and each writes one line: one outage is one alarm.
       periods: 8,
       datapoints: 1,
     },

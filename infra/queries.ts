@@ -6,7 +6,7 @@ export const QUERIES: Readonly<Record<string, string>> = {
 | filter ${F.userId} = "<user id>"
 | sort @timestamp desc
 | limit 100`,
-  "Which events failed and why": `fields @timestamp, service, ${F.event}, ${F.code}, ${F.actor}, ${F.reason}, ${F.remedy}, ${F.messageId}, ${F.userId}
+  "Which events failed and why": `fields @timestamp, service, ${F.event}, ${F.code}, ${F.status}, ${F.actor}, ${F.reason}, ${F.remedy}, ${F.messageId}, ${F.userId}
 | filter ${F.event} in ["unauthorized", "invalid", "unavailable", "retrying", "dead-lettered"]
 | sort @timestamp desc
 | limit 200`,

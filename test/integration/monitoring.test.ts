@@ -104,6 +104,9 @@ describe("the saved queries", () => {
       actor: "operator",
       remedy: expect.stringContaining("aws ssm put-parameter"),
     });
+    expect(rows.filter(({ event }) => event === "dead-lettered")).toEqual(
+      byEvent("dead-lettered").map(({ status }) => expect.objectContaining({ status })),
+    );
   });
 
   it("How long from Flagsmith to Segment", () => {
