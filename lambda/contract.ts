@@ -1,4 +1,3 @@
-import { version } from "../package.json";
 import type { FunctionName } from "./option-rules";
 
 export { ConfigurationError } from "./domain/errors";
@@ -7,8 +6,8 @@ export * from "./option-rules";
 export * from "./options";
 export { TIMING } from "./timing";
 
-/** What Segment is told the calls come from. */
-export const LIBRARY = { name: "flagsmith-to-segment", version } as const;
+/** What Segment is told the calls come from; not read from `package.json`, which is another one in an app that copied us. */
+export const LIBRARY = { name: "flagsmith-to-segment", version: "1.0.0" } as const;
 
 /** Variables that infra sets for each function from its own resources; options come besides, see `OPTIONS`. */
 export const ENV = {

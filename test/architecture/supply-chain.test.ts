@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { LIBRARY } from "../../lambda/contract";
 
 interface LockEntry {
   readonly version: string;
@@ -33,6 +34,11 @@ describe("the supply chain", () => {
     const { allowScripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     const scripted = locked.filter(({ hasInstallScript }) => hasInstallScript).map(({ name }) => name);
     expect(allowScripts).toEqual(Object.fromEntries(scripted.map((name) => [name, false])));
+  });
+
+  it("tells Segment the version that is shipped", () => {
+    const { name, version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    expect(LIBRARY).toEqual({ name, version });
   });
 
   it("ships what the README lists, with its licence", () => {

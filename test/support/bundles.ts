@@ -23,18 +23,22 @@ export function cdkSynth(environments: object): {
   readonly directory: string;
 } {
   const directory = mkdtempSync(join(tmpdir(), "cdk-out-"));
-  // Nor with what an npx around it was told, which the npx inside would take for its own.
-  const environment = Object.entries(process.env).filter(([name]) => !/^(AWS_|npm_config_)/.test(name));
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(ROOT, "node_modules/aws-cdk/bin/cdk"), "synth", "--quiet", "--output", directory],
     {
       cwd: projectWith(environments, directory),
-      env: Object.fromEntries(environment),
+      env: synthEnvironment(),
       encoding: "utf8",
     },
   );
   return { status, output: stdout + stderr, directory };
+}
+
+/** Without an account, nor what an npx around it was told, which the npx inside would take for its own. */
+export function synthEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(AWS_|npm_config_)/.test(name));
+  return Object.fromEntries(kept);
 }
 
 /** The same app under a `cdk.json` with other environments; the command line could pass them as text only. */
