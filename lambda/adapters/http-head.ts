@@ -19,7 +19,7 @@ export interface Head {
 }
 
 /** Without control characters, which a bare CR or LF is. */
-const STATUS_LINE = /HTTP\/1\.[01] \d{3}(?: [\t -~\u0080-\u00ff]*)?/.source;
+const STATUS_LINE = /HTTP\/1\.[01] [1-9]\d\d(?: [\t -~\u0080-\u00ff]*)?/.source;
 const HEADERS = /(?:\r\n[\w!#$%&'*+.^`|~-]+:[\t -~\u0080-\u00ff]*)*/.source;
 const HEAD = new RegExp(`^${STATUS_LINE}${HEADERS}$`);
 const TRAILERS = new RegExp(`^${HEADERS}$`);

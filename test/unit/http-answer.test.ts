@@ -84,6 +84,7 @@ describe("AnswerReader", () => {
     ["something else", "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
     ["HTTP/2", "HTTP/2 200\r\n\r\n"],
     ["a status of two digits", "HTTP/1.1 20 OK\r\n\r\n"],
+    ["a status below 100", "HTTP/1.1 099 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
     ["a switch of protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"],
     ["a header without a colon", `${OK}nonsense\r\n\r\n`],
     ["a folded header", `${OK}X: a\r\n b\r\nContent-Length: 0\r\n\r\n`],
