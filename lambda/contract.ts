@@ -114,5 +114,5 @@ export const LOG_FIELDS = {
 
 export type LogField = keyof typeof LOG_FIELDS;
 
-/** Messages of a FIFO queue that Lambda hands to deliver at once, at most: SQS's own limit. Each may need a socket. */
+/** Messages of a FIFO queue that Lambda hands to deliver at once, at most: SQS's own limit. */
 export const BATCH_SIZE = 10;

@@ -22,6 +22,8 @@ const locked = Object.entries(packages)
   .map(([path, entry]) => ({ name: path.replace(/^.*node_modules\//, ""), ...entry }));
 const shipped = locked.filter(({ dev }) => dev !== true);
 
+const inWords = (count: number) => ["no", "one", "two", "three", "four", "five"][count] ?? String(count);
+
 describe("the supply chain", () => {
   it("pins every package by its hash, but for builds of development tools for other platforms", () => {
     const unpinned = locked.filter(({ integrity, inBundle }) => integrity === undefined && inBundle !== true);
@@ -43,9 +45,9 @@ describe("the supply chain", () => {
 
   it("ships what the README lists, with its licence", () => {
     const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-    const rows = shipped.map(({ name, license }) => `| ${name} | ${license} |`);
-    expect(rows).not.toEqual([]);
-    expect(rows.filter((row) => !readme.includes(row))).toEqual([]);
+    const [, table = ""] = /\| shipped package \| licence \|\n\|---\|---\|\n(.*?)\n\n/s.exec(readme) ?? [];
+    expect(table.split("\n")).toEqual(shipped.map(({ name, license }) => `| ${name} | ${license} |`));
+    expect(readme).toContain(`| a package gone bad | ${inWords(shipped.length)} packages are shipped`);
     expect(locked.filter(({ license }) => license?.includes("AGPL"))).toEqual([]);
   });
 });

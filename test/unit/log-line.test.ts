@@ -68,10 +68,14 @@ describe("a line", () => {
     expect(lines.map(({ line }) => line.event)).toEqual(["retrying"]);
   });
 
-  it("has its remedy whole, and other texts up to 160 bytes", () => {
-    const [line] = capture((telemetry) =>
-      telemetry.recorder({}).outcome("retrying", "m", { remedy: "x".repeat(500), reason: "x".repeat(500) }),
-    );
-    expect([line?.line.reason.length, line?.line.remedy.length]).toEqual([161, 500]);
+  it("has a remedy of up to 1,000 bytes, and other texts up to 160", () => {
+    const long = "x".repeat(1_001);
+    const [line, short] = capture((telemetry) => {
+      telemetry.recorder({}).outcome("retrying", "m", { remedy: long, reason: long });
+      telemetry.recorder({}).outcome("retrying", "m", { remedy: long.slice(1), reason: long.slice(841) });
+    });
+    expect([line?.line.reason.length, line?.line.remedy.length]).toEqual([161, 1_001]);
+    expect([short?.line.reason.length, short?.line.remedy.length]).toEqual([160, 1_000]);
+    expect([line?.line.reason.at(-1), line?.line.remedy.at(-1)]).toEqual(["…", "…"]);
   });
 });
