@@ -8,6 +8,8 @@ export const PRICES = {
   logsPerGb: 0.5,
   dynamodbReadPerMillion: 0.125,
   dynamodbWritePerMillion: 0.625,
+  /** To the internet. */
+  transferPerGb: 0.09,
 } as const;
 
 export interface Workload {
@@ -25,12 +27,15 @@ export interface Workload {
 const UNCHANGED = 0.9;
 const RECEIVE_GB = 0.5;
 const DELIVER_GB = 0.25;
-/** Milliseconds that a batch waits for DynamoDB, reading and writing. */
+/** Milliseconds that a batch waits for DynamoDB, reading and writing; the CPU that this takes comes to half a cent. */
 const DYNAMODB_MS = 10;
 /** Bytes of log: the outcome lines of both functions, API Gateway's access line, and Lambda's own three of an invocation. */
 const OUTCOME_LINE = 400;
 const ACCESS_LINE = 300;
 const PLATFORM_LINES = 345;
+/** Bytes of a call to Segment with 10 traits, head and TLS included, and of an answer to Flagsmith. */
+const CALL = 800;
+const ANSWER = 350;
 /** Messages that SQS hands out at once, and batches that deliver works on at once. */
 const MAX_BATCH = 10;
 const CONCURRENCY = 10;
@@ -43,6 +48,7 @@ export interface Cost {
   readonly sqs: number;
   readonly logs: number;
   readonly dynamodb: number;
+  readonly transfer: number;
   readonly total: number;
 }
 
@@ -62,7 +68,7 @@ function steadyBatch(load: Workload): number {
   return batch;
 }
 
-/** Dollars for a million events. */
+/** Dollars for a million events. Cold starts and Lambda's rounding up to whole milliseconds are left out: below a cent. */
 export function costPerMillion(load: Workload): Cost {
   const million = 1_000_000;
   const batch = steadyBatch(load);
@@ -80,7 +86,9 @@ export function costPerMillion(load: Workload): Cost {
   const dynamodb =
     load.forward === "changes" ? PRICES.dynamodbReadPerMillion + sent * PRICES.dynamodbWritePerMillion : 0;
   const api = PRICES.httpApiPerMillion;
-  return { api, lambda, sqs, logs, dynamodb, total: api + lambda + sqs + logs + dynamodb };
+  const transfer = ((million * (sent * CALL + ANSWER)) / 1e9) * PRICES.transferPerGb;
+  const total = api + lambda + sqs + logs + dynamodb + transfer;
+  return { api, lambda, sqs, logs, dynamodb, transfer, total };
 }
 
 /** Memory that has a whole core. */
@@ -107,14 +115,14 @@ export function costTable({ warm, deliver }: Measured): readonly string[] {
           deliverMs: SEGMENT_MS,
           deliverCpuMs: (deliver * CORE_GB) / DELIVER_GB,
         });
-      const ours = of("receive");
-      const cells = [ours.api, ours.lambda, ours.sqs, ours.logs, ours.dynamodb, ours.total, of("sdk").total];
+      const { api, lambda, sqs, logs, dynamodb, transfer, total } = of("receive");
+      const cells = [api, lambda, sqs, logs, dynamodb, transfer, total, of("sdk").total];
       return `| ${eventsPerSecond} | ${forward} | ${cells.map((dollars) => dollars.toFixed(2)).join(" | ")} |`;
     }),
   );
   return [
-    "| events/s | forward | API | Lambda | SQS | logs | DynamoDB | in all | with the SDK |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "| events/s | forward | API | Lambda | SQS | logs | DynamoDB | transfer | in all | with the SDK |",
+    "|---|---|---|---|---|---|---|---|---|---|",
     ...rows,
   ];
 }

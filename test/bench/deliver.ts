@@ -1,11 +1,14 @@
 import type { SQSEvent } from "aws-lambda";
 import { callBody, queueEvent, queueRecord } from "../support/builders";
 import { type Bench, type Samples, startVariant, type Warm } from "./bench";
+import { check } from "./check";
+import type { VariantProcess } from "./process";
 
 const BATCH = 10;
 
+const traits = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`feature_${i}`, `variant-${i}`]));
+
 function batchOf(): SQSEvent {
-  const traits = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`feature_${i}`, `variant-${i}`]));
   return queueEvent(
     ...Array.from({ length: BATCH }, (_, i) => {
       const identity = `person-${i}`;
@@ -18,6 +21,20 @@ function batchOf(): SQSEvent {
   );
 }
 
+/** As many batches, each of whose calls must have come to Segment. */
+async function measure(
+  { cloud }: Bench,
+  variant: string,
+  child: VariantProcess,
+  event: SQSEvent,
+  count: number,
+): Promise<Warm> {
+  const measured = await child.measure<Warm>("warm", { event, count });
+  const answer = { batchItemFailures: [] };
+  check(variant, measured.result, cloud.take(), { answer, calls: count * BATCH, traits });
+  return measured;
+}
+
 /** Identify calls for each second of CPU, beside a bare loop. */
 export async function deliverWarm(bench: Bench, rounds: number): Promise<Samples> {
   const event = batchOf();
@@ -28,10 +45,10 @@ export async function deliverWarm(bench: Bench, rounds: number): Promise<Samples
   ];
   const rates: Record<string, number[]> = {};
   // Until V8 has compiled all of it: undici has more to compile, and would look slower for longer.
-  for (const { child } of children) await child.measure("warm", { event, count: 1_500 });
+  for (const { variant, child } of children) await measure(bench, variant, child, event, 1_500);
   for (let round = 0; round < rounds; round++) {
     for (const { variant, child } of children) {
-      const { cpu } = await child.measure<Warm>("warm", { event, count: 100 });
+      const { cpu } = await measure(bench, variant, child, event, 100);
       rates[variant] = [...(rates[variant] ?? []), (1_000 * BATCH) / cpu];
     }
   }
@@ -40,12 +57,20 @@ export async function deliverWarm(bench: Bench, rounds: number): Promise<Samples
 }
 
 /** Wall time of a batch of ten people, when Segment takes its time: they must overlap. */
-export async function deliverOverlap(bench: Bench, delay: number): Promise<number> {
+export async function deliverOverlap(
+  bench: Bench,
+  delay: number,
+  rounds: number,
+): Promise<readonly number[]> {
   const child = startVariant(bench, "deliver");
-  await child.measure("warm", { event: batchOf(), count: 5 });
+  const event = batchOf();
+  await measure(bench, "deliver", child, event, 5);
   bench.cloud.delay = delay;
-  const { wall } = await child.measure<Warm>("warm", { event: batchOf(), count: 5 });
+  const walls: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    walls.push((await measure(bench, "deliver", child, event, 1)).wall);
+  }
   bench.cloud.delay = 0;
   await child.stop();
-  return wall;
+  return walls;
 }

@@ -12,8 +12,10 @@ export class VariantProcess {
       execPath: node,
       execArgv: ["--expose-gc"],
       env: environment,
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
+    // A pipe that somebody reads, as in Lambda: what a line costs is in the figure.
+    this.#child.stdout?.resume();
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#stderr += chunk.toString();
     });
@@ -56,5 +58,7 @@ export function findNode24(): { readonly path: string; readonly version: string 
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const middle = (sorted.length - 1) / 2;
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  return (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2;
 }

@@ -1,23 +1,35 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../support/builders";
 import { type Bench, type Samples, startVariant, type Warm } from "./bench";
+import { check, type Wanted } from "./check";
 import { SECRET } from "./loopback-cloud";
 import type { VariantProcess } from "./process";
 
 const RECEIVERS = ["floor", "receive", "sdk", "segmentNode"] as const;
+const FLAGS = 10;
+
+const traitOf = (i: number) => (i % 3 === 0 ? i : `variant-${i}`);
 
 export const flagsOf = (count: number) =>
-  Array.from({ length: count }, (_, i) =>
-    flagPayload({ name: `feature_${i}`, value: i % 3 === 0 ? i : `variant-${i}` }),
-  );
+  Array.from({ length: count }, (_, i) => flagPayload({ name: `feature_${i}`, value: traitOf(i) }));
 
 export function webhookOf(count: number): APIGatewayProxyEventV2 {
   return webhookEvent({ body: bytesOf(evaluationPayload({ flags: flagsOf(count) })), secret: SECRET });
 }
 
+/** What as many webhooks must come to. */
+function wantedOf(variant: string, webhooks: number): Wanted {
+  const answer = { statusCode: 202 };
+  const traits = Object.fromEntries(Array.from({ length: FLAGS }, (_, i) => [`feature_${i}`, traitOf(i)]));
+  if (variant === "floor") return { answer, messages: webhooks };
+  return variant === "segmentNode"
+    ? { answer, calls: webhooks, traits }
+    : { answer, messages: webhooks, traits };
+}
+
 /** Import and first accepted webhook, in a fresh process each time, the variants taking turns. */
 export async function receiveCold(bench: Bench, rounds: number): Promise<Samples> {
-  const event = webhookOf(10);
+  const event = webhookOf(FLAGS);
   const times: Record<string, number[]> = {};
   for (let round = 0; round < rounds; round++) {
     for (const variant of RECEIVERS) {
@@ -26,7 +38,7 @@ export async function receiveCold(bench: Bench, rounds: number): Promise<Samples
         "cold",
         { event },
       );
-      assertAccepted(variant, result);
+      check(variant, result, bench.cloud.take(), wantedOf(variant, 1));
       times[variant] = [...(times[variant] ?? []), milliseconds];
       await child.stop();
     }
@@ -36,27 +48,21 @@ export async function receiveCold(bench: Bench, rounds: number): Promise<Samples
 
 /** CPU of an accepted 10-flag webhook, all variants warm, in rounds by turns. */
 export async function receiveWarm(bench: Bench, rounds: number): Promise<Samples> {
-  const event = webhookOf(10);
+  const event = webhookOf(FLAGS);
   const children: { readonly variant: string; readonly child: VariantProcess }[] = [
     ...RECEIVERS.map((variant) => ({ variant, child: startVariant(bench, variant) })),
     { variant: "silent", child: startVariant(bench, "receive", true) },
   ];
-  for (const { variant, child } of children) {
-    const { result } = await child.measure<Warm>("warm", {
-      event,
-      count: variant === "segmentNode" ? 100 : 5_000,
-    });
-    assertAccepted(variant, result);
-    if (variant !== "floor") assertTraits(variant, bench.cloud.lastTraits(), 10);
-  }
+  const cpuOf = async (variant: string, child: VariantProcess, count: number) => {
+    const { cpu, result } = await child.measure<Warm>("warm", { event, count });
+    check(variant, result, bench.cloud.take(), wantedOf(variant, count));
+    return cpu;
+  };
+  for (const { variant, child } of children) await cpuOf(variant, child, 5_000);
   const times: Record<string, number[]> = {};
   for (let round = 0; round < rounds; round++) {
     for (const { variant, child } of children) {
-      const { cpu } = await child.measure<Warm>("warm", {
-        event,
-        count: variant === "segmentNode" ? 10 : 500,
-      });
-      times[variant] = [...(times[variant] ?? []), cpu];
+      times[variant] = [...(times[variant] ?? []), await cpuOf(variant, child, 500)];
     }
   }
   for (const { child } of children) await child.stop();
@@ -70,22 +76,33 @@ export interface PayloadRow {
   readonly reference: readonly number[];
 }
 
+/** Flags, and the calls that they become: Segment takes 299 traits and 32,000 bytes at once. */
+const PAYLOADS = [
+  [10, 1],
+  [100, 1],
+  [1_000, 4],
+  [5_000, 17],
+] as const;
+
 /** CPU against the size of the body, beside HMAC + JSON.parse + JSON.stringify of the same bytes. */
 export async function receivePayload(bench: Bench, rounds: number): Promise<readonly PayloadRow[]> {
   const child = startVariant(bench, "receive");
-  const sizes = [10, 100, 1_000, 5_000].map((flags) => {
+  const sizes = PAYLOADS.map(([flags, calls]) => {
     const event = webhookOf(flags);
+    const count = Math.max(20, Math.round(20_000 / flags));
     const receive: number[] = [];
     const reference: number[] = [];
     return {
-      input: { event, count: Math.max(20, Math.round(20_000 / flags)) },
+      input: { event, count },
+      wanted: { answer: { statusCode: 202 }, messages: count * calls },
       row: { flags, bytes: Buffer.byteLength(event.body ?? ""), receive, reference },
     };
   });
   // By turns, after a round for warming up: what is measured first is cold.
   for (let round = -1; round < rounds; round++) {
-    for (const { input, row } of sizes) {
+    for (const { input, wanted, row } of sizes) {
       const receive = await child.measure<Warm>("warm", input);
+      check(`${row.flags} flags`, receive.result, bench.cloud.take(), wanted);
       const reference = await child.measure<Warm>("reference", input);
       if (round < 0) continue;
       row.receive.push(receive.cpu);
@@ -94,39 +111,4 @@ export async function receivePayload(bench: Bench, rounds: number): Promise<read
   }
   await child.stop();
   return sizes.map(({ row }) => row);
-}
-
-/** Megabytes. */
-export interface Memory {
-  readonly rss: number;
-  readonly heap: number;
-}
-
-/** Webhooks until V8's nursery has its final size: it doubles once more within the first 30,000, by itself. */
-const GROWN_UP = 40_000;
-
-/** What a grown-up receive grows by over 10,000 webhooks. */
-export async function receiveMemory(bench: Bench): Promise<Memory> {
-  const child = startVariant(bench, "receive");
-  const event = webhookOf(10);
-  await child.measure("warm", { event, count: GROWN_UP });
-  const before = await child.measure<Memory>("memory");
-  await child.measure("warm", { event, count: 10_000 });
-  const after = await child.measure<Memory>("memory");
-  await child.stop();
-  return { rss: after.rss - before.rss, heap: after.heap - before.heap };
-}
-
-function assertAccepted(variant: string, result: unknown): void {
-  if (Object(result).statusCode !== 202) throw new Error(`${variant} answered ${JSON.stringify(result)}`);
-}
-
-/** A variant that delivers other traits is none. */
-function assertTraits(variant: string, traits: unknown, count: number): void {
-  const expected = Object.fromEntries(
-    flagsOf(count).map((flag) => [Object(flag).feature.name, Object(flag).feature_state_value]),
-  );
-  const sorted = (object: unknown) => JSON.stringify(Object.entries(Object(object)).sort());
-  if (sorted(traits) !== sorted(expected))
-    throw new Error(`${variant} delivers other traits: ${JSON.stringify(traits)}`);
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { costPerMillion, costTable } from "../bench/cost";
 
 const load = {
@@ -29,6 +31,11 @@ describe("the cost model", () => {
     expect(second("changes") / second("every")).toBeCloseTo(1 - 0.9 ** 10);
   });
 
+  it("charges the way out by the byte: each answer, and each call that is sent", () => {
+    expect(costPerMillion(load).transfer).toBeCloseTo(0.09 * (0.35 + 0.8));
+    expect(costPerMillion({ ...load, forward: "changes" }).transfer).toBeCloseTo(0.09 * (0.35 + 0.08));
+  });
+
   it("gets dearer when batches are small: what is on its way is spread over ten", () => {
     const sqsOf = (eventsPerSecond: number) =>
       costPerMillion({ ...load, eventsPerSecond, deliverMs: 120 }).sqs;
@@ -37,7 +44,16 @@ describe("the cost model", () => {
     expect(sqsOf(1)).toBeCloseTo(0.5 * (1 + 2 + 0.25));
   });
 
-  it("is a table with a row for each load", () => {
-    expect(costTable({ warm: { receive: 0.2, sdk: 0.5 }, deliver: 0.05 })).toHaveLength(8);
+  it("is the README's table, from the README's figures", () => {
+    const readme = readFileSync(join(__dirname, "../../README.md"), "utf8");
+    const [, receive, sdk] = /^\| receive, warm:.*?\| ([\d.]+) ms .*?\| ([\d.]+) ms /m.exec(readme) ?? [];
+    const [, rate = ""] = /^\| deliver, identify calls per second of CPU \| ([\d,]+)/m.exec(readme) ?? [];
+    const measured = {
+      warm: { receive: Number(receive), sdk: Number(sdk) },
+      deliver: 1_000 / Number(rate.replace(",", "")),
+    };
+    const table = costTable(measured);
+    expect(table).toHaveLength(8);
+    expect(readme).toContain(`${table.join("\n")}\n`);
   });
 });

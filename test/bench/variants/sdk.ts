@@ -1,13 +1,16 @@
+import { Logger } from "@aws-lambda-powertools/logger";
 import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { receiveConfig } from "../../../lambda/config";
 import { receiveHandler } from "../../../lambda/handlers/receive";
 import { createTelemetry } from "../../../lambda/telemetry";
 
-/** The same behaviour with AWS's own clients: one of each, keep-alive, made once, the parameter cached; the same logger. */
+/** The same behaviour with AWS's own clients, one of each, keep-alive, made once, the parameter cached, and with Powertools' logger. */
 const config = receiveConfig(process.env);
-const ssm = new SSMClient({});
-const sqs = new SQSClient({});
+const requestHandler = { connectionTimeout: 1_000, requestTimeout: 2_000 };
+const ssm = new SSMClient({ requestHandler });
+const sqs = new SQSClient({ requestHandler });
+const logger = new Logger({ serviceName: "receive" });
 
 let cached: { readonly value: string; readonly until: number } | undefined;
 
@@ -35,7 +38,10 @@ export const handler = receiveHandler({
             environment: { DataType: "Number", StringValue: String(message.attributes.environment) },
           },
         }));
-        await sqs.send(new SendMessageBatchCommand({ QueueUrl: config.queueUrl, Entries: entries }));
+        const { Failed: failed = [] } = await sqs.send(
+          new SendMessageBatchCommand({ QueueUrl: config.queueUrl, Entries: entries }),
+        );
+        if (failed.length > 0) throw new Error(`SQS took all but ${failed.length}`);
       }
     },
   },
@@ -44,6 +50,11 @@ export const handler = receiveHandler({
     logUserId: "plain",
     sampling: 0,
     random: Math.random,
+    log: {
+      info: (message, fields) => logger.info(message, fields),
+      warn: (message, fields) => logger.warn(message, fields),
+      error: (message, fields) => logger.error(message, fields),
+    },
   }),
   now: Date.now,
   budget: 6_000,

@@ -33,7 +33,12 @@ export async function handler(event: APIGatewayProxyEventV2): Promise<APIGateway
     ]),
   );
   const analytics = new Analytics({ writeKey: writeKey ?? "", host: SEGMENT_ENDPOINT });
+  let failure: unknown;
+  analytics.on("error", (error) => {
+    failure = error;
+  });
   analytics.identify({ userId: identity, traits });
   await analytics.closeAndFlush();
+  if (failure !== undefined) return { statusCode: 502 };
   return { statusCode: 202, body: '{"status":"accepted"}' };
 }

@@ -1,0 +1,36 @@
+import { type Bench, startVariant, type Warm } from "./bench";
+import { check } from "./check";
+import { webhookOf } from "./receive";
+
+/** Webhooks after which memory is looked at. */
+export const MILESTONES = [10_000, 20_000, 100_000] as const;
+const PROCESSES = 3;
+
+/** Megabytes of a process of receive at each milestone, a full collection of garbage before. */
+export interface Memory {
+  readonly rss: readonly number[];
+  readonly heap: readonly number[];
+}
+
+/** Several processes, one behind the other: how memory grows is a matter of chance. */
+export async function receiveMemory(bench: Bench): Promise<readonly Memory[]> {
+  const processes: Memory[] = [];
+  for (let i = 0; i < PROCESSES; i++) processes.push(await oneProcess(bench));
+  return processes;
+}
+
+async function oneProcess(bench: Bench): Promise<Memory> {
+  const child = startVariant(bench, "receive");
+  const event = webhookOf(10);
+  const measured: { readonly rss: number; readonly heap: number }[] = [];
+  let done = 0;
+  for (const milestone of MILESTONES) {
+    const count = milestone - done;
+    const { result } = await child.measure<Warm>("warm", { event, count });
+    check("receive", result, bench.cloud.take(), { answer: { statusCode: 202 }, messages: count });
+    measured.push(await child.measure("memory"));
+    done = milestone;
+  }
+  await child.stop();
+  return { rss: measured.map(({ rss }) => rss), heap: measured.map(({ heap }) => heap) };
+}
