@@ -53,6 +53,8 @@ export class KeepAlive {
     } catch (error) {
       // What idled beside a socket that turned out dead, through a freeze of the container, is dead as well.
       if (known !== undefined) this.close();
+      // What a new socket failed over may be the session that it offered.
+      else this.#tlsSession = undefined;
       throw error;
     }
   }

@@ -62,6 +62,21 @@ describe("KeepAlive over TLS", () => {
     expect(sockets).toEqual([{ resumed: false }, { resumed: true }]);
   });
 
+  it("offers no session again over which it was hung up on", async () => {
+    let connections = 0;
+    server.on("connection", (socket) => {
+      if (++connections === 2) socket.destroy();
+    });
+    server.on("request", (_, response) => response.setHeader("connection", "close"));
+    const answer = expect.objectContaining({ status: 200 });
+    await expect(call("localhost", { NODE_EXTRA_CA_CERTS: CERTIFICATE })).resolves.toEqual([
+      answer,
+      { code: "ECONNRESET" },
+      answer,
+    ]);
+    expect(sockets).toEqual([{ resumed: false }, { resumed: false }]);
+  });
+
   it("refuses a certificate that nobody vouches for", async () => {
     const refused = { code: "DEPTH_ZERO_SELF_SIGNED_CERT" };
     await expect(call("localhost", {})).resolves.toEqual([refused, refused, refused]);
