@@ -22,13 +22,17 @@ export function retryDelay(receiveCount: number, random: () => number, retryAfte
 /** A reset beyond this many seconds can only be a point in time, not a span. */
 const EPOCH_SECONDS = 1_000_000_000;
 
+/** One of several values that a comma joins, a date's own comma within. */
+const VALUE = /(?:[A-Za-z]{3,9}, )?[^,]+/g;
+
 /**
- * Seconds that an answer asks to wait: the longer of `Retry-After`, seconds or a date, and `X-RateLimit-Reset`, which Segment
- * gives in seconds and others as the time of the reset. undefined = it does not say.
+ * Seconds that an answer asks to wait: the longest of `Retry-After`, seconds or a date, and `X-RateLimit-Reset`, which Segment
+ * gives in seconds and others as the time of the reset; a proxy may add its own. undefined = it does not say.
  */
 export function askedDelay(headers: ReadonlyMap<string, string>, now: number): number | undefined {
   const asked = [headers.get("retry-after"), headers.get("x-ratelimit-reset")]
-    .map((value) => toSeconds(value ?? "", now))
+    .flatMap((values) => values?.match(VALUE) ?? [])
+    .map((value) => toSeconds(value.trim(), now))
     .filter((seconds) => seconds !== undefined);
   return asked.length === 0 ? undefined : Math.max(...asked);
 }

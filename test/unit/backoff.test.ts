@@ -36,6 +36,8 @@ describe("askedDelay", () => {
     ["a reset in seconds", { "x-ratelimit-reset": "12" }, 12],
     ["a reset at a time", { "x-ratelimit-reset": String(NOON / 1_000 + 30) }, 30],
     ["both: the longer", { "retry-after": "7", "x-ratelimit-reset": "12" }, 12],
+    ["seconds of two who joined: the longer", { "retry-after": "7, 60" }, 60],
+    ["a date beside seconds", { "retry-after": `7, ${inAMinute}, 8` }, 60],
     ["one of them only nonsense", { "retry-after": "soon", "x-ratelimit-reset": "3" }, 3],
     ["nonsense", { "retry-after": "-5" }, undefined],
     ["nothing", {}, undefined],
