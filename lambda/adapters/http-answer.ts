@@ -1,4 +1,5 @@
-import { checkTrailers, type Head, HttpProtocolError, MAX_HEAD, readHead } from "./http-head";
+import { Chunks } from "./http-chunks";
+import { type Head, HttpProtocolError, MAX_HEAD, readHead } from "./http-head";
 
 export interface HttpAnswer extends Pick<Head, "status" | "headers"> {
   readonly text: string;
@@ -18,12 +19,15 @@ export class IncompleteAnswerError extends Error {
 
 /** DynamoDB's largest item is 400 KB, in base64 in JSON. */
 const MAX_BODY = 1024 * 1024;
+/** What sends something else may never send the end of a head. */
+const START = "HTTP/1.";
 const NOTHING = Buffer.alloc(0);
 
 /** Reads the answer to one request out of what the socket gives, in pieces of any size. RFC 9112. */
 export class AnswerReader {
   #received: Buffer = NOTHING;
   #head: Head | undefined;
+  readonly #chunks = new Chunks();
 
   /** The answer, as soon as it is whole. The bytes of `piece` may be overwritten afterwards. @throws HttpProtocolError */
   push(piece: Buffer): HttpAnswer | undefined {
@@ -36,6 +40,8 @@ export class AnswerReader {
 
   #read(): HttpAnswer | undefined {
     while (this.#head === undefined) {
+      if (!START.startsWith(this.#received.toString("latin1", 0, START.length)))
+        throw new HttpProtocolError("not HTTP/1.1");
       const end = this.#received.indexOf("\r\n\r\n");
       if (end > MAX_HEAD || (end === -1 && this.#received.length > MAX_HEAD)) {
         throw new HttpProtocolError("head too long");
@@ -47,7 +53,7 @@ export class AnswerReader {
       if (head.status === 101) throw new HttpProtocolError("switches protocols");
       if (head.status >= 200) this.#head = head;
     }
-    if (this.#received.length > MAX_BODY) throw new HttpProtocolError("body too long");
+    if (this.#chunks.length + this.#received.length > MAX_BODY) throw new HttpProtocolError("body too long");
     return this.#body(this.#head);
   }
 
@@ -65,8 +71,9 @@ export class AnswerReader {
     const { framing } = head;
     if (framing === "until-close") return undefined;
     if (framing === "chunked") {
-      const whole = readChunks(this.#received);
-      return whole && this.#answer(head, whole.body, whole.end);
+      const { end, body } = this.#chunks.take(this.#received);
+      this.#received = this.#received.subarray(end);
+      return body && this.#answer(head, body, 0);
     }
     const { length } = framing;
     if (length > MAX_BODY) throw new HttpProtocolError("body too long");
@@ -78,30 +85,5 @@ export class AnswerReader {
     // Nobody asked for what comes behind it, so one of its lengths is wrong.
     if (this.#received.length > end) throw new HttpProtocolError("more than the answer");
     return { status, headers, text: body.toString("utf8") };
-  }
-}
-
-/** undefined = not whole yet. */
-function readChunks(bytes: Buffer): { readonly body: Buffer; readonly end: number } | undefined {
-  const chunks: Buffer[] = [];
-  for (let at = 0; ; ) {
-    const lineEnd = bytes.indexOf("\r\n", at);
-    if (lineEnd === -1) return undefined;
-    const [, digits] =
-      /^([\da-f]{1,8})[ \t]*(?:;[\t -~]*)?$/i.exec(bytes.toString("latin1", at, lineEnd)) ?? [];
-    if (digits === undefined) throw new HttpProtocolError("malformed chunk");
-    const size = Number.parseInt(digits, 16);
-    const start = lineEnd + 2;
-    if (size === 0) {
-      const end = bytes.indexOf("\r\n\r\n", lineEnd);
-      if (end === -1) return undefined;
-      checkTrailers(bytes.toString("latin1", lineEnd, end));
-      return { body: Buffer.concat(chunks), end: end + 4 };
-    }
-    if (bytes.length < start + size + 2) return undefined;
-    if (bytes.toString("latin1", start + size, start + size + 2) !== "\r\n")
-      throw new HttpProtocolError("malformed chunk");
-    chunks.push(bytes.subarray(start, start + size));
-    at = start + size + 2;
   }
 }

@@ -70,6 +70,8 @@ describe("AnswerReader", () => {
   });
 
   it.each<[string, string]>([
+    ["nothing", ""],
+    ["half a version", "HTTP"],
     ["half a head", OK],
     ["half a body", `${OK}Content-Length: 3\r\n\r\nxx`],
     ["half a chunk", `${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nxx`],
@@ -81,7 +83,8 @@ describe("AnswerReader", () => {
   });
 
   it.each<[string, string]>([
-    ["something else", "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
+    ["a greeting of another protocol", "SSH-2.0-OpenSSH_9.6\r\n"],
+    ["an alert of TLS", "\u0015\u0003\u0003\u0000\u0002\u0002\u0028"],
     ["HTTP/2", "HTTP/2 200\r\n\r\n"],
     ["a status of two digits", "HTTP/1.1 20 OK\r\n\r\n"],
     ["a status below 100", "HTTP/1.1 099 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
@@ -103,6 +106,7 @@ describe("AnswerReader", () => {
     ["a chunk that does not end", `${OK}Transfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n`],
     ["a head without end", `${OK}X: ${"x".repeat(17_000)}`],
     ["a body of 2 MB", `${OK}Content-Length: 2000000\r\n\r\n`],
+    ["many chunks of 2 MB in all", `${OK}Transfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(340_000)}`],
     ["chunks of 2 MB", `${OK}Transfer-Encoding: chunked\r\n\r\n1e8480\r\n${"x".repeat(2_000_000)}`],
   ])("refuses %s", (_, text) => {
     expect(() => read(text)).toThrow(HttpProtocolError);
