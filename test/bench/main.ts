@@ -6,7 +6,7 @@ import { deliverOverlap, deliverWarm } from "./deliver";
 import { endToEnd } from "./end-to-end";
 import { startLoopbackCloud } from "./loopback-cloud";
 import { receiveMemory } from "./memory";
-import { type Numbers, print, SLOW_SEGMENT } from "./print";
+import { type Numbers, print } from "./print";
 import { findNode24 } from "./process";
 import { receiveCold, receivePayload, receiveWarm } from "./receive";
 
@@ -42,7 +42,7 @@ async function measure(bench: Bench, machine: string, rounds: number): Promise<N
     warm: await receiveWarm(bench, rounds),
     payload: await receivePayload(bench, rounds),
     deliver: await deliverWarm(bench, rounds),
-    overlap: await deliverOverlap(bench, SLOW_SEGMENT, rounds),
+    overlap: await deliverOverlap(bench, rounds),
     memory: await receiveMemory(bench),
     endToEnd: await endToEnd(bench),
     bundles: {

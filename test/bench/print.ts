@@ -1,12 +1,10 @@
 import { medians, type Samples } from "./bench";
 import { costTable } from "./cost";
+import { SLOW_SEGMENT } from "./deliver";
 import type { EndToEnd } from "./end-to-end";
 import { type Memory, MILESTONES } from "./memory";
 import { median } from "./process";
 import type { PayloadRow } from "./receive";
-
-/** Milliseconds. */
-export const SLOW_SEGMENT = 200;
 
 export interface Numbers {
   readonly machine: string;
