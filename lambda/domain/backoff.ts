@@ -23,7 +23,7 @@ export function retryDelay(receiveCount: number, random: () => number, retryAfte
 const EPOCH_SECONDS = 1_000_000_000;
 
 /** One of several values that a comma joins, a date's own comma within. */
-const VALUE = /(?:[A-Za-z]{3,9}, )?[^,]+/g;
+const VALUE = /(?:[A-Za-z]{3,9}, )?[^,\s][^,]*/g;
 
 /**
  * Seconds that an answer asks to wait: the longest of `Retry-After`, seconds or a date, and `X-RateLimit-Reset`, which Segment
