@@ -1,5 +1,5 @@
 import { App } from "aws-cdk-lib";
-import { ConfigurationError } from "../lambda/contract";
+import { ConfigurationError } from "../lambda/errors";
 import { addStacks } from "./stack";
 
 try {

@@ -5,23 +5,15 @@ import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import {
-  assertOptions,
-  BATCH_SIZE,
-  ConfigurationError,
-  ENV,
-  type Options,
-  parameterNames,
-  putParameterCommand,
-  resolveOptions,
-  SECRET_PLACEHOLDER,
-  TIMING,
-  WRITE_KEY_PLACEHOLDER,
-} from "../lambda/contract";
+import type { DeliverConfig, ReceiveConfig } from "../lambda/config";
+import { ConfigurationError } from "../lambda/errors";
+import { BATCH_SIZE, parameterNames, SECRET_PLACEHOLDER, setParameterCommand, WRITE_KEY_PLACEHOLDER } from "../lambda/names";
+import { assertOptions, type Options, type ResolvedOptions, resolveOptions } from "../lambda/options";
+import { TIMING } from "../lambda/timing";
 import { environmentNameFaults } from "./environment-name";
-import { addMetricFilters, type MetricName } from "./metrics";
-import type { AlarmOptions } from "./monitoring";
-import { grantParameter, RoadFunction } from "./road-function";
+import { addMetricFilters, type MetricName } from "./monitoring/metrics";
+import type { AlarmOptions } from "./monitoring/monitoring";
+import { grantParameter, PipelineFunction } from "./pipeline-function";
 import { addDeliveredTable, addFifoQueue } from "./storage";
 import { addWebhookApi } from "./webhook-api";
 
@@ -35,7 +27,7 @@ export interface FlagsmithToSegmentProps extends Omit<Options, keyof AlarmOption
 }
 
 /**
- * Batches that deliver works on at once. 10 batches of 10 identities, 120 ms each, are some 800 calls a second: below the 1,000
+ * Batches that deliver works on at once. 10 batches of 10 identities, 120 ms each, are some 800 calls per second: below the 1,000
  * that Segment takes from a workspace.
  */
 const MAX_CONCURRENCY = 10;
@@ -43,10 +35,10 @@ const MAX_CONCURRENCY = 10;
 /** SQS's limit. An outage of Segment must not turn good messages into dead letters. */
 const MAX_RECEIVES = 1_000;
 
-/** What Lambda's event source does with the queue in the name of deliver. */
+/** What Lambda's event source does with the queue, with deliver's role. */
 const EVENT_SOURCE_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
-/** The whole road: webhook, queue, courier. Construct ids are a contract: a rename replaces resources in somebody's account. */
+/** The whole pipeline: webhook, queue, delivery. Construct ids are a contract: a rename replaces resources in somebody's account. */
 export class FlagsmithToSegment extends Construct {
   readonly api: HttpApi;
   readonly webhookUrl: string;
@@ -56,9 +48,9 @@ export class FlagsmithToSegment extends Construct {
   readonly deliveredTable: Table | undefined;
   readonly receive: LambdaFunction;
   readonly deliver: LambdaFunction;
-  /** Commands that create the two parameters: CloudFormation can't make a SecureString. */
-  readonly putWebhookSecret: string;
-  readonly putWriteKey: string;
+  /** Commands that set the two parameters: CloudFormation can't create a SecureString. */
+  readonly setWebhookSecret: string;
+  readonly setWriteKey: string;
 
   /** @throws ConfigurationError for a name or an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: FlagsmithToSegmentProps) {
@@ -72,59 +64,86 @@ export class FlagsmithToSegment extends Construct {
 
     this.deadLetterQueue = addFifoQueue(this, "DeadLetterQueue");
     this.queue = addFifoQueue(this, "Queue", { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES });
+    if (options.forward === "changes") this.deliveredTable = addDeliveredTable(this);
+    this.receive = this.addReceive(options, parameters.webhookSecret);
+    this.deliver = this.addDeliver(options, parameters.writeKey);
+    addMetricFilters(this, { receive: this.receive.logGroup, deliver: this.deliver.logGroup });
+    this.api = addWebhookApi(this, this.receive, options);
+    this.webhookUrl = `${this.api.apiEndpoint}/webhook`;
+    const where = { region: Stack.of(this).region, keyId: options.kmsKeyArn };
+    this.setWebhookSecret = setParameterCommand(parameters.webhookSecret, SECRET_PLACEHOLDER, where);
+    this.setWriteKey = setParameterCommand(parameters.writeKey, WRITE_KEY_PLACEHOLDER, where);
+  }
 
-    const receive = new RoadFunction(this, "Receive", {
+  private addReceive(options: ResolvedOptions, webhookSecretParameter: string): LambdaFunction {
+    const { traitPrefix, traitStyle, flags, flagsmithTraits, segments, anonymousIdentities, markActive } = options;
+    const config: ReceiveConfig = {
+      ...this.sharedConfig(options),
+      stackName: Stack.of(this).stackName,
+      webhookSecretParameter,
+      traitPrefix,
+      traitStyle,
+      flags,
+      flagsmithTraits,
+      segments,
+      anonymousIdentities,
+      markActive,
+    };
+    const receive = new PipelineFunction(this, "Receive", {
       functionName: "receive",
       description: "Verifies, maps and queues Flagsmith's evaluations",
-      options: given,
+      config,
+      logRetentionDays: options.logRetentionDays,
       // CPU comes with memory: 512 MB halves the cold start of 256 MB, and holds a body of 6 MB parsed.
       memorySize: 512,
       timeout: Duration.millis(TIMING.receiveFunction),
     });
-    receive.addEnvironment(ENV.stackName, Stack.of(this).stackName);
-    receive.addEnvironment(ENV.queueUrl, this.queue.queueUrl);
     this.queue.grant(receive, "sqs:SendMessage");
-    receive.addEnvironment(ENV.webhookSecretParameter, parameters.webhookSecret);
-    grantParameter(receive, "WebhookSecret", parameters.webhookSecret, options.kmsKeyArn);
+    grantParameter(receive, "WebhookSecret", webhookSecretParameter, options.kmsKeyArn);
+    return receive;
+  }
 
-    const deliver = new RoadFunction(this, "Deliver", {
+  private addDeliver(options: ResolvedOptions, writeKeyParameter: string): LambdaFunction {
+    const { segmentEndpoint, dryRun, refreshHours } = options;
+    const table = this.deliveredTable;
+    const config: DeliverConfig = {
+      ...this.sharedConfig(options),
+      queueArn: this.queue.queueArn,
+      deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
+      writeKeyParameter,
+      segmentEndpoint,
+      dryRun,
+      changes: table === undefined ? undefined : { table: table.tableName, refreshHours },
+    };
+    const deliver = new PipelineFunction(this, "Deliver", {
       functionName: "deliver",
-      description: "Hands queued identify calls to Segment",
-      options: given,
+      description: "Delivers queued identify calls to Segment",
+      config,
+      logRetentionDays: options.logRetentionDays,
       // Waits for Segment most of its time; 256 MB hold ten calls of 32 KB and their sockets with ease.
       memorySize: 256,
       timeout: Duration.millis(TIMING.deliverFunction),
     });
-    deliver.addEnvironment(ENV.queueUrl, this.queue.queueUrl);
-    this.queue.grant(deliver, "sqs:ChangeMessageVisibility");
-    deliver.addEnvironment(ENV.deadLetterQueueUrl, this.deadLetterQueue.queueUrl);
+    this.queue.grant(deliver, "sqs:ChangeMessageVisibility", ...EVENT_SOURCE_ACTIONS);
     this.deadLetterQueue.grant(deliver, "sqs:SendMessage");
-    deliver.addEnvironment(ENV.writeKeyParameter, parameters.writeKey);
-    grantParameter(deliver, "WriteKey", parameters.writeKey, options.kmsKeyArn);
-    this.queue.grant(deliver, ...EVENT_SOURCE_ACTIONS);
-    if (options.forward === "changes") this.deliveredTable = addDeliveredTable(this, deliver);
+    table?.grant(deliver, "dynamodb:GetItem", "dynamodb:PutItem");
+    grantParameter(deliver, "WriteKey", writeKeyParameter, options.kmsKeyArn);
     deliver.addEventSourceMapping("Batches", {
       eventSourceArn: this.queue.queueArn,
       batchSize: BATCH_SIZE,
       reportBatchItemFailures: true,
       maxConcurrency: MAX_CONCURRENCY,
     });
+    return deliver;
+  }
 
-    this.receive = receive;
-    this.deliver = deliver;
-    addMetricFilters(this, { receive: receive.logGroup, deliver: deliver.logGroup });
-    this.api = addWebhookApi(this, receive, options);
-    this.webhookUrl = `${this.api.apiEndpoint}/webhook`;
-    const where = {
-      region: Stack.of(this).region,
-      ...(options.kmsKeyArn === undefined ? {} : { keyId: options.kmsKeyArn }),
-    };
-    this.putWebhookSecret = putParameterCommand(parameters.webhookSecret, SECRET_PLACEHOLDER, where);
-    this.putWriteKey = putParameterCommand(parameters.writeKey, WRITE_KEY_PLACEHOLDER, where);
+  private sharedConfig({ kmsKeyArn, logUserId, logSampling }: ResolvedOptions) {
+    const { urlSuffix } = Stack.of(this);
+    return { queueUrl: this.queue.queueUrl, urlSuffix, kmsKeyArn, logUserId, logSampling };
   }
 
   /**
-   * A number out of the log; its name without dimensions in the namespace of the stack's name.
+   * A number from the log lines, in the namespace of the stack's name, without dimensions.
    * @default - the sum over five minutes
    */
   metric(name: MetricName, options: MetricOptions = {}): Metric {

@@ -1,8 +1,9 @@
 import { type App, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
-import { assertOptions, ConfigurationError, type Options } from "../lambda/contract";
+import { ConfigurationError } from "../lambda/errors";
+import { assertOptions, type Options } from "../lambda/options";
 import { environmentNameFaults } from "./environment-name";
 import { FlagsmithToSegment } from "./flagsmith-to-segment";
-import { Monitoring } from "./monitoring";
+import { Monitoring } from "./monitoring/monitoring";
 
 export interface FlagsmithToSegmentStackProps extends StackProps {
   /** Name of the Flagsmith environment, as in the paths of its parameters. */
@@ -16,18 +17,14 @@ export class FlagsmithToSegmentStack extends Stack {
     super(scope, id, { description: "Flagsmith's flag evaluations as traits in Segment", ...props });
     const { environmentName } = props;
     const { alarmEmail, alarmTopicArn, ...options } = props.options;
-    const road = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName, ...options });
-    new Monitoring(this, "Monitoring", { road, alarmEmail, alarmTopicArn });
-    this.output("WebhookUrl", "Paste into Flagsmith's webhook integration", road.webhookUrl);
-    this.output("QueueUrl", "Identify calls on their way to Segment", road.queue.queueUrl);
-    this.output(
-      "DeadLetterQueueUrl",
-      "Calls that can never succeed, with their reason",
-      road.deadLetterQueue.queueUrl,
-    );
-    this.output("RedriveDeadLetters", "Sends the dead letters through again, see the README", redrive(road));
-    this.output("PutWebhookSecret", "Still to be run, if it was not yet", road.putWebhookSecret);
-    this.output("PutWriteKey", "Still to be run, if it was not yet", road.putWriteKey);
+    const pipeline = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName, ...options });
+    new Monitoring(this, "Monitoring", { pipeline, alarmEmail, alarmTopicArn });
+    this.output("WebhookUrl", "Paste into Flagsmith's webhook integration", pipeline.webhookUrl);
+    this.output("QueueUrl", "Identify calls that wait for Segment", pipeline.queue.queueUrl);
+    this.output("DeadLetterQueueUrl", "Messages that failed for good, with their reason", pipeline.deadLetterQueue.queueUrl);
+    this.output("RedriveDeadLetters", "Sends dead-letter messages again, see the README", redrive(pipeline));
+    this.output("SetWebhookSecret", "Sets the webhook secret", pipeline.setWebhookSecret);
+    this.output("SetWriteKey", "Sets Segment's write key", pipeline.setWriteKey);
   }
 
   private output(id: string, description: string, value: string): void {
@@ -35,7 +32,7 @@ export class FlagsmithToSegmentStack extends Stack {
   }
 }
 
-/** SQS itself does not know where dead letters come from that deliver put there. */
+/** SQS does not know where messages come from that deliver moved, so the command names the destination. */
 function redrive({ queue, deadLetterQueue }: FlagsmithToSegment): string {
   const { region } = Stack.of(queue);
   return `aws sqs start-message-move-task --region ${region} --source-arn ${deadLetterQueue.queueArn} --destination-arn ${queue.queueArn}`;

@@ -1,13 +1,12 @@
 import { Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
 import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
-import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
-import { ENV, TIMING } from "../lambda/contract";
+import { TIMING } from "../lambda/timing";
 
 const RETENTION = Duration.days(14);
 
-/** High-throughput FIFO: order within an identity, 3,000 messages a second and more across them. */
+/** High-throughput FIFO: order within an identity, 3,000 messages per second and more across them. */
 export function addFifoQueue(
   scope: Construct,
   id: string,
@@ -28,7 +27,7 @@ export function addFifoQueue(
 }
 
 /** What Segment was last given, as fingerprints: losing it costs one repeat of each person's traits. */
-export function addDeliveredTable(scope: Construct, deliver: LambdaFunction): Table {
+export function addDeliveredTable(scope: Construct): Table {
   const table = new Table(scope, "Delivered", {
     partitionKey: { name: "identity", type: AttributeType.STRING },
     billingMode: BillingMode.PAY_PER_REQUEST,
@@ -38,10 +37,7 @@ export function addDeliveredTable(scope: Construct, deliver: LambdaFunction): Ta
   });
   Validations.of(table).acknowledge({
     id: "AwsSolutions-DDB3",
-    reason:
-      "A cache of fingerprints: what a backup would bring back is out of date, and a loss costs one repeat.",
+    reason: "A cache of fingerprints: what a backup would bring back is out of date, and a loss costs one repeat.",
   });
-  deliver.addEnvironment(ENV.deliveredTable, table.tableName);
-  table.grant(deliver, "dynamodb:GetItem", "dynamodb:PutItem");
   return table;
 }

@@ -5,9 +5,9 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
-import type { ResolvedOptions } from "../lambda/contract";
+import type { ResolvedOptions } from "../lambda/options";
 
-/** The door: `POST /webhook`, throttled, with a line for each request. */
+/** `POST /webhook`, throttled, with an access log. */
 export function addWebhookApi(scope: Construct, receive: LambdaFunction, options: ResolvedOptions): HttpApi {
   const api = new HttpApi(scope, "Api", { apiName: Stack.of(scope).stackName, createDefaultStage: false });
   const [route] = api.addRoutes({

@@ -1,149 +1,98 @@
-import { ENV, type FunctionName, fromEnvironment, type ResolvedOptions, resolveOptions } from "./contract";
-import { ConfigurationError } from "./domain/errors";
-import type { IdentifyOptions } from "./domain/identify";
-import { compileSelection } from "./domain/selection";
+import { ConfigurationError } from "./errors";
+import { isJsonObject, tryParseJson } from "./json";
+import type { ResolvedOptions } from "./options";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What Lambda tells every function, and the SDK-standard overrides that point a function at an emulator. */
-export interface AwsConfig {
+/** The one variable of each function: its configuration as JSON. Infra writes it, `readConfig` reads it. */
+export const CONFIG_VARIABLE = "CONFIG";
+
+/** What both functions are told. */
+export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUserId" | "logSampling"> {
+  /** Of AWS's endpoints in this partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
+  readonly urlSuffix: string;
+  readonly queueUrl: string;
+}
+
+type MappingOption =
+  | "traitPrefix"
+  | "traitStyle"
+  | "flags"
+  | "flagsmithTraits"
+  | "segments"
+  | "anonymousIdentities"
+  | "markActive";
+
+export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, MappingOption> {
+  /** Begins every message id. */
+  readonly stackName: string;
+  readonly webhookSecretParameter: string;
+}
+
+export interface DeliverConfig extends SharedConfig, Pick<ResolvedOptions, "segmentEndpoint" | "dryRun"> {
+  readonly queueArn: string;
+  readonly deadLetterQueueUrl: string;
+  readonly writeKeyParameter: string;
+  /** undefined = every evaluation is forwarded. `refreshHours` as the option. */
+  readonly changes?: { readonly table: string; readonly refreshHours: number } | undefined;
+}
+
+export type AwsService = "ssm" | "sqs" | "dynamodb";
+
+/** What Lambda tells every function, and where AWS is. */
+export interface Aws {
   readonly region: string;
+  /** Lambda's are of a role, and so have a session token. */
   readonly credentials: {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
     readonly sessionToken?: string;
   };
-  readonly ssmEndpoint: string;
-  readonly sqsEndpoint: string;
-  readonly dynamodbEndpoint: string;
+  /** Origin of the API; http for an emulator on loopback. */
+  readonly endpointOf: (service: AwsService) => string;
 }
 
-export interface ReceiveConfig {
-  readonly aws: AwsConfig;
-  readonly stackName: string;
-  readonly webhookSecretParameter: string;
-  readonly queueUrl: string;
-  readonly identify: IdentifyOptions;
-  readonly reading: { readonly traits: boolean; readonly segments: boolean };
-  readonly kmsKeyArn: ResolvedOptions["kmsKeyArn"];
-  readonly logUserId: ResolvedOptions["logUserId"];
-  readonly logSampling: number;
+/** @throws ConfigurationError if `CONFIG` is not what the stack writes. */
+export function readReceiveConfig(environment: Environment): ReceiveConfig {
+  return readConfig<ReceiveConfig>(environment, ["queueUrl", "urlSuffix", "stackName", "webhookSecretParameter"]);
 }
 
-export interface DeliverConfig {
-  readonly aws: AwsConfig;
-  readonly writeKeyParameter: string;
-  readonly queueUrl: string;
-  readonly deadLetterQueueUrl: string;
-  readonly segmentEndpoint: string;
-  readonly dryRun: boolean;
-  /** undefined = every evaluation is forwarded. */
-  readonly changes: { readonly table: string; readonly refresh: number } | undefined;
-  readonly kmsKeyArn: ResolvedOptions["kmsKeyArn"];
-  readonly logUserId: ResolvedOptions["logUserId"];
-  readonly logSampling: number;
+/** @throws ConfigurationError if `CONFIG` is not what the stack writes. */
+export function readDeliverConfig(environment: Environment): DeliverConfig {
+  return readConfig<DeliverConfig>(environment, [
+    "queueUrl",
+    "urlSuffix",
+    "queueArn",
+    "deadLetterQueueUrl",
+    "writeKeyParameter",
+  ]);
 }
 
-/** @throws ConfigurationError naming every variable that is missing or wrong. */
-export function receiveConfig(environment: Environment): ReceiveConfig {
-  return new Reader(environment).finish((reader) => {
-    const options = reader.options("receive");
-    const { flagsmithTraits } = options;
-    return {
-      aws: reader.aws(ENV.queueUrl),
-      stackName: reader.text(ENV.stackName),
-      webhookSecretParameter: reader.text(ENV.webhookSecretParameter),
-      queueUrl: reader.text(ENV.queueUrl),
-      identify: {
-        traitPrefix: options.traitPrefix,
-        traitStyle: options.traitStyle,
-        selectsFlag: compileSelection(options.flags),
-        selectsTrait: selectsTrait(flagsmithTraits),
-        segments: options.segments,
-        anonymousIdentities: options.anonymousIdentities,
-        markActive: options.markActive,
-      },
-      reading: { traits: flagsmithTraits !== false, segments: options.segments },
-      kmsKeyArn: options.kmsKeyArn,
-      logUserId: options.logUserId,
-      logSampling: options.logSampling,
-    };
-  });
-}
-
-/** @throws ConfigurationError naming every variable that is missing or wrong. */
-export function deliverConfig(environment: Environment): DeliverConfig {
-  return new Reader(environment).finish((reader) => {
-    const { segmentEndpoint, dryRun, forward, refreshHours, kmsKeyArn, logUserId, logSampling } =
-      reader.options("deliver");
-    return {
-      aws: reader.aws(ENV.deadLetterQueueUrl),
-      writeKeyParameter: reader.text(ENV.writeKeyParameter),
-      queueUrl: reader.text(ENV.queueUrl),
-      deadLetterQueueUrl: reader.text(ENV.deadLetterQueueUrl),
-      segmentEndpoint,
-      dryRun,
-      changes:
-        forward === "changes"
-          ? { table: reader.text(ENV.deliveredTable), refresh: refreshHours * 3_600 }
-          : undefined,
-      kmsKeyArn,
-      logUserId,
-      logSampling,
-    };
-  });
-}
-
-function selectsTrait(option: ResolvedOptions["flagsmithTraits"]): IdentifyOptions["selectsTrait"] {
-  if (typeof option === "boolean") return option ? () => true : undefined;
-  return compileSelection({ include: option });
-}
-
-/** Reads variables, gathers what is wrong with them, and throws once at the end. */
-class Reader {
-  readonly #faults = new Set<string>();
-
-  constructor(private readonly environment: Environment) {}
-
-  finish<Config>(read: (reader: Reader) => Config): Config {
-    const config = read(this);
-    if (this.#faults.size > 0) throw new ConfigurationError([...this.#faults]);
-    return config;
+/** Infra writes it from the same type, its options checked. `texts` tell whether infra wrote it. */
+function readConfig<Config>(environment: Environment, texts: readonly (keyof Config & string)[]): Config {
+  const config = tryParseJson(environment[CONFIG_VARIABLE] ?? "");
+  if (!isJsonObject(config) || texts.some((name) => typeof config[name] !== "string")) {
+    throw new ConfigurationError([`${CONFIG_VARIABLE}: not what the stack writes; deploy it again`]);
   }
+  return config as Config;
+}
 
-  text(name: string): string {
-    const value = this.environment[name];
-    if (!value) this.#faults.add(`${name}: missing; the stack sets it, deploy it again`);
-    return value ?? "";
-  }
-
-  aws(queueVariable: string): AwsConfig {
-    const region = this.text("AWS_REGION");
-    const sessionToken = this.environment.AWS_SESSION_TOKEN;
-    const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-    return {
-      region,
-      credentials: {
-        accessKeyId: this.text("AWS_ACCESS_KEY_ID"),
-        secretAccessKey: this.text("AWS_SECRET_ACCESS_KEY"),
-        ...(sessionToken ? { sessionToken } : {}),
-      },
-      ssmEndpoint: this.environment.AWS_ENDPOINT_URL_SSM ?? `https://ssm.${region}.${suffix}`,
-      dynamodbEndpoint: this.environment.AWS_ENDPOINT_URL_DYNAMODB ?? `https://dynamodb.${region}.${suffix}`,
-      sqsEndpoint: this.environment.AWS_ENDPOINT_URL_SQS ?? this.originOf(queueVariable),
-    };
-  }
-
-  options(functionName: FunctionName): ResolvedOptions {
-    const { options, faults } = fromEnvironment(functionName, this.environment);
-    for (const fault of faults) this.#faults.add(fault);
-    return resolveOptions(options);
-  }
-
-  private originOf(variable: string): string {
-    const value = this.text(variable);
-    if (URL.canParse(value)) return new URL(value).origin;
-    this.#faults.add(`${variable}: must be the URL of a queue`);
-    return "";
-  }
+/**
+ * What Lambda sets, and the standard variables that point AWS's SDKs at an emulator.
+ *
+ * @throws ConfigurationError naming every variable of Lambda's that is missing.
+ */
+export function readAws(environment: Environment, { queueUrl, urlSuffix }: SharedConfig): Aws {
+  const missing = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !environment[name]);
+  if (missing.length > 0) throw new ConfigurationError(missing.map((name) => `${name}: missing; Lambda sets it`));
+  const { AWS_REGION: region = "", AWS_SESSION_TOKEN: sessionToken } = environment;
+  const { AWS_ACCESS_KEY_ID: accessKeyId = "", AWS_SECRET_ACCESS_KEY: secretAccessKey = "" } = environment;
+  return {
+    region,
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
+    endpointOf: (service) =>
+      environment[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] ||
+      environment.AWS_ENDPOINT_URL ||
+      (service === "sqs" ? new URL(queueUrl).origin : `https://${service}.${region}.${urlSuffix}`),
+  };
 }

@@ -1,114 +1,118 @@
-import type { Selection } from "./domain/selection";
+import { ConfigurationError } from "./errors";
 
-/** Everything a user can choose: construct props, `cdk.json` context keys and, where a function needs it, its environment. */
+/** Names to take and to leave out. `*` stands for any run of characters; leaving out wins over taking. */
+export interface Selection {
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+}
+
+/** Everything a user can choose, as props of the construct and as context in `cdk.json`. */
 export interface Options {
   /**
    * Where the Segment workspace lives. The wrong one loses events silently: Segment answers 200 all the same.
    * @default "us"
    */
-  readonly segmentRegion?: "us" | "eu";
+  readonly segmentRegion?: "us" | "eu" | undefined;
   /**
    * Base URL of the Segment API; overrides `segmentRegion`.
    * @default - the endpoint of `segmentRegion`
    */
-  readonly segmentEndpoint?: string;
+  readonly segmentEndpoint?: string | undefined;
   /**
    * Put before each flag's name.
    * @default "" - flags keep their names
    */
-  readonly traitPrefix?: string;
+  readonly traitPrefix?: string | undefined;
   /**
-   * `flagsmith`: one trait a flag, its value or its state. `typed`: two, the state and `<flag>_value`, whose types never change.
+   * `flagsmith`: one trait per flag, its value or its state. `typed`: two, the state and `<flag>_value`, whose types never change.
    * @default "flagsmith"
    */
-  readonly traitStyle?: "flagsmith" | "typed";
+  readonly traitStyle?: "flagsmith" | "typed" | undefined;
   /**
    * Flags to send, by name; `*` stands for any characters, `exclude` wins.
    * @default - every flag
    */
-  readonly flags?: Selection;
+  readonly flags?: Selection | undefined;
   /**
-   * The identity's own traits that go along: all, or those named. May be personal data. Transient ones are never sent.
+   * The identity's own traits that are sent as well: all, or those named. May be personal data. Those marked transient are not.
    * @default false
    */
-  readonly flagsmithTraits?: boolean | readonly string[];
+  readonly flagsmithTraits?: boolean | readonly string[] | undefined;
   /**
    * Adds the trait `flagsmith_segments`: the names of the segments the identity is a member of.
    * @default false
    */
-  readonly segments?: boolean;
+  readonly segments?: boolean | undefined;
   /**
-   * What becomes of identities without a name, each of which may be billed as a user by Segment.
+   * How identities without a name are sent, each of which Segment may bill as a user.
    * @default "identify" - as any other
    */
-  readonly anonymousIdentities?: "identify" | "anonymousId" | "drop";
+  readonly anonymousIdentities?: "identify" | "anonymousId" | "drop" | undefined;
   /**
    * Whether a call counts as activity of the person in Segment.
    * @default true - as Flagsmith's own integration
    */
-  readonly markActive?: boolean;
+  readonly markActive?: boolean | undefined;
   /**
-   * Whether Segment gets every evaluation, or only what changed since the last one it took of that person.
+   * Whether Segment gets every evaluation, or only what changed since the last one that it took of that person.
    * @default "every"
    */
-  readonly forward?: "every" | "changes";
+  readonly forward?: "every" | "changes" | undefined;
   /**
    * Hours after which an unchanged trait is sent again, with `forward: "changes"`.
    * @default 24
    */
-  readonly refreshHours?: number;
+  readonly refreshHours?: number | undefined;
   /**
-   * Everything but the call to Segment, which is logged instead, trait values included.
+   * Does everything but the call to Segment, which is logged instead, trait values included.
    * @default false
    */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
   /**
    * How the logs name people: by their identity, or by its SHA-256.
    * @default "plain"
    */
-  readonly logUserId?: "plain" | "hashed";
+  readonly logUserId?: "plain" | "hashed" | undefined;
   /**
-   * Share of the lines about successes that tell their steps, as lines about failures always do.
+   * Share of the lines about successes that have their steps, as lines about failures always do.
    * @default 0
    */
-  readonly logSampling?: number;
+  readonly logSampling?: number | undefined;
   /**
    * Days that the logs are kept.
    * @default 30
    */
-  readonly logRetentionDays?: number;
+  readonly logRetentionDays?: number | undefined;
   /**
-   * Webhooks a second, and at once, that API Gateway lets in.
+   * Webhooks per second, and at once, that API Gateway lets in.
    * @default - rateLimit 1000, burstLimit 2000
    */
-  readonly throttle?: { readonly rateLimit?: number; readonly burstLimit?: number };
+  readonly throttle?: { readonly rateLimit?: number | undefined; readonly burstLimit?: number | undefined };
   /**
    * Address that gets a mail for each alarm.
    * @default - none
    */
-  readonly alarmEmail?: string;
+  readonly alarmEmail?: string | undefined;
   /**
    * ARN of an SNS topic that gets each alarm.
    * @default - none
    */
-  readonly alarmTopicArn?: string;
+  readonly alarmTopicArn?: string | undefined;
   /**
    * ARN of the customer-managed KMS key that the two parameters are encrypted with.
    * @default - the AWS-managed key of SSM
    */
-  readonly kmsKeyArn?: string;
+  readonly kmsKeyArn?: string | undefined;
 }
 
 type Optional = "kmsKeyArn" | "alarmEmail" | "alarmTopicArn";
 
 /** Options with every default filled in. */
-export type ResolvedOptions = Required<Omit<Options, "segmentEndpoint" | Optional>> &
-  Pick<Options, Optional> & { readonly segmentEndpoint: string };
+export type ResolvedOptions = {
+  readonly [Name in Exclude<keyof Options, Optional>]-?: Exclude<Options[Name], undefined>;
+} & Pick<Options, Optional>;
 
-export const SEGMENT_ENDPOINTS = {
-  us: "https://api.segment.io",
-  eu: "https://events.eu1.segmentapis.com",
-} as const;
+const SEGMENT_ENDPOINTS = { us: "https://api.segment.io", eu: "https://events.eu1.segmentapis.com" } as const;
 
 const DEFAULTS = {
   segmentRegion: "us",
@@ -125,14 +129,172 @@ const DEFAULTS = {
   logUserId: "plain",
   logSampling: 0,
   logRetentionDays: 30,
-  throttle: { rateLimit: 1000, burstLimit: 2000 },
+  throttle: { rateLimit: 1_000, burstLimit: 2_000 },
 } as const satisfies Options;
 
+/** Fills in the defaults. What a construct passes on as undefined was not given. */
 export function resolveOptions(options: Options): ResolvedOptions {
-  const segmentEndpoint = options.segmentEndpoint ?? SEGMENT_ENDPOINTS[options.segmentRegion ?? "us"];
-  // A prop that a construct passes on as undefined was not given.
-  const given: Options = Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
+  const segmentEndpoint = SEGMENT_ENDPOINTS[options.segmentRegion ?? DEFAULTS.segmentRegion];
+  const throttle = { ...DEFAULTS.throttle, ...given(options.throttle ?? {}) };
+  return { ...DEFAULTS, segmentEndpoint, ...given(options), throttle };
+}
+
+function given<Values extends object>(values: Values): { readonly [Name in keyof Values]: Exclude<Values[Name], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
+
+export type OptionName = keyof Options;
+
+interface OptionRule {
+  /** What a fault's message and the README say. */
+  readonly allowed: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+/**
+ * Bytes of the options that name flags and traits, as JSON. Lambda gives all variables of a function 4,096 bytes together, and
+ * the rest of receive's takes at most 1,000.
+ */
+const MAX_LISTS_BYTES = 3_000;
+const LISTS = ["traitPrefix", "flags", "flagsmithTraits"] as const satisfies readonly OptionName[];
+
+const MAX_REFRESH_HOURS = 8_760;
+
+/** The days that CloudWatch Logs can keep logs for. */
+const RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+] as const;
+
+export const OPTION_RULES: { readonly [Name in OptionName]-?: OptionRule } = {
+  segmentRegion: oneOf("us", "eu"),
+  segmentEndpoint: {
+    allowed: "an https URL of at most 500 bytes, without query and without /v1/identify (http for loopback only)",
+    accepts: isEndpoint,
+  },
+  traitPrefix: { allowed: "a string of at most 100 characters", accepts: (value) => isText(value, 100) },
+  traitStyle: oneOf("flagsmith", "typed"),
+  flags: { allowed: "{ include?: [names], exclude?: [names] }, * as wildcard", accepts: isSelection },
+  flagsmithTraits: {
+    allowed: "true, false or [names], * as wildcard",
+    accepts: (value) => typeof value === "boolean" || isNames(value),
+  },
+  segments: trueOrFalse(),
+  anonymousIdentities: oneOf("identify", "anonymousId", "drop"),
+  markActive: trueOrFalse(),
+  forward: oneOf("every", "changes"),
+  refreshHours: {
+    allowed: "a number of hours, more than 0 and at most 8,760",
+    accepts: (value) => typeof value === "number" && value > 0 && value <= MAX_REFRESH_HOURS,
+  },
+  dryRun: trueOrFalse(),
+  logUserId: oneOf("plain", "hashed"),
+  logSampling: {
+    allowed: "a number from 0 to 1",
+    accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
+  },
+  logRetentionDays: {
+    allowed: RETENTION_DAYS.join(", "),
+    accepts: (value) => RETENTION_DAYS.some((days) => days === value),
+  },
+  throttle: {
+    allowed: "{ rateLimit?, burstLimit? }, whole numbers from 1",
+    accepts: (value) => hasOnly(value, { rateLimit: isCount, burstLimit: isCount }),
+  },
+  alarmEmail: { allowed: "an e-mail address", accepts: (value) => isMatch(value, /^[^\s@]+@[^\s@]+$/) },
+  // An ARN of what is deployed with the construct is a token of CDK's.
+  alarmTopicArn: {
+    allowed: "the ARN of an SNS topic",
+    accepts: (value) => isMatch(value, /^(arn:[\w-]+:sns:[\w-]+:\d+:.+|\$\{Token\[.+)$/),
+  },
+  // The ARN of an alias would synthesize, and then allow nothing.
+  kmsKeyArn: {
+    allowed: "the ARN of a KMS key",
+    accepts: (value) => isMatch(value, /^(arn:[\w-]+:kms:[\w-]+:\d+:key\/[\w-]{1,64}|\$\{Token\[.+)$/),
+  },
+};
+
+/**
+ * Checks what a user wrote, as props of a construct or in `cdk.json`.
+ *
+ * @throws ConfigurationError with every fault, each saying what is allowed.
+ */
+export function assertOptions(input: unknown, where: string): asserts input is Options {
+  if (!isObject(input)) {
+    throw new ConfigurationError([`${where}: allowed is an object of options; got ${shorten(input)}`]);
+  }
+  const faults = Object.entries(input).flatMap(([name, value]) => faultOf(`${where}.${name}`, name, value) ?? []);
+  const lists = Object.fromEntries(LISTS.map((name) => [name, input[name]]));
+  const bytes = Buffer.byteLength(JSON.stringify(lists));
+  if (bytes > MAX_LISTS_BYTES) {
+    faults.push(`${where}: allowed are ${MAX_LISTS_BYTES} bytes for ${LISTS.join(", ")} together; got ${bytes}`);
+  }
+  if (faults.length > 0) throw new ConfigurationError(faults);
+}
+
+/** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */
+export function faultOf(label: string, name: string, value: unknown): string | undefined {
+  if (!isOptionName(name)) return `${label}: unknown option; allowed are ${Object.keys(OPTION_RULES).join(", ")}`;
+  const { allowed, accepts } = OPTION_RULES[name];
+  if (value === undefined || accepts(value)) return undefined;
+  return `${label}: allowed is ${allowed}; got ${shorten(value)}`;
+}
+
+function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTION_RULES, name);
+}
+
+function oneOf(...values: readonly string[]): OptionRule {
+  const allowed = values.map((value) => `"${value}"`).join(" or ");
+  return { allowed, accepts: (value) => values.some((one) => one === value) };
+}
+
+function trueOrFalse(): OptionRule {
+  return { allowed: "true or false", accepts: (value) => typeof value === "boolean" };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function hasOnly(value: unknown, fields: Readonly<Record<string, (field: unknown) => boolean>>): boolean {
+  if (!isObject(value)) return false;
+  return Object.entries(value).every(
+    ([name, field]) => Object.hasOwn(fields, name) && (field === undefined || fields[name]?.(field)),
   );
-  return { ...DEFAULTS, ...given, segmentEndpoint };
+}
+
+function isSelection(value: unknown): boolean {
+  return hasOnly(value, { include: isNames, exclude: isNames });
+}
+
+function isNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === "string" && name !== "");
+}
+
+function isText(value: unknown, longest: number): boolean {
+  return typeof value === "string" && value.length <= longest;
+}
+
+function isMatch(value: unknown, pattern: RegExp): boolean {
+  return typeof value === "string" && pattern.test(value);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 1;
+}
+
+function isEndpoint(value: unknown): boolean {
+  if (typeof value !== "string" || !URL.canParse(value) || Buffer.byteLength(value) > 500) return false;
+  const { protocol, hostname, pathname, search, hash, username, password } = new URL(value);
+  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  return (
+    (protocol === "https:" || (protocol === "http:" && loopback)) &&
+    !/\/v1(\/identify)?\/*$/.test(pathname) &&
+    `${search}${hash}${username}${password}` === ""
+  );
+}
+
+function shorten(value: unknown): string {
+  const shown = JSON.stringify(value) ?? "nothing";
+  return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
 }

@@ -1,28 +1,28 @@
-import { type Delivered, decodeDelivered, encodeDelivered } from "../domain/changes";
-import { AwsCallError } from "../domain/errors";
-import { isJsonObject } from "../domain/json";
-import type { AwsJson } from "./aws-json";
+import { AwsCallError } from "../errors";
+import { isJsonObject } from "../json";
+import type { AwsCall } from "./aws-call";
 
 /** A person's item. */
 export interface DeliveredItem {
-  readonly delivered: Delivered;
+  /** Encoded by whoever writes it. */
+  readonly traits: Buffer;
   /** SQS's sequence number of the last message that was recorded; rises within an identity. */
   readonly sequence: bigint;
 }
 
-/** The DynamoDB table of what was last delivered, one item a person, under the hash of the identity. */
+/** The DynamoDB table of what was last delivered, one item per person, under the hash of the identity. */
 export class DeliveredTable {
-  readonly #dynamodb: Pick<AwsJson, "call">;
+  readonly #dynamodb: Pick<AwsCall, "send">;
   readonly #name: string;
 
-  constructor(dynamodb: Pick<AwsJson, "call">, name: string) {
+  constructor(dynamodb: Pick<AwsCall, "send">, name: string) {
     this.#dynamodb = dynamodb;
     this.#name = name;
   }
 
   /** Strongly consistent; undefined = nothing is known of this person. @throws AwsCallError */
   async read(identityHash: string): Promise<DeliveredItem | undefined> {
-    const answer = await this.#dynamodb.call("GetItem", {
+    const answer = await this.#dynamodb.send("GetItem", {
       TableName: this.#name,
       Key: { identity: { S: identityHash } },
       ConsistentRead: true,
@@ -31,29 +31,30 @@ export class DeliveredTable {
     const traits = attribute(item, "traits", "B");
     const sequence = attribute(item, "sequence", "N");
     if (traits === undefined || sequence === undefined) return undefined;
-    return { delivered: decodeDelivered(Buffer.from(traits, "base64")), sequence: BigInt(sequence) };
+    return { traits: Buffer.from(traits, "base64"), sequence: BigInt(sequence) };
   }
 
   /**
    * Replaces the item, unless it holds this message or a later one already: then a second delivery of the same message was
-   * faster, and what it wrote stands.
+   * faster, and what it wrote stands. `expiresAt` in seconds since 1970.
    *
    * @throws AwsCallError
    */
-  async write(identityHash: string, item: DeliveredItem, expiresAt: number): Promise<void> {
-    const sequence = { N: String(item.sequence) };
+  async write(identityHash: string, { traits, sequence }: DeliveredItem, expiresAt: number): Promise<void> {
+    const number = { N: String(sequence) };
+    const item = {
+      identity: { S: identityHash },
+      sequence: number,
+      traits: { B: traits.toString("base64") },
+      expiresAt: { N: String(Math.ceil(expiresAt)) },
+    };
     try {
-      await this.#dynamodb.call("PutItem", {
+      await this.#dynamodb.send("PutItem", {
         TableName: this.#name,
-        Item: {
-          identity: { S: identityHash },
-          sequence,
-          traits: { B: encodeDelivered(item.delivered).toString("base64") },
-          expiresAt: { N: String(Math.ceil(expiresAt)) },
-        },
+        Item: item,
         ConditionExpression: "attribute_not_exists(#identity) OR #sequence < :sequence",
         ExpressionAttributeNames: { "#identity": "identity", "#sequence": "sequence" },
-        ExpressionAttributeValues: { ":sequence": sequence },
+        ExpressionAttributeValues: { ":sequence": number },
       });
     } catch (error) {
       if (!(error instanceof AwsCallError) || error.code !== "ConditionalCheckFailedException") throw error;

@@ -1,60 +1,61 @@
-import { putParameterCommand } from "../contract";
-import { AwsCallError, ParameterError } from "../domain/errors";
-import { isJsonObject } from "../domain/json";
-import type { AwsJson } from "./aws-json";
+import { AwsCallError, ParameterError } from "../errors";
+import { isJsonObject } from "../json";
+import { setParameterCommand } from "../names";
+import type { Machine } from "../timing";
+import type { AwsCall } from "./aws-call";
 
-export interface ParametersOptions {
-  readonly ssm: Pick<AwsJson, "call">;
-  readonly now: () => number;
-  /** Milliseconds that a value is used before it is read again. */
-  readonly ttl: number;
+export interface ParameterReaderOptions extends Pick<Machine, "now" | "timing"> {
+  readonly ssm: Pick<AwsCall, "send">;
   /** Milliseconds between two reads by `refresh`. */
   readonly refreshInterval: number;
-  /** Milliseconds that an old value is used on after SSM failed to give a new one. */
-  readonly stale: number;
-  /** Told whenever that happens. */
+  /** Called whenever SSM did not give a parameter again and its last value stays in use. */
   readonly onStale: (error: ParameterError) => void;
-  /** What the operator puts into the parameter, for the remedy. */
+  /** What the operator sets the parameter to, for the remedy. */
   readonly placeholder: string;
   readonly region: string;
-  /** Of the customer's own key, where the parameters have one. */
+  /** The ARN of the customer's own key, where the parameters have one. */
   readonly keyId: string | undefined;
 }
 
 interface Cached {
-  readonly value: string;
+  readonly lines: readonly string[];
   readonly expiresAt: number;
 }
 
 /**
- * SecureStrings of SSM Parameter Store, cached: SSM's default quota is 40 reads a second for a whole account and region. One
- * read is in flight per name, and a failure is never kept. While SSM is throttled, silent or shut, a value that was read once
- * stays in use: stale is better than lost. Only a parameter that is gone or empty was meant to be.
+ * SecureStrings of SSM Parameter Store, cached: SSM's default quota is 40 reads per second for a whole account and region. One
+ * read is in flight per name, and a failure is not kept. While SSM is throttled, silent or down, a value that was read once stays
+ * in use: an old secret is better than a lost event. Only a parameter that is gone or empty is not used on, because that was meant.
  */
-export class Parameters {
-  readonly #options: ParametersOptions;
+export class ParameterReader {
+  readonly #options: ParameterReaderOptions;
   readonly #cached = new Map<string, Cached>();
-  readonly #inFlight = new Map<string, Promise<string>>();
+  readonly #inFlight = new Map<string, Promise<readonly string[]>>();
   readonly #refreshedAt = new Map<string, number>();
 
-  constructor(options: ParametersOptions) {
+  constructor(options: ParameterReaderOptions) {
     this.#options = options;
   }
 
-  /** @throws ParameterError with the command that mends it. */
-  async get(name: string, deadline?: number): Promise<string> {
+  /**
+   * The lines of the parameter, at least one: it may hold several secrets, so that the old and the new one are both accepted in
+   * a rotation. Blank lines, and blanks around a secret, come from pasting and are dropped.
+   *
+   * @throws ParameterError with the command that fixes it.
+   */
+  async get(name: string, deadline?: number): Promise<readonly string[]> {
     const cached = this.#cached.get(name);
-    if (cached !== undefined && this.#options.now() < cached.expiresAt) return cached.value;
+    if (cached !== undefined && this.#options.now() < cached.expiresAt) return cached.lines;
     return this.#load(name, deadline);
   }
 
   /**
-   * The value as it is at SSM now, for when the cached one did not fit; within the refresh interval of the last such read, the
-   * cached one.
+   * The lines as they are at SSM now, for when the cached ones did not match. Within the refresh interval of the last such read,
+   * the cached ones.
    *
-   * @throws ParameterError with the command that mends it.
+   * @throws ParameterError with the command that fixes it.
    */
-  async refresh(name: string, deadline?: number): Promise<string> {
+  async refresh(name: string, deadline?: number): Promise<readonly string[]> {
     const now = this.#options.now();
     const last = this.#refreshedAt.get(name);
     if (last !== undefined && Math.abs(now - last) < this.#options.refreshInterval) {
@@ -64,13 +65,13 @@ export class Parameters {
     return this.#load(name, deadline);
   }
 
-  /** The command that puts a new value, with the same region and key. */
+  /** The command that sets a new value, with the same region and key. */
   remedy(name: string): string {
     const { placeholder, region, keyId } = this.#options;
-    return putParameterCommand(name, placeholder, { region, ...(keyId === undefined ? {} : { keyId }) });
+    return setParameterCommand(name, placeholder, { region, keyId });
   }
 
-  #load(name: string, deadline: number | undefined): Promise<string> {
+  #load(name: string, deadline: number | undefined): Promise<readonly string[]> {
     const running = this.#inFlight.get(name);
     if (running !== undefined) return running;
     const reading = this.#readOrStale(name, deadline).finally(() => this.#inFlight.delete(name));
@@ -78,9 +79,12 @@ export class Parameters {
     return reading;
   }
 
-  async #readOrStale(name: string, deadline: number | undefined): Promise<string> {
+  async #readOrStale(name: string, deadline: number | undefined): Promise<readonly string[]> {
+    const { now, timing, onStale } = this.#options;
     try {
-      return await this.#read(name, deadline);
+      const lines = await this.#read(name, deadline);
+      this.#cached.set(name, { lines, expiresAt: now() + timing.parameterTtl });
+      return lines;
     } catch (error) {
       const cached = this.#cached.get(name);
       if (!(error instanceof ParameterError) || cached === undefined) throw error;
@@ -88,40 +92,28 @@ export class Parameters {
         this.#cached.delete(name);
         throw error;
       }
-      this.#cached.set(name, {
-        value: cached.value,
-        expiresAt: this.#options.now() + this.#options.stale,
-      });
-      this.#options.onStale(error);
-      return cached.value;
+      this.#cached.set(name, { lines: cached.lines, expiresAt: now() + timing.parameterStale });
+      onStale(error);
+      return cached.lines;
     }
   }
 
-  async #read(name: string, deadline: number | undefined): Promise<string> {
-    const answer = await this.#call(name, deadline);
-    const value = parameterValue(answer);
-    if (value === undefined) throw this.#error(name, "parameter-unreadable");
-    if (value.trim() === "") throw this.#error(name, "parameter-empty");
-    this.#cached.set(name, { value, expiresAt: this.#options.now() + this.#options.ttl });
-    return value;
-  }
-
-  async #call(name: string, deadline: number | undefined): Promise<unknown> {
-    try {
-      return await this.#options.ssm.call("GetParameter", { Name: name, WithDecryption: true }, deadline);
-    } catch (error) {
+  async #read(name: string, deadline: number | undefined): Promise<readonly string[]> {
+    const fault = (code: ParameterError["code"], cause?: unknown) =>
+      new ParameterError(name, code, this.remedy(name), { cause });
+    const { ssm } = this.#options;
+    const answer = await ssm.send("GetParameter", { Name: name, WithDecryption: true }, deadline).catch((error) => {
       const missing = error instanceof AwsCallError && error.code === "ParameterNotFound";
-      throw this.#error(name, missing ? "parameter-missing" : "parameter-unreadable", error);
-    }
+      throw fault(missing ? "parameter-missing" : "parameter-unreadable", error);
+    });
+    const parameter = isJsonObject(answer) ? answer.Parameter : undefined;
+    const value = isJsonObject(parameter) ? parameter.Value : undefined;
+    if (typeof value !== "string") throw fault("parameter-unreadable");
+    const lines = value
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "");
+    if (lines.length === 0) throw fault("parameter-empty");
+    return lines;
   }
-
-  #error(name: string, code: ParameterError["code"], cause?: unknown): ParameterError {
-    return new ParameterError(name, code, this.remedy(name), { cause });
-  }
-}
-
-function parameterValue(answer: unknown): string | undefined {
-  const parameter = isJsonObject(answer) ? answer.Parameter : undefined;
-  const value = isJsonObject(parameter) ? parameter.Value : undefined;
-  return typeof value === "string" ? value : undefined;
 }

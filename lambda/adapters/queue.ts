@@ -1,33 +1,80 @@
-import { AwsCallError } from "../domain/errors";
-import { isJsonObject } from "../domain/json";
-import type { AwsJson } from "./aws-json";
+import type { SQSRecord } from "aws-lambda";
+import { AwsCallError } from "../errors";
+import { isJsonObject } from "../json";
+import type { AwsCall } from "./aws-call";
 
-export interface QueueMessage {
+/** A message to be sent. */
+export interface OutgoingMessage {
   readonly body: string;
   /** Messages of one group are received in the order in which they were sent. */
   readonly groupId: string;
-  /** Sending it again within 5 minutes stores nothing, so that a send whose answer was lost can be repeated. */
+  /** Sending it again within 5 minutes stores nothing, so a send whose answer was lost can be repeated. */
   readonly deduplicationId: string;
-  readonly attributes: Readonly<Record<string, string | number | undefined>>;
+  readonly attributes: MessageAttributes;
+}
+
+/** Attributes of the messages in both queues. */
+export interface MessageAttributes {
+  readonly kind?: string | undefined;
+  readonly version?: number | undefined;
+  /** Flagsmith's environment number, for the log of deliver. */
+  readonly environment?: number | undefined;
+  /** On a dead-letter message: why it was moved. */
+  readonly reason?: string | undefined;
+  /** On a dead-letter message: Segment's status, where there was one. */
+  readonly status?: number | undefined;
+  /** On a dead-letter message: the id at Segment, which survives a redrive. */
+  readonly messageId?: string | undefined;
+}
+
+/** A message that SQS handed out. */
+export interface ReceivedMessage {
+  /** SQS's own id: another one after a redrive. */
+  readonly id: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  readonly groupId: string;
+  /** When SQS took it, in milliseconds since 1970. */
+  readonly sentAt: number;
+  readonly receiveCount: number;
+  /** Rises within a group. */
+  readonly sequence: bigint;
+  readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment">;
+}
+
+/** Reads what Lambda's event source hands over. */
+export function toReceivedMessage(record: SQSRecord): ReceivedMessage {
+  const { messageId: id, receiptHandle, body, attributes, messageAttributes } = record;
+  const { kind, version, environment } = messageAttributes;
+  const number = Number(environment?.stringValue);
+  return {
+    id,
+    receiptHandle,
+    body,
+    groupId: attributes.MessageGroupId ?? id,
+    sentAt: Number(attributes.SentTimestamp),
+    receiveCount: Number(attributes.ApproximateReceiveCount),
+    sequence: BigInt(attributes.SequenceNumber ?? 0),
+    attributes: {
+      kind: kind?.stringValue,
+      version: version?.stringValue === undefined ? undefined : Number(version.stringValue),
+      // What is no number was not written by receive; as an attribute of type Number SQS would refuse it.
+      environment: Number.isNaN(number) ? undefined : number,
+    },
+  };
 }
 
 /** SQS's limit for the messages of one request. */
 const MAX_BATCH = 10;
-/** The total that SQS takes in every region and partition is 256 KiB; the rest is room for attributes. */
+/** SQS takes 256 KiB per request in every region and partition; the rest is room for attributes. */
 const MAX_BATCH_BYTES = 256 * 1024 - MAX_BATCH * 512;
-
-export interface Invisibility {
-  readonly receiptHandle: string;
-  /** Until the message can be received again. */
-  readonly seconds: number;
-}
 
 /** One FIFO queue. */
 export class Queue {
-  readonly #sqs: Pick<AwsJson, "call">;
+  readonly #sqs: Pick<AwsCall, "send">;
   readonly #url: string;
 
-  constructor(sqs: Pick<AwsJson, "call">, url: string) {
+  constructor(sqs: Pick<AwsCall, "send">, url: string) {
     this.#sqs = sqs;
     this.#url = url;
   }
@@ -37,39 +84,37 @@ export class Queue {
    *
    * @throws AwsCallError if any was not stored; earlier ones may have been.
    */
-  async send(messages: readonly QueueMessage[], deadline?: number): Promise<void> {
-    for (const batch of batchesOf(messages)) {
-      const entries = batch.map(toEntry);
-      const answer = await this.#sqs.call(
-        "SendMessageBatch",
-        { QueueUrl: this.#url, Entries: entries },
-        deadline,
-      );
-      assertAll("sqs:SendMessageBatch", answer, entries.length);
-    }
+  async send(messages: readonly OutgoingMessage[], deadline?: number): Promise<void> {
+    for (const batch of batchesOf(messages)) await this.#call("SendMessageBatch", batch.map(toEntry), deadline);
   }
 
   /**
-   * Sets when up to 10 received messages come back.
+   * Sets when up to 10 received messages come back, in seconds.
    *
    * @throws AwsCallError if any was not set; it then comes back when the queue's own visibility time-out ends.
    */
-  async setVisibility(messages: readonly Invisibility[]): Promise<void> {
-    const entries = messages.map(({ receiptHandle, seconds }, index) => ({
-      Id: String(index),
-      ReceiptHandle: receiptHandle,
-      VisibilityTimeout: seconds,
-    }));
-    const answer = await this.#sqs.call("ChangeMessageVisibilityBatch", {
-      QueueUrl: this.#url,
-      Entries: entries,
+  async setVisibility(messages: readonly ReceivedMessage[], seconds: number): Promise<void> {
+    const entries = messages.map(({ receiptHandle }, index) => {
+      return { Id: String(index), ReceiptHandle: receiptHandle, VisibilityTimeout: seconds };
     });
-    assertAll("sqs:ChangeMessageVisibilityBatch", answer, entries.length);
+    await this.#call("ChangeMessageVisibilityBatch", entries);
+  }
+
+  /** A batch is answered with 200 even if SQS refused some of its entries. */
+  async #call(action: string, entries: readonly object[], deadline?: number): Promise<void> {
+    const answer = await this.#sqs.send(action, { QueueUrl: this.#url, Entries: entries }, deadline);
+    const [failure] = listOf(answer, "Failed");
+    if (isJsonObject(failure)) {
+      throw new AwsCallError(`sqs:${action}`, String(failure.Code), failure.SenderFault !== true);
+    }
+    if (listOf(answer, "Successful").length !== entries.length) {
+      throw new AwsCallError(`sqs:${action}`, "unconfirmed", true);
+    }
   }
 }
 
-function batchesOf(messages: readonly QueueMessage[]): readonly (readonly QueueMessage[])[] {
-  const batches: QueueMessage[][] = [];
+function batchesOf(messages: readonly OutgoingMessage[]): readonly (readonly OutgoingMessage[])[] {
+  const batches: OutgoingMessage[][] = [];
   let room = 0;
   for (const message of messages) {
     const bytes = Buffer.byteLength(message.body);
@@ -85,30 +130,19 @@ function batchesOf(messages: readonly QueueMessage[]): readonly (readonly QueueM
   return batches;
 }
 
-function toEntry(message: QueueMessage, index: number): unknown {
-  const attributes = Object.entries(message.attributes).flatMap(([name, value]) =>
+function toEntry({ body, groupId, deduplicationId, attributes }: OutgoingMessage, index: number): object {
+  const typed = Object.entries(attributes).flatMap(([name, value]) =>
     value === undefined
       ? []
       : [[name, { DataType: typeof value === "number" ? "Number" : "String", StringValue: String(value) }]],
   );
   return {
     Id: String(index),
-    MessageBody: message.body,
-    MessageGroupId: message.groupId,
-    MessageDeduplicationId: message.deduplicationId,
-    ...(attributes.length === 0 ? {} : { MessageAttributes: Object.fromEntries(attributes) }),
+    MessageBody: body,
+    MessageGroupId: groupId,
+    MessageDeduplicationId: deduplicationId,
+    ...(typed.length === 0 ? {} : { MessageAttributes: Object.fromEntries(typed) }),
   };
-}
-
-/** A batch is answered with 200 even if SQS refused some of its entries. */
-function assertAll(action: string, answer: unknown, sent: number): void {
-  const [failure] = listOf(answer, "Failed");
-  if (isJsonObject(failure)) {
-    throw new AwsCallError(action, String(failure.Code), failure.SenderFault !== true);
-  }
-  if (listOf(answer, "Successful").length !== sent) {
-    throw new AwsCallError(action, "unconfirmed", true);
-  }
 }
 
 function listOf(answer: unknown, name: "Failed" | "Successful"): readonly unknown[] {

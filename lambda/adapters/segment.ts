@@ -1,118 +1,119 @@
-import { askedDelay } from "../domain/backoff";
-import { type IdentifyCall, withSentAt } from "../domain/identify";
-import { faultCode } from "./fault-code";
-import { type HttpAnswer, IncompleteAnswerError } from "./http-answer";
-import { KeepAlive, requestHead } from "./keep-alive";
+import { Pool } from "undici";
+import { codeOf, TimeoutError } from "../errors";
+import { type IdentifyCall, withSentAt } from "../identify-call";
+import { USER_AGENT } from "../names";
+import type { Machine } from "../timing";
+import { askedDelay } from "./retry-after";
 
-/** What one attempt came to. `status` is absent where Segment did not answer. */
+/** What one attempt came to. */
 export interface SegmentAnswer {
-  readonly verdict: Verdict;
-  readonly status?: number;
-  /** For the log: a status, or the code of the network fault. */
+  /** undefined = no answer came, or one that is not HTTP. */
+  readonly status: number | undefined;
+  /** For the log: the status, or a name for the fault of the network. */
   readonly reason: string;
-  /** Seconds that Segment asks to wait before the next attempt, where it does. */
-  readonly retryAfter?: number | undefined;
+  /** Seconds that the answer asks to wait before the next attempt; undefined = it does not say. */
+  readonly retryAfter: number | undefined;
   /** Milliseconds until the answer, or until it was given up. */
   readonly elapsed: number;
 }
 
-/**
- * - `delivered`: Segment has it
- * - `retry`: the same call can succeed later
- * - `key-refused`: so can it, once the write key is right
- * - `rejected`: this call never can
- */
-export type Verdict = "delivered" | "retry" | "key-refused" | "rejected";
-
-/** The status table; the first row that holds counts. */
-const VERDICTS: readonly { readonly from: number; readonly to: number; readonly verdict: Verdict }[] = [
-  { from: 200, to: 299, verdict: "delivered" },
-  // A redirect comes from a wrong endpoint, not from the event: kept until somebody mends it.
-  { from: 300, to: 399, verdict: "retry" },
-  { from: 401, to: 401, verdict: "key-refused" },
-  { from: 403, to: 403, verdict: "key-refused" },
-  { from: 408, to: 408, verdict: "retry" },
-  { from: 429, to: 429, verdict: "retry" },
-  { from: 400, to: 499, verdict: "rejected" },
-  { from: 501, to: 501, verdict: "rejected" },
-  { from: 505, to: 505, verdict: "rejected" },
-  { from: 500, to: 599, verdict: "retry" },
-];
-
-export function verdictOf(status: number): Verdict {
-  return VERDICTS.find(({ from, to }) => from <= status && status <= to)?.verdict ?? "retry";
-}
-
-export interface SegmentOptions {
-  /** Base URL; `/v1/identify` is added. */
-  readonly endpoint: string;
-  /** Milliseconds for a whole call, and for connecting within it. */
-  readonly attemptTimeout: number;
-  readonly connectTimeout: number;
-  /** Milliseconds after which an idle socket is not used again. */
-  readonly maxIdle: number;
-  readonly now: () => number;
-}
+/** Nothing in an answer's body is used: it is read so that the socket can be used again. */
+const MAX_ANSWER = 1024 * 1024;
 
 /** Segment's HTTP Tracking API. */
 export class Segment {
-  readonly #options: SegmentOptions;
-  readonly #connection: KeepAlive;
-  readonly #origin: URL;
-  #known: { readonly writeKey: string; readonly head: string } | undefined;
+  readonly #origin: string;
+  readonly #path: string;
+  #pool: Pool;
+  #lastUsedAt = 0;
+  /** A call timed out, and none was fast since. */
+  #slow = false;
 
-  constructor(options: SegmentOptions) {
-    const origin = new URL(options.endpoint);
-    const { connectTimeout, maxIdle, now } = options;
-    this.#options = options;
-    this.#connection = new KeepAlive({ origin, connectTimeout, maxIdle, now });
+  /** `endpoint`: base URL; `/v1/identify` is added. */
+  constructor(
+    endpoint: string,
+    private readonly machine: Pick<Machine, "now" | "timing">,
+  ) {
+    const { origin, pathname } = new URL(endpoint);
     this.#origin = origin;
+    this.#path = `${pathname.replace(/\/+$/, "")}/v1/identify`;
+    this.#pool = this.#newPool();
   }
 
-  /** One attempt. Never throws: a fault of the network is an answer too. */
-  async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
-    const { now, attemptTimeout } = this.#options;
+  /**
+   * One attempt, over a kept connection or a fresh one. Never throws: a fault of the network is an answer too. A status decides,
+   * whatever becomes of the body behind it.
+   */
+  async identify(call: IdentifyCall, writeKey: string, connection: "kept" | "fresh"): Promise<SegmentAnswer> {
+    const { now, timing } = this.machine;
     const startedAt = now();
+    const elapsed = () => now() - startedAt;
+    const timeout = new AbortController();
+    const timer = setTimeout(
+      () => timeout.abort(new TimeoutError()),
+      this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt,
+    );
     try {
-      const body = withSentAt(call, startedAt);
-      const answer = await this.#connection.post(this.#headFor(writeKey), body, attemptTimeout);
-      return this.#judge(answer, startedAt);
+      const {
+        statusCode: status,
+        headers,
+        body,
+      } = await this.#poolFor(connection).request({
+        path: this.#path,
+        method: "POST",
+        headers: {
+          authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
+          "content-type": "application/json",
+          "user-agent": USER_AGENT,
+        },
+        body: withSentAt(call, startedAt),
+        signal: timeout.signal,
+      });
+      await body.dump({ limit: MAX_ANSWER });
+      if (elapsed() < timing.segmentFast) this.#slow = false;
+      return {
+        status,
+        reason: `status ${status}`,
+        retryAfter: askedDelay(headers, now()),
+        elapsed: elapsed(),
+      };
     } catch (error) {
-      // A status that came decides, whatever became of the body.
-      if (error instanceof IncompleteAnswerError) return this.#judge(error.head, startedAt);
-      return { verdict: "retry", reason: faultCode(error), elapsed: now() - startedAt };
+      if (error instanceof TimeoutError) this.#slow = true;
+      return { status: undefined, reason: nameOf(error), retryAfter: undefined, elapsed: elapsed() };
+    } finally {
+      clearTimeout(timer);
+      this.#lastUsedAt = now();
     }
   }
 
-  #judge({ status, headers }: Pick<HttpAnswer, "status" | "headers">, startedAt: number): SegmentAnswer {
-    const now = this.#options.now();
-    const verdict = verdictOf(status);
-    return {
-      verdict,
-      status,
-      reason: `status ${status}`,
-      retryAfter: verdict === "delivered" ? undefined : askedDelay(headers, now),
-      elapsed: now - startedAt,
-    };
-  }
-
-  /** The key changes once a month, and the head with it. */
-  #headFor(writeKey: string): string {
-    if (this.#known?.writeKey !== writeKey) {
-      const { host, pathname } = this.#origin;
-      const authorization = `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`;
-      const headers = [
-        ...["host", host],
-        ...["authorization", authorization],
-        ...["content-type", "application/json"],
-      ];
-      this.#known = { writeKey, head: requestHead(`${pathname.replace(/\/+$/, "")}/v1/identify`, headers) };
+  /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
+  #poolFor(connection: "kept" | "fresh"): Pool {
+    const { now, timing } = this.machine;
+    if (connection === "fresh" || Math.abs(now() - this.#lastUsedAt) > timing.maxIdle) {
+      // What is under way is answered over the old one.
+      void this.#pool.close();
+      this.#pool = this.#newPool();
     }
-    return this.#known.head;
+    this.#lastUsedAt = now();
+    return this.#pool;
   }
 
-  /** Ends the idle sockets, so that a process that is done can end. */
-  close(): void {
-    this.#connection.close();
+  #newPool(): Pool {
+    const { segmentConnect, segmentAddress } = this.machine.timing;
+    return new Pool(this.#origin, {
+      connect: { timeout: segmentConnect },
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: segmentAddress,
+      // The whole call has one timer: undici's fire late, and an answer that comes byte by byte outlives them.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
   }
+}
+
+/** Names for the log; anything else keeps the code that Node.js or undici gives it. */
+function nameOf(error: unknown): string {
+  if (Object(error).name === "HTTPParserError") return "not-http";
+  const code = codeOf(error);
+  return code === "UND_ERR_CONNECT_TIMEOUT" ? "connect-timeout" : code;
 }

@@ -3,18 +3,16 @@ import { dirname, join, relative } from "node:path";
 
 const ROOT = join(__dirname, "../..");
 
-/** The floors of the house: a file may import its own floor and those below. The first row that matches counts. */
-const FLOORS: readonly (readonly [RegExp, number])[] = [
-  [/^lambda\/domain\//, 0],
-  [/^lambda\/(contract|options|option-rules|option-environment|timing)\.ts$/, 0],
-  [/^package\.json$/, 0],
+/** The floors of the house: a file may import its own room and the floors below. The first row that matches counts. */
+const FLOORS: readonly (readonly [room: RegExp, floor: number])[] = [
+  [/^lambda\/[^/]+\.lambda\.ts$/, 4],
+  [/^lambda\/wiring\.ts$/, 3],
+  [/^lambda\/(receive|deliver)\//, 2],
   [/^lambda\/adapters\//, 1],
-  [/^lambda\/(config|telemetry|log-line|runtime)\.ts$/, 1],
-  [/^lambda\/handlers\//, 2],
-  [/^lambda\/[^/]+\.lambda\.ts$/, 3],
+  [/^lambda\/[^/]+\.ts$/, 0],
 ];
 
-const floorOf = (path: string) => FLOORS.find(([pattern]) => pattern.test(path))?.[1];
+const floorOf = (path: string) => FLOORS.find(([room]) => room.test(path))?.[1];
 
 interface Import {
   readonly from: string;
@@ -25,11 +23,12 @@ interface Import {
 /** Every import and re-export of the files below a folder; of types too, for they tie files together as well. */
 function importsBelow(folder: string): readonly Import[] {
   return sourcesBelow(folder).flatMap((path) => {
-    const source = readFileSync(join(ROOT, path), "utf8");
-    const specifiers = source.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm);
+    const specifiers = textOf(path).matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm);
     return [...specifiers].map((match) => ({ from: path, to: resolve(path, match[1] ?? match[2] ?? "") }));
   });
 }
+
+const textOf = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
 function sourcesBelow(folder: string): readonly string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
@@ -44,7 +43,9 @@ function resolve(from: string, specifier: string): string {
 }
 
 const lambda = importsBelow("lambda");
-const inside = lambda.filter(({ to }) => to.includes("/") && floorOf(to) !== undefined);
+const inside = lambda.filter(({ to }) => floorOf(to) !== undefined);
+const packagesOf = (folder: string) =>
+  new Set(lambda.filter(({ from, to }) => from.startsWith(folder) && floorOf(to) === undefined).map(({ to }) => to));
 
 describe("the floors", () => {
   it("have a place for every file of lambda", () => {
@@ -56,53 +57,46 @@ describe("the floors", () => {
     expect(inside.filter(({ from, to }) => Number(floorOf(from)) < Number(floorOf(to)))).toEqual([]);
   });
 
-  it("keep the domain free of everything but pure parts of Node.js", () => {
-    const domain = lambda.filter(({ from }) => from.startsWith("lambda/domain/"));
-    const outside = domain.map(({ to }) => to).filter((to) => floorOf(to) === undefined);
-    expect(new Set(outside)).toEqual(new Set(["node:buffer", "node:crypto"]));
-    for (const path of sourcesBelow("lambda/domain")) {
-      expect(readFileSync(join(ROOT, path), "utf8")).not.toMatch(
-        /process\.|Date\.now|new Date\(\)|Math\.random|console\./,
-      );
-    }
-  });
-
-  it("keep the clock, the environment and every SDK out of the handlers", () => {
-    for (const path of sourcesBelow("lambda/handlers")) {
-      expect(readFileSync(join(ROOT, path), "utf8")).not.toMatch(
-        /process\.|Date\.now|new Date\(\)|Math\.random|console\./,
-      );
-    }
-    const packages = lambda.filter(
-      ({ from, to }) => from.startsWith("lambda/handlers/") && floorOf(to) === undefined,
+  it("keep receive and deliver apart", () => {
+    const crossing = inside.filter(
+      ({ from, to }) =>
+        (from.startsWith("lambda/receive/") && to.startsWith("lambda/deliver/")) ||
+        (from.startsWith("lambda/deliver/") && to.startsWith("lambda/receive/")),
     );
-    expect(new Set(packages.map(({ to }) => to))).toEqual(new Set(["aws-lambda"]));
+    expect(crossing).toEqual([]);
   });
 
-  it("keep infra to the contract, and lambda away from infra and tests", () => {
+  it("keep the clock, chance, the environment and every library out of receive and deliver", () => {
+    for (const folder of ["lambda/receive", "lambda/deliver"]) {
+      for (const path of sourcesBelow(folder)) {
+        expect(textOf(path)).not.toMatch(/process\.|Date\.now|new Date\(\)|Math\.random|console\./);
+      }
+      const packages = [...packagesOf(folder)].filter((name) => !name.startsWith("node:") && name !== "aws-lambda");
+      expect(packages).toEqual([]);
+    }
+  });
+
+  it("keep infra to what both sides share, and lambda away from infra and tests", () => {
+    const shared = ["config", "errors", "names", "options", "timing"].map((name) => `lambda/${name}.ts`);
     const local = importsBelow("infra").filter(({ to }) => to.startsWith("lambda/"));
-    expect(new Set(local.map(({ to }) => to))).toEqual(new Set(["lambda/contract.ts"]));
+    expect(shared).toEqual(expect.arrayContaining([...new Set(local.map(({ to }) => to))]));
     expect(lambda.filter(({ to }) => /^(infra|test)\//.test(to))).toEqual([]);
+  });
+
+  it("give infra no library of the functions'", () => {
+    const reached = new Set(["config", "errors", "names", "options", "timing"].map((name) => `lambda/${name}.ts`));
+    for (const path of reached)
+      for (const { from, to } of lambda) if (from === path && floorOf(to) !== undefined) reached.add(to);
+    const packages = lambda.filter(({ from, to }) => reached.has(from) && floorOf(to) === undefined).map(({ to }) => to);
+    expect(packages.filter((name) => !name.startsWith("node:"))).toEqual([]);
   });
 });
 
 describe("the entry points", () => {
-  it.each(["lambda/receive.lambda.ts", "lambda/deliver.lambda.ts"])(
-    "%s is wiring, without a branch",
+  it.each(sourcesBelow("lambda").filter((path) => path.endsWith(".lambda.ts")))(
+    "%s exports a handler, nothing else",
     (path) => {
-      expect(readFileSync(join(ROOT, path), "utf8")).not.toMatch(/\b(if|switch|for|while)\b|\?[^.]/);
+      expect(textOf(path)).toMatch(/^import \{ \w+ \} from "\.\/wiring";\n\nexport const handler = \w+\(process\.env\);\n$/);
     },
   );
-});
-
-describe("the packages", () => {
-  it("in the functions are the declared dependencies", () => {
-    const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-    const used = lambda
-      .map(({ to }) => to)
-      .filter((to) => floorOf(to) === undefined && !to.startsWith("node:"));
-    // Types only.
-    const typed = ["aws-lambda"];
-    expect(new Set(used)).toEqual(new Set([...Object.keys(dependencies), ...typed]));
-  });
 });

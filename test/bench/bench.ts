@@ -11,14 +11,9 @@ export interface Bench {
 
 export type Variant = Exclude<keyof BenchBundles, "remove">;
 
-/** A variant in a process of its own. `silent` = without its log lines, so that the difference is theirs. */
-export function startVariant(
-  { node, cloud, bundles }: Bench,
-  variant: Variant,
-  silent = false,
-): VariantProcess {
-  const lines: Record<string, string> = silent ? { POWERTOOLS_LOG_LEVEL: "SILENT" } : {};
-  return new VariantProcess(node, bundles[variant], { ...cloud.environment, ...lines });
+/** A variant in a process of its own. */
+export function startVariant({ node, cloud, bundles }: Bench, variant: Variant): VariantProcess {
+  return new VariantProcess(node, bundles[variant], cloud.environment);
 }
 
 /** Milliseconds of one invocation, over many. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
-import { synthesizeBundles } from "../support/bundles";
+import { bundle } from "../../infra/bundle";
 
 export interface BenchBundles {
   readonly receive: string;
@@ -14,9 +14,8 @@ export interface BenchBundles {
   remove(): void;
 }
 
-/** Ours as `cdk synth` makes them; the others bundled with the same settings, so that they gain from them as well. */
+/** Ours as they are deployed; the others bundled with the same settings, so that they gain from them as well. */
 export function buildBundles(): BenchBundles {
-  const ours = synthesizeBundles();
   const directory = mkdtempSync(join(tmpdir(), "bench-"));
   const build = (name: string) => {
     const outfile = join(directory, `${name}.js`);
@@ -34,16 +33,13 @@ export function buildBundles(): BenchBundles {
     return outfile;
   };
   return {
-    receive: join(ours.receive, "index.js"),
-    deliver: join(ours.deliver, "index.js"),
+    receive: join(bundle("receive").directory, "index.js"),
+    deliver: join(bundle("deliver").directory, "index.js"),
     floor: build("floor"),
     sdk: build("sdk"),
     segmentNode: build("segment-node"),
     undiciLoop: build("undici-loop"),
-    remove: () => {
-      ours.remove();
-      rmSync(directory, { recursive: true });
-    },
+    remove: () => rmSync(directory, { recursive: true }),
   };
 }
 

@@ -14,14 +14,11 @@ export interface Wanted {
 /** @throws Error if the variant did other work than was to be measured. */
 export function check(variant: string, result: unknown, arrived: Arrived, wanted: Wanted): void {
   for (const [name, value] of Object.entries(wanted.answer)) {
-    if (!isDeepStrictEqual(Object(result)[name], value))
-      throw new Error(`${variant} answered ${JSON.stringify(result)}`);
+    if (!isDeepStrictEqual(Object(result)[name], value)) throw new Error(`${variant} answered ${JSON.stringify(result)}`);
   }
   const { messages = 0, calls = 0, traits } = wanted;
   if (arrived.messages !== messages || arrived.calls !== calls)
-    throw new Error(
-      `${variant}: ${arrived.messages} messages and ${arrived.calls} calls came, not ${messages} and ${calls}`,
-    );
+    throw new Error(`${variant}: ${arrived.messages} messages and ${arrived.calls} calls came, not ${messages} and ${calls}`);
   if (traits !== undefined && !isDeepStrictEqual(arrived.traits(), traits))
     throw new Error(`${variant} delivers other traits: ${JSON.stringify(arrived.traits())}`);
 }

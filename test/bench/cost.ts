@@ -76,15 +76,13 @@ export function costPerMillion(load: Workload): Cost {
   const sent = load.forward === "changes" ? 1 - UNCHANGED : 1;
   const deliverMs = durationOf(load, batch) + batch * load.deliverCpuMs;
   const gbMs = million * load.receiveMs * RECEIVE_GB + batches * deliverMs * DELIVER_GB;
-  const lambda =
-    ((million + batches) / million) * PRICES.lambdaPerMillion + (gbMs / 1_000) * PRICES.lambdaPerGbSecond;
+  const lambda = ((million + batches) / million) * PRICES.lambdaPerMillion + (gbMs / 1_000) * PRICES.lambdaPerGbSecond;
   // One send an event, one receive and one delete a batch, and what is polled in vain.
   const requests = million + 2 * batches + (million / load.eventsPerSecond) * POLLS_PER_SECOND;
   const sqs = (requests / million) * PRICES.sqsFifoPerMillion;
   const logBytes = million * (2 * OUTCOME_LINE + ACCESS_LINE + PLATFORM_LINES) + batches * PLATFORM_LINES;
   const logs = (logBytes / 1e9) * PRICES.logsPerGb;
-  const dynamodb =
-    load.forward === "changes" ? PRICES.dynamodbReadPerMillion + sent * PRICES.dynamodbWritePerMillion : 0;
+  const dynamodb = load.forward === "changes" ? PRICES.dynamodbReadPerMillion + sent * PRICES.dynamodbWritePerMillion : 0;
   const api = PRICES.httpApiPerMillion;
   const transfer = ((million * (sent * CALL + ANSWER)) / 1e9) * PRICES.transferPerGb;
   const total = api + lambda + sqs + logs + dynamodb + transfer;

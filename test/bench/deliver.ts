@@ -1,5 +1,5 @@
 import type { SQSEvent } from "aws-lambda";
-import { callBody, queueEvent, queueRecord } from "../support/builders";
+import { callBody, queueEvent, queueRecord } from "../cloud/events";
 import { type Bench, type Samples, startVariant, type Warm } from "./bench";
 import { check } from "./check";
 import type { VariantProcess } from "./process";
@@ -53,7 +53,6 @@ async function addRates(rates: Record<string, number[]>, bench: Bench, rounds: n
   const children = [
     { variant: "undiciLoop", child: startVariant(bench, "undiciLoop") },
     { variant: "deliver", child: startVariant(bench, "deliver") },
-    { variant: "silent", child: startVariant(bench, "deliver", true) },
   ];
   for (let round = -WARM_UP; round < rounds; round++) {
     for (const { variant, child } of children) {

@@ -1,6 +1,6 @@
-import { type LocalCloud, startLocalCloud } from "../local/cloud";
+import { bytesOf, evaluationPayload } from "../cloud/events";
+import { type LocalCloud, startLocalCloud } from "../local/local-cloud";
 import { postSigned } from "../local/post";
-import { bytesOf, evaluationPayload } from "../support/builders";
 import type { EndToEnd } from "./end-to-end";
 import { flagsOf } from "./receive";
 
@@ -13,8 +13,7 @@ const SECRET = "bench-secret";
 /** Milliseconds for what is still on its way after the last POST. */
 const PATIENCE = 60_000;
 
-const body = (i: number) =>
-  bytesOf(evaluationPayload({ identity: `person-${i % IDENTITIES}`, flags: flagsOf(10) }));
+const body = (i: number) => bytesOf(evaluationPayload({ identity: `person-${i % IDENTITIES}`, flags: flagsOf(10) }));
 
 /** The whole local cloud in one process: HTTP front, both bundles, the emulator, the event source and the sink share one core. */
 async function main(receive: string, deliver: string): Promise<void> {
@@ -22,10 +21,14 @@ async function main(receive: string, deliver: string): Promise<void> {
     port: 0,
     webhookSecret: SECRET,
     writeKey: "key",
-    load: async () => ({ receive: require(receive).handler, deliver: require(deliver).handler }),
+    // The bundles read the environment when they are loaded.
+    load: (environments) => ({
+      receive: loadBundle(receive, environments.receive),
+      deliver: loadBundle(deliver, environments.deliver),
+    }),
   });
   const arrivedAt = new Map<string, number>();
-  cloud.sink.onCall((call) => arrivedAt.set(String(call.body.messageId), performance.now()));
+  cloud.segment.onTaken(({ messageId }) => arrivedAt.set(messageId, performance.now()));
   const rounds: EndToEnd[] = [];
   for (let number = 0; number < ROUNDS; number++) rounds.push(await round(cloud, arrivedAt));
   await cloud.stop();
@@ -48,8 +51,7 @@ async function round(cloud: LocalCloud, arrivedAt: ReadonlyMap<string, number>):
   await Promise.all(Array.from({ length: PARALLEL }, send));
   const patience = performance.now() + PATIENCE;
   while (arrivedAt.size < before + EVENTS) {
-    if (performance.now() > patience)
-      throw new Error(`${before + EVENTS - arrivedAt.size} events did not come`);
+    if (performance.now() > patience) throw new Error(`${before + EVENTS - arrivedAt.size} events did not come`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const arrivals = [...postedAt].map(([id, at]) => ({ at, arrived: arrivedAt.get(id) ?? Number.NaN }));
@@ -57,6 +59,11 @@ async function round(cloud: LocalCloud, arrivedAt: ReadonlyMap<string, number>):
   const delays = arrivals.map(({ at, arrived }) => arrived - at).sort((one, other) => one - other);
   const percentile = (share: number) => delays[Math.ceil(share * delays.length) - 1] ?? Number.NaN;
   return { rate: EVENTS / seconds, p50: percentile(0.5), p99: percentile(0.99) };
+}
+
+function loadBundle(file: string, environment: Readonly<Record<string, string>>) {
+  Object.assign(process.env, environment);
+  return require(file).handler;
 }
 
 const [receive = "", deliver = ""] = process.argv.slice(2);

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { bodyOf } from "../local/parameter-store";
+import type { DeliverConfig, ReceiveConfig } from "../../lambda/config";
+import { resolveOptions } from "../../lambda/options";
+import { QUEUE_ARN } from "../cloud/events";
+import { bodyOf, CREDENTIALS, listen, REGION } from "../cloud/server";
 
 /** What came since it was last asked for. */
 export interface Arrived {
@@ -25,16 +27,17 @@ export const SECRET = "bench-secret";
 
 const nothing = (): Arrived => ({ messages: 0, calls: 0, traits: () => undefined });
 
-/** SSM, SQS and Segment that answer at once: what is measured is the functions. */
+/**
+ * SSM, SQS and Segment that answer at once and keep nothing: what is measured is the functions. The fakes of test/cloud would be a
+ * part of the figure.
+ */
 export async function startLoopbackCloud(): Promise<LoopbackCloud> {
   let arrived = nothing();
   const ssm = createServer(async (request, response) => {
     const { Name: name } = JSON.parse((await bodyOf(request)).toString());
     const value = String(name).endsWith("secret") ? SECRET : "write-key";
     response.setHeader("content-type", "application/x-amz-json-1.1");
-    response.end(
-      JSON.stringify({ Parameter: { Name: name, Type: "SecureString", Value: value, Version: 1 } }),
-    );
+    response.end(JSON.stringify({ Parameter: { Name: name, Type: "SecureString", Value: value, Version: 1 } }));
   });
   const sqs = createServer(async (request, response) => {
     const { Entries } = JSON.parse((await bodyOf(request)).toString());
@@ -56,8 +59,9 @@ export async function startLoopbackCloud(): Promise<LoopbackCloud> {
     if (cloud.delay > 0) await new Promise((resolve) => setTimeout(resolve, cloud.delay));
     response.end('{"success":true}');
   });
-  const servers = [ssm, sqs, segment];
-  const [ssmUrl = "", sqsUrl = "", segmentUrl = ""] = await Promise.all(servers.map(listen));
+  const servers: readonly Server[] = [ssm, sqs, segment];
+  for (const server of servers) server.keepAliveTimeout = 60_000;
+  const [ssmUrl = "", sqsUrl = "", segmentUrl = ""] = await Promise.all(servers.map((server) => listen(server)));
   const cloud: LoopbackCloud = {
     delay: 0,
     take: () => {
@@ -80,25 +84,29 @@ function successOf({ Id, MessageBody }: { readonly Id: string; readonly MessageB
   return { Id, MessageId: Id, MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex") };
 }
 
+/** Of all variants: ours read `CONFIG`, of which each function takes what is its own, the others the plain variables. */
 function environmentOf(ssmUrl: string, sqsUrl: string, segmentUrl: string): Readonly<Record<string, string>> {
+  const config: ReceiveConfig & DeliverConfig = {
+    ...resolveOptions({ segmentEndpoint: segmentUrl }),
+    urlSuffix: "invalid",
+    stackName: "FlagsmithToSegment-bench",
+    webhookSecretParameter: "/bench/webhook-secret",
+    writeKeyParameter: "/bench/write-key",
+    queueUrl: `${sqsUrl}/000000000000/queue.fifo`,
+    queueArn: QUEUE_ARN,
+    deadLetterQueueUrl: `${sqsUrl}/000000000000/dead.fifo`,
+  };
   return {
     PATH: process.env.PATH ?? "",
-    AWS_REGION: "us-east-1",
-    AWS_ACCESS_KEY_ID: "bench",
-    AWS_SECRET_ACCESS_KEY: "bench",
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     AWS_ENDPOINT_URL_SSM: ssmUrl,
     AWS_ENDPOINT_URL_SQS: sqsUrl,
-    STACK_NAME: "FlagsmithToSegment-bench",
-    WEBHOOK_SECRET_PARAMETER: "/bench/webhook-secret",
-    WRITE_KEY_PARAMETER: "/bench/write-key",
-    QUEUE_URL: `${sqsUrl}/000000000000/queue.fifo`,
-    DEAD_LETTER_QUEUE_URL: `${sqsUrl}/000000000000/dead.fifo`,
+    CONFIG: JSON.stringify(config),
+    WEBHOOK_SECRET_PARAMETER: config.webhookSecretParameter,
+    WRITE_KEY_PARAMETER: config.writeKeyParameter,
+    QUEUE_URL: config.queueUrl,
     SEGMENT_ENDPOINT: segmentUrl,
   };
-}
-
-async function listen(server: Server): Promise<string> {
-  server.keepAliveTimeout = 60_000;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

@@ -26,9 +26,7 @@ const NAMES: Readonly<Record<string, string>> & { readonly silent: string } = {
 
 /** One table a subject, with what it is to reach. */
 export function print(numbers: Numbers): void {
-  console.log(
-    `${numbers.machine}; plain HTTP on loopback; medians of ${numbers.rounds} rounds, variants by turns`,
-  );
+  console.log(`${numbers.machine}; plain HTTP on loopback; medians of ${numbers.rounds} rounds, variants by turns`);
   heading("receive, cold: import and first accepted webhook", "1.75 x floor, 0.35 x sdk");
   compare(numbers.cold);
   heading("receive, warm: CPU of an accepted webhook of 10 flags", "1.4 x floor, 0.5 x sdk");
@@ -92,11 +90,7 @@ function printDeliver({ deliver, overlap }: Numbers): void {
   console.log("\ndeliver, identify calls per second of CPU (wanted: at least 0.9 x a bare loop of undici's)");
   line("undici loop", undiciLoop.toFixed(0), "");
   for (const [variant, rate] of Object.entries(ours)) {
-    line(
-      variant === "silent" ? NAMES.silent : "ours",
-      rate.toFixed(0),
-      `${(rate / undiciLoop).toFixed(2)} x`,
-    );
+    line(variant === "silent" ? NAMES.silent : "ours", rate.toFixed(0), `${(rate / undiciLoop).toFixed(2)} x`);
   }
   heading(`deliver, a batch of 10 people while Segment takes ${SLOW_SEGMENT} ms`, "1.3 x that");
   const wall = median(overlap);
@@ -104,10 +98,7 @@ function printDeliver({ deliver, overlap }: Numbers): void {
 }
 
 function printMemory(processes: readonly Memory[]): void {
-  heading(
-    "receive, memory in MB after as many webhooks, a process a row",
-    "5 more after 20,000 than after 10,000",
-  );
+  heading("receive, memory in MB after as many webhooks, a process a row", "5 more after 20,000 than after 10,000");
   console.log(`  ${MILESTONES.map((milestone) => milestone.toLocaleString("en").padStart(14)).join("")}`);
   for (const { rss, heap } of processes) {
     const cells = rss.map((size, i) => `${size.toFixed(1)} (heap ${heap[i]?.toFixed(1)})`.padStart(14));

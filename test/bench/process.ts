@@ -24,13 +24,10 @@ export class VariantProcess {
 
   measure<Measured>(subject: string, input: object = {}): Promise<Measured> {
     return new Promise((resolve, reject) => {
-      this.#child.once(
-        "message",
-        ({ measured, error }: { readonly measured: Measured; readonly error?: string }) => {
-          if (error === undefined) resolve(measured);
-          else reject(new Error(error));
-        },
-      );
+      this.#child.once("message", ({ measured, error }: { readonly measured: Measured; readonly error?: string }) => {
+        if (error === undefined) resolve(measured);
+        else reject(new Error(error));
+      });
       this.#fail = reject;
       this.#child.send({ subject, ...input });
     });

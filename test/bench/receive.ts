@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../support/builders";
+import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../cloud/events";
 import { type Bench, type Samples, startVariant, type Warm } from "./bench";
 import { check, type Wanted } from "./check";
 import { SECRET } from "./loopback-cloud";
@@ -22,9 +22,7 @@ function wantedOf(variant: string, webhooks: number): Wanted {
   const answer = { statusCode: 202 };
   const traits = Object.fromEntries(Array.from({ length: FLAGS }, (_, i) => [`feature_${i}`, traitOf(i)]));
   if (variant === "floor") return { answer, messages: webhooks };
-  return variant === "segmentNode"
-    ? { answer, calls: webhooks, traits }
-    : { answer, messages: webhooks, traits };
+  return variant === "segmentNode" ? { answer, calls: webhooks, traits } : { answer, messages: webhooks, traits };
 }
 
 /** Import and first accepted webhook, in a fresh process each time, the variants taking turns. */
@@ -34,10 +32,7 @@ export async function receiveCold(bench: Bench, rounds: number): Promise<Samples
   for (let round = 0; round < rounds; round++) {
     for (const variant of RECEIVERS) {
       const child = startVariant(bench, variant);
-      const { milliseconds, result } = await child.measure<{ milliseconds: number; result: unknown }>(
-        "cold",
-        { event },
-      );
+      const { milliseconds, result } = await child.measure<{ milliseconds: number; result: unknown }>("cold", { event });
       check(variant, result, bench.cloud.take(), wantedOf(variant, 1));
       times[variant] = [...(times[variant] ?? []), milliseconds];
       await child.stop();
@@ -49,10 +44,7 @@ export async function receiveCold(bench: Bench, rounds: number): Promise<Samples
 /** CPU of an accepted 10-flag webhook, all variants warm, in rounds by turns. */
 export async function receiveWarm(bench: Bench, rounds: number): Promise<Samples> {
   const event = webhookOf(FLAGS);
-  const children: { readonly variant: string; readonly child: VariantProcess }[] = [
-    ...RECEIVERS.map((variant) => ({ variant, child: startVariant(bench, variant) })),
-    { variant: "silent", child: startVariant(bench, "receive", true) },
-  ];
+  const children = RECEIVERS.map((variant) => ({ variant, child: startVariant(bench, variant) }));
   const cpuOf = async (variant: string, child: VariantProcess, count: number) => {
     const { cpu, result } = await child.measure<Warm>("warm", { event, count });
     check(variant, result, bench.cloud.take(), wantedOf(variant, count));

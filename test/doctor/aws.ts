@@ -1,12 +1,8 @@
-import {
-  CloudFormationClient,
-  DescribeStackResourcesCommand,
-  DescribeStacksCommand,
-} from "@aws-sdk/client-cloudformation";
+import { CloudFormationClient, DescribeStackResourcesCommand, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import { CloudWatchLogsClient, paginateFilterLogEvents } from "@aws-sdk/client-cloudwatch-logs";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import { tryParseJson } from "../../lambda/domain/json";
-import type { LogLine } from "../support/metric-filter";
+import { tryParseJson } from "../../lambda/json";
+import type { LogLine } from "../support/capture";
 import type { Patient } from "./patient";
 
 /** Milliseconds the clocks of this machine and of CloudWatch may differ. */
@@ -25,8 +21,7 @@ export function awsPatient(stackName: string): Patient {
     const answer = await cloudFormation.send(new DescribeStackResourcesCommand({ StackName: stackName }));
     return (answer.StackResources ?? [])
       .filter(
-        ({ ResourceType: type, LogicalResourceId: id }) =>
-          type === "AWS::Logs::LogGroup" && /Receive|Deliver/.test(id ?? ""),
+        ({ ResourceType: type, LogicalResourceId: id }) => type === "AWS::Logs::LogGroup" && /Receive|Deliver/.test(id ?? ""),
       )
       .map(({ PhysicalResourceId: name }) => name ?? "");
   });
@@ -40,10 +35,7 @@ export function awsPatient(stackName: string): Patient {
         cloudFormation.send(new DescribeStacksCommand({ StackName: stackName })),
       );
       const outputs = answer?.Stacks?.[0]?.Outputs;
-      return (
-        outputs &&
-        Object.fromEntries(outputs.map(({ OutputKey: key, OutputValue: value }) => [key ?? "", value ?? ""]))
-      );
+      return outputs && Object.fromEntries(outputs.map(({ OutputKey: key, OutputValue: value }) => [key ?? "", value ?? ""]));
     },
     parameter: async (name) => {
       const answer = await absentAs("ParameterNotFound", () =>

@@ -1,6 +1,6 @@
-import { tryParseJson } from "../../lambda/domain/json";
-import { sign } from "../../lambda/domain/signature";
-import type { LogLine } from "../support/metric-filter";
+import { tryParseJson } from "../../lambda/json";
+import { sign } from "../../lambda/receive/signature";
+import type { LogLine } from "../support/capture";
 import { examine, type Finding, finding, type Patient } from "./patient";
 
 /** Looks at the log; CloudWatch shows lines after some seconds. */
@@ -29,14 +29,14 @@ export async function post(
   });
   if ("blind" in looked) return { finding: looked.blind };
   const { status, answer } = looked.sight;
-  const mend = "the receive function's log says why, see the README's answers table";
+  const fix = "the receive function's log says why, see the README's answers table";
   const messageId: unknown = answer.messageId;
   if (status === 202 && typeof messageId !== "string") {
     const strange = "answers 202, but without a messageId: something else answers at this URL";
     return { finding: finding(check, false, strange, "check WebhookUrl") };
   }
   return {
-    finding: finding(check, status === 202, `answers ${status}`, mend),
+    finding: finding(check, status === 202, `answers ${status}`, fix),
     ...(typeof messageId === "string" ? { messageId } : {}),
   };
 }
@@ -63,8 +63,8 @@ export async function follow(patient: Patient, messageId: string): Promise<Findi
     await patient.pause();
   }
   if (last === undefined) {
-    const mend = "is the event source mapping enabled? See the README, Nothing delivered";
-    return finding(check, false, "no line of deliver about it yet", mend);
+    const fix = "is the event source mapping enabled? See the README, Nothing delivered";
+    return finding(check, false, "no line of deliver about it yet", fix);
   }
   const remedy = String(last.remedy ?? "see the README's delivery table");
   return finding(check, false, `${last.event}: ${last.reason}`, remedy);

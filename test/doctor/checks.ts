@@ -1,16 +1,15 @@
-import { parameterNames } from "../../lambda/contract";
+import { parameterNames } from "../../lambda/names";
 import { follow, post } from "./call";
 import { checkParameter, checkWriteKey } from "./parameters";
 import { examine, type Finding, finding, type Patient } from "./patient";
 
 const STACK_PREFIX = "FlagsmithToSegment-";
-const OUTPUTS = ["WebhookUrl", "QueueUrl", "DeadLetterQueueUrl", "PutWebhookSecret", "PutWriteKey"];
+const OUTPUTS = ["WebhookUrl", "QueueUrl", "DeadLetterQueueUrl", "SetWebhookSecret", "SetWriteKey"];
 
-/** Every check in the order of the road, up to the first that makes the next ones pointless. Never throws. */
+/** Every check in the order of the pipeline, up to the first that makes the next ones pointless. Never throws. */
 export async function* diagnose(patient: Patient): AsyncGenerator<Finding> {
   const { stackName } = patient;
-  const needs =
-    "set AWS_REGION or AWS_PROFILE to the stack's, with credentials that have cloudformation:DescribeStacks";
+  const needs = "set AWS_REGION or AWS_PROFILE to the stack's, with credentials that have cloudformation:DescribeStacks";
   const looked = await examine("stack", needs, () => patient.outputs());
   if ("blind" in looked) return yield looked.blind;
   const { sight: outputs } = looked;
@@ -19,12 +18,12 @@ export async function* diagnose(patient: Patient): AsyncGenerator<Finding> {
   if (outputs === undefined || !stack.ok) return;
 
   const names = parameterNames(stackName.replace(STACK_PREFIX, ""));
-  const { WebhookUrl = "", PutWebhookSecret = "", PutWriteKey = "" } = outputs;
-  const secret = await checkParameter(patient, names.webhookSecret, PutWebhookSecret, true);
+  const { WebhookUrl = "", SetWebhookSecret = "", SetWriteKey = "" } = outputs;
+  const secret = await checkParameter(patient, names.webhookSecret, SetWebhookSecret, true);
   yield secret.finding;
-  const writeKey = await checkParameter(patient, names.writeKey, PutWriteKey, false);
+  const writeKey = await checkParameter(patient, names.writeKey, SetWriteKey, false);
   yield writeKey.finding;
-  if (writeKey.value !== undefined) yield await checkWriteKey(patient, writeKey.value, PutWriteKey);
+  if (writeKey.value !== undefined) yield await checkWriteKey(patient, writeKey.value, SetWriteKey);
   if (secret.value === undefined) return;
 
   const posted = await post(patient, WebhookUrl, secret.value);
@@ -35,7 +34,6 @@ export async function* diagnose(patient: Patient): AsyncGenerator<Finding> {
 function checkOutputs(stackName: string, outputs: Readonly<Record<string, string>> | undefined): Finding {
   const missing = OUTPUTS.filter((name) => outputs?.[name] === undefined);
   const found = missing.length === 0 ? "complete" : `lack ${missing.join(", ")}`;
-  const detail =
-    outputs === undefined ? `no stack ${stackName} in this account and region` : `outputs ${found}`;
+  const detail = outputs === undefined ? `no stack ${stackName} in this account and region` : `outputs ${found}`;
   return finding("stack", missing.length === 0, detail, `npx cdk deploy ${stackName}`);
 }

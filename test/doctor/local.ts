@@ -1,6 +1,6 @@
-import { putParameterCommand, SECRET_PLACEHOLDER, WRITE_KEY_PLACEHOLDER } from "../../lambda/contract";
-import type { LocalCloud } from "../local/cloud";
-import type { LogLine } from "../support/metric-filter";
+import { SECRET_PLACEHOLDER, setParameterCommand, WRITE_KEY_PLACEHOLDER } from "../../lambda/names";
+import type { LocalCloud } from "../local/local-cloud";
+import type { LogLine } from "../support/capture";
 import type { Patient } from "./patient";
 
 /** A local cloud; `log` = the lines that its functions wrote so far. */
@@ -8,17 +8,17 @@ export function localPatient(cloud: LocalCloud, log: () => readonly LogLine[]): 
   const { webhookSecret, writeKey } = cloud.parameterNames;
   return {
     stackName: cloud.stackName,
-    settingsUrl: cloud.sinkUrl,
+    settingsUrl: cloud.segmentUrl,
     patience: 5_000,
     pause: () => new Promise((resolve) => setTimeout(resolve, 20)),
     outputs: async () => ({
       WebhookUrl: cloud.webhookUrl,
       QueueUrl: cloud.queue.url,
       DeadLetterQueueUrl: cloud.deadLetterQueue.url,
-      PutWebhookSecret: putParameterCommand(webhookSecret, SECRET_PLACEHOLDER),
-      PutWriteKey: putParameterCommand(writeKey, WRITE_KEY_PLACEHOLDER),
+      SetWebhookSecret: setParameterCommand(webhookSecret, SECRET_PLACEHOLDER),
+      SetWriteKey: setParameterCommand(writeKey, WRITE_KEY_PLACEHOLDER),
     }),
-    parameter: async (name) => cloud.parameters.get(name),
+    parameter: async (name) => cloud.ssm.get(name),
     lines: async (messageId) => log().filter((line) => line.messageId === messageId),
   };
 }

@@ -1,5 +1,5 @@
-import { startLocalCloud } from "../local/cloud";
-import type { LogLine } from "../support/metric-filter";
+import { startLocalCloud } from "../local/local-cloud";
+import { captureOutput } from "../support/capture";
 import { parseOptions, UsageError } from "../support/usage";
 import { awsPatient } from "./aws";
 import { diagnose } from "./checks";
@@ -16,41 +16,18 @@ async function main(): Promise<void> {
   // The SDK warns of Node.js 20 in six lines.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   if (values.stack !== undefined) return report(awsPatient(values.stack));
-  const lines: LogLine[] = [];
-  const restore = keepLines(lines);
-  const cloud = await startLocalCloud({
-    port: 0,
-    webhookSecret: "local-secret",
-    writeKey: "local-write-key",
-    load: async () => ({
-      receive: (await import("../../lambda/receive.lambda")).handler,
-      deliver: (await import("../../lambda/deliver.lambda")).handler,
-    }),
-  });
-  await report(localPatient(cloud, () => lines));
+  const capture = captureOutput((text) => !text.startsWith("{"));
+  const cloud = await startLocalCloud({ port: 0, webhookSecret: "local-secret", writeKey: "local-write-key" });
+  await report(localPatient(cloud, capture.lines));
   await cloud.stop();
-  restore();
+  capture.end();
 }
 
 async function report(patient: Patient): Promise<void> {
-  for await (const { check, ok, detail, mend } of diagnose(patient)) {
-    console.log(`${ok ? "ok  " : "FAIL"}  ${check}: ${detail}${mend === undefined ? "" : ` -> ${mend}`}`);
+  for await (const { check, ok, detail, fix } of diagnose(patient)) {
+    console.log(`${ok ? "ok  " : "FAIL"}  ${check}: ${detail}${fix === undefined ? "" : ` -> ${fix}`}`);
     if (!ok) process.exitCode = 1;
   }
-}
-
-/** The functions' lines, kept from the terminal. */
-function keepLines(lines: LogLine[]): () => void {
-  const write = process.stdout.write.bind(process.stdout);
-  process.stdout.write = (chunk: unknown, ...rest: never[]) => {
-    const text = String(chunk);
-    if (!text.startsWith("{")) return write(text, ...rest);
-    lines.push(JSON.parse(text));
-    return true;
-  };
-  return () => {
-    process.stdout.write = write;
-  };
 }
 
 main().then(

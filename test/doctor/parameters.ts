@@ -1,7 +1,6 @@
-import { readSecrets } from "../../lambda/domain/signature";
 import { examine, type Finding, finding, type Patient } from "./patient";
 
-/** Says what is wrong with a value without showing it. `command` puts a new one. */
+/** Says what is wrong with a value without showing it. `command` sets a new one. */
 export async function checkParameter(
   patient: Patient,
   name: string,
@@ -12,9 +11,8 @@ export async function checkParameter(
   const looked = await examine(name, needs, () => patient.parameter(name));
   if ("blind" in looked) return { finding: looked.blind };
   const { sight: parameter } = looked;
-  const fault =
-    parameter === undefined ? "does not exist" : faultOf(parameter.type, parameter.value, severalLines);
-  const value = readSecrets(parameter?.value ?? "")[0];
+  const fault = parameter === undefined ? "does not exist" : faultOf(parameter.type, parameter.value, severalLines);
+  const [value] = linesOf(parameter?.value ?? "");
   return {
     finding: finding(name, fault === undefined, fault ?? "is there, a SecureString", command),
     ...(value === undefined ? {} : { value }),
@@ -22,12 +20,10 @@ export async function checkParameter(
 }
 
 function faultOf(type: string, value: string, severalLines: boolean): string | undefined {
-  if (type !== "SecureString")
-    return `is a ${type}: everybody who may read the parameter reads it in the clear`;
+  if (type !== "SecureString") return `is a ${type}: everybody who may read the parameter reads it in the clear`;
   const lines = value.split("\n").filter((line, index, all) => line !== "" || index < all.length - 1);
   if (lines.every((line) => line.trim() === "")) return "is empty";
-  if (lines.some((line) => line !== line.trim() || line === ""))
-    return "has blanks or blank lines around the value";
+  if (lines.some((line) => line !== line.trim() || line === "")) return "has blanks or blank lines around the value";
   if (lines.some((line) => /^(["'`]).*\1$/.test(line))) return "has quotes around the value";
   if (lines.some((line) => line.startsWith("<"))) return "holds the placeholder";
   if (!severalLines && lines.length > 1) return "has more than one line; only the first is used";
@@ -45,8 +41,15 @@ export async function checkWriteKey(patient: Patient, writeKey: string, command:
   if ("blind" in looked) return looked.blind;
   const { sight: status } = looked;
   // Only 404 says that there is no such source; anything else is Segment's own trouble.
-  if (status !== 200 && status !== 404)
-    return finding(check, false, `Segment's settings answer ${status}`, "try again later");
-  const mend = `take the key of the source from Segment, then: ${command}`;
-  return finding(check, status === 200, status === 200 ? "belongs to a source" : "no source has it", mend);
+  if (status !== 200 && status !== 404) return finding(check, false, `Segment's settings answer ${status}`, "try again later");
+  const fix = `take the key of the source from Segment, then: ${command}`;
+  return finding(check, status === 200, status === 200 ? "belongs to a source" : "no source has it", fix);
+}
+
+/** As the functions read it. */
+function linesOf(value: string): readonly string[] {
+  return value
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
 }

@@ -1,4 +1,4 @@
-import type { LogLine } from "../support/metric-filter";
+import type { LogLine } from "../support/capture";
 
 /** What the doctor can look at, on AWS or on a local cloud. Whatever can't be looked at throws. */
 export interface Patient {
@@ -21,25 +21,25 @@ export interface Finding {
   readonly check: string;
   readonly ok: boolean;
   readonly detail: string;
-  /** What mends it. */
-  readonly mend?: string;
+  /** What fixes it. */
+  readonly fix?: string;
 }
 
-/** `mend` only where something is to be mended. */
-export function finding(check: string, ok: boolean, detail: string, mend: string): Finding {
-  return ok ? { check, ok, detail } : { check, ok, detail, mend };
+/** `fix` only where something is to be fixed. */
+export function finding(check: string, ok: boolean, detail: string, fix: string): Finding {
+  return ok ? { check, ok, detail } : { check, ok, detail, fix };
 }
 
 /** What `look` gives, or the finding that the doctor can't look there. */
 export async function examine<Sight>(
   check: string,
-  mend: string,
+  fix: string,
   look: () => Promise<Sight>,
 ): Promise<{ readonly sight: Sight } | { readonly blind: Finding }> {
   try {
     return { sight: await look() };
   } catch (error) {
-    return { blind: finding(check, false, `can't be looked at: ${reasonOf(error)}`, mend) };
+    return { blind: finding(check, false, `can't be looked at: ${reasonOf(error)}`, fix) };
   }
 }
 

@@ -1,5 +1,6 @@
+import type { Handlers } from "../local/local-cloud";
 import { SEED } from "../support/seed";
-import { type Handlers, runScenario } from "./campaign";
+import { runScenario } from "./campaign";
 import { type Fault, faultsMet } from "./faults";
 
 const options = { events: 100, identities: 15, seed: SEED };
@@ -40,7 +41,8 @@ describe("the campaign finds", () => {
   it("a deliver that goes on behind a failure", async () => {
     const { reordered, lost } = await run(({ receive, deliver }) => ({
       receive,
-      deliver: async ({ Records: records }, context) => {
+      deliver: async (event, context) => {
+        const records: readonly object[] = Object(event).Records;
         const results = await Promise.all(records.map((record) => deliver({ Records: [record] }, context)));
         return { batchItemFailures: results.flatMap(({ batchItemFailures }) => batchItemFailures) };
       },

@@ -1,12 +1,12 @@
 import dns from "node:dns";
-import type { DeliverHandler } from "../../lambda/handlers/deliver";
-import type { ReceiveHandler } from "../../lambda/handlers/receive";
-import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../support/builders";
+import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import { bytesOf, evaluationPayload, flagPayload, QUEUE_ARN, toRecord, webhookEvent } from "../cloud/events";
+import type { Message } from "../cloud/fifo-queue";
+import type { Handlers } from "../local/local-cloud";
+import { captureOutput } from "../support/capture";
 import { check, type Findings, type SentEvent, traitName } from "./checker";
 import type { Fault, InvocationFault } from "./faults";
-import type { Message } from "./fifo-queue";
 import { seeded, zipf } from "./random";
-import { toRecord } from "./record";
 import { CAMPAIGN_TIMING, createWorld, SECRET, type World } from "./world";
 
 export interface CampaignOptions {
@@ -28,11 +28,6 @@ const CONTAINERS = 3;
 /** A scenario that has not ended by then has lost its way. */
 const END = START + 20 * 24 * 3_600_000;
 
-export interface Handlers {
-  readonly receive: ReceiveHandler;
-  readonly deliver: DeliverHandler;
-}
-
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 type PlannedEvent = Mutable<Omit<SentEvent, "answers">> & { readonly answers: number[] };
 
@@ -47,34 +42,26 @@ export async function runScenario(
 ): Promise<Result> {
   const random = seeded(options.seed);
   const world = await createWorld(fault, options.forward ?? "every", START, random);
+  const capture = captureOutput();
   const restoreLookup = failLookups(fault.lookupFails ?? 0, world, random);
   try {
-    const containers = (await createContainers(fault, world, random)).map(sabotage);
+    const containers = createContainers(fault, world, random).map(sabotage);
     const findings = await new Scenario(fault, options, world, containers, random).run();
     return { ...findings, strikes: world.strikes };
   } finally {
     restoreLookup();
     await world.stop();
+    capture.end();
   }
 }
 
 /** Several of each function, each with its own caches, sockets and clock. */
-async function createContainers(
-  fault: Fault,
-  world: World,
-  random: () => number,
-): Promise<readonly Handlers[]> {
-  // The modules also make the handler that Lambda would use, from the process's environment.
-  Object.assign(process.env, world.environment);
-  const receive = await import("../../lambda/receive.lambda");
-  const deliver = await import("../../lambda/deliver.lambda");
+function createContainers(fault: Fault, world: World, random: () => number): readonly Handlers[] {
+  const { receive, deliver } = world.environments;
   return Array.from({ length: CONTAINERS }, (_, index) => {
     const skew = fault.skews?.[index] ?? 0;
-    const runtime = { now: () => world.clock.now + skew, random, timing: CAMPAIGN_TIMING };
-    return {
-      receive: receive.compose(world.environment, runtime),
-      deliver: deliver.compose(world.environment, runtime),
-    };
+    const machine = { now: () => world.clock.now + skew, random, timing: CAMPAIGN_TIMING };
+    return { receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) };
   });
 }
 
@@ -118,7 +105,7 @@ class Scenario {
       taken: this.world.taken,
       deadLetters: this.world.deadLetters.messages.map(({ body, attributes }) => {
         const { userId, traits } = JSON.parse(body);
-        return { userId, traitNames: Object.keys(traits), reason: attributes.reason };
+        return { userId, traitNames: Object.keys(traits), reason: attributes.reason?.StringValue };
       }),
     });
   }
@@ -134,7 +121,7 @@ class Scenario {
     }
     const { clock, queue, agenda } = this.world;
     const next = [waiting[0]?.sentAt, queue.nextVisibleAt, agenda[0]?.at].filter((at) => at !== undefined);
-    const workLeft = waiting.length > 0 || queue.messages.length > 0;
+    const workLeft = waiting.length > 0 || queue.size > 0;
     if (!workLeft || next.length === 0 || clock.now > END) return false;
     clock.now = Math.max(clock.now, Math.min(...next));
     while ((agenda[0]?.at ?? Number.POSITIVE_INFINITY) <= clock.now) await agenda.shift()?.act();
@@ -195,7 +182,7 @@ class Scenario {
     if (fault !== undefined) this.world.strikes++;
     const release = fault === "killed" ? this.#killWithin(messages) : undefined;
     const deliver = this.#container().deliver;
-    const event = { Records: messages.map(toRecord) };
+    const event = { Records: messages.map((message) => toRecord(message, QUEUE_ARN)) };
     const context = {
       awsRequestId: "invocation",
       getRemainingTimeInMillis: () => CAMPAIGN_TIMING.deliverFunction,

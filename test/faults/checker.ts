@@ -63,13 +63,9 @@ export function check({ sent, taken, deadLetters }: Journal): Findings {
       if (!arrived.has(key)) arrived.set(key, at);
     }
   }
-  const dead = new Set(
-    deadLetters.flatMap(({ userId, traitNames }) => traitNames.map((t) => `${userId} ${t}`)),
-  );
+  const dead = new Set(deadLetters.flatMap(({ userId, traitNames }) => traitNames.map((t) => `${userId} ${t}`)));
   const accepted = sent.filter(({ answers }) => answers.at(-1) === ACCEPTED);
-  const known = new Set(
-    sent.flatMap((event) => event.answers.flatMap((_, index) => traitsOf(event, index + 1))),
-  );
+  const known = new Set(sent.flatMap((event) => event.answers.flatMap((_, index) => traitsOf(event, index + 1))));
   const delays = accepted.flatMap((event) => {
     const times = traitsOf(event).map((key) => arrived.get(key));
     return times.every((time) => time !== undefined) ? [Math.max(...times) - event.sentAt] : [];
@@ -80,8 +76,7 @@ export function check({ sent, taken, deadLetters }: Journal): Findings {
     delivered: delays.length,
     duplicates: taken.length - first.length,
     reordered: countReordered(first),
-    lost: accepted.filter((event) => traitsOf(event).some((key) => !arrived.has(key) && !dead.has(key)))
-      .length,
+    lost: accepted.filter((event) => traitsOf(event).some((key) => !arrived.has(key) && !dead.has(key))).length,
     deadLettered: countReasons(deadLetters),
     worstDelay: delays.reduce((worst, delay) => Math.max(worst, delay), 0),
     invented: [...arrived.keys()].filter((key) => !known.has(key)).length,
@@ -89,10 +84,7 @@ export function check({ sent, taken, deadLetters }: Journal): Findings {
 }
 
 /** The traits of a try; the last is the one that was accepted, if any was. */
-function traitsOf(
-  { identity, number, flags, answers }: SentEvent,
-  attempt = answers.length,
-): readonly string[] {
+function traitsOf({ identity, number, flags, answers }: SentEvent, attempt = answers.length): readonly string[] {
   return Array.from({ length: flags }, (_, flag) => `${identity} ${traitName(number, attempt, flag)}`);
 }
 

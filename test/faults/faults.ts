@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { SsmBehaviour } from "../local/parameter-store";
-import type { DynamoBehaviour } from "./dynamodb-endpoint";
-import type { ArrivingCall, SegmentBehaviour } from "./segment-endpoint";
-import type { QueueName, SqsAction, SqsBehaviour } from "./sqs-endpoint";
+import type { DynamodbBehaviour } from "../cloud/dynamodb";
+import type { ArrivingCall, SegmentBehaviour } from "../cloud/segment";
+import type { SqsBehaviour } from "../cloud/sqs";
+import type { SsmBehaviour } from "../cloud/ssm";
 
 type Random = () => number;
 
@@ -20,9 +20,9 @@ export interface Fault {
   readonly name: string;
   readonly segment?: (call: ArrivingCall, random: Random, secondsFromStart: number) => SegmentBehaviour;
   readonly ssm?: (random: Random) => SsmBehaviour;
-  readonly sqs?: (action: SqsAction, queue: QueueName, random: Random) => SqsBehaviour;
+  readonly sqs?: (action: string, queue: string, random: Random) => SqsBehaviour;
   /** Met only with `forward: "changes"`. */
-  readonly dynamodb?: (random: Random, secondsFromStart: number) => DynamoBehaviour;
+  readonly dynamodb?: (random: Random, secondsFromStart: number) => DynamodbBehaviour;
   readonly invocation?: (random: Random) => InvocationFault;
   /** Seconds from the start during which Segment's port is closed. */
   readonly down?: readonly [from: number, to: number];
@@ -35,14 +35,13 @@ export interface Fault {
   /** Seconds within which every event must be at Segment all the same. */
   readonly within?: number;
   /** Dead letters with this reason are expected. */
-  readonly expects?: "rejected-by-segment";
+  readonly expects?: "rejected-by-segment" | "fails-alone";
 }
 
 const OK: SegmentBehaviour = { status: 200 };
 
 /** One call in 8, and the same ones every time. */
-const isPoison = ({ messageId }: ArrivingCall) =>
-  createHash("sha256").update(messageId).digest().readUInt8() % 8 === 0;
+const isPoison = ({ messageId }: ArrivingCall) => createHash("sha256").update(messageId).digest().readUInt8() % 8 === 0;
 
 const poison = (status: number): Pick<Fault, "segment" | "expects"> => ({
   segment: (call) => (isPoison(call) ? { status } : OK),
@@ -57,7 +56,7 @@ const ssm = (share: number, behaviour: SsmBehaviour): Pick<Fault, "ssm"> => ({
   ssm: (random) => (random() < share ? behaviour : undefined),
 });
 
-const sqs = (share: number, only: SqsAction, behaviour: SqsBehaviour): Pick<Fault, "sqs"> => ({
+const sqs = (share: number, only: string, behaviour: SqsBehaviour): Pick<Fault, "sqs"> => ({
   sqs: (action, _, random) => (action === only && random() < share ? behaviour : undefined),
 });
 
@@ -70,8 +69,7 @@ const HOUR = 3_600_000;
 const FAULTS: readonly Fault[] = [
   { name: "none" },
   { name: "Segment 400", ...poison(400) },
-  { name: "Segment 501", ...poison(501) },
-  { name: "Segment 401 until the key is put", rotation: { atSegment: 1, atSsm: 121 } },
+  { name: "Segment 401 until the key is set", rotation: { atSegment: 1, atSsm: 121 } },
   { name: "Segment 408", ...often(0.2, { status: 408 }) },
   { name: "Segment 429, Retry-After", ...often(0.1, { status: 429, headers: { "retry-after": "20" } }) },
   {
@@ -107,7 +105,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "dead-letter queue unreachable",
     ...poison(400),
-    sqs: (_, queue, random) => (queue === "dead-letters" && random() < 0.7 ? "error" : undefined),
+    sqs: (_, queue, random) => (queue === "dead-letters.fifo" && random() < 0.7 ? "error" : undefined),
   },
   { name: "clocks an hour off", ...often(0.2, { status: 500 }), skews: [0, HOUR, -HOUR] },
   { name: "DynamoDB throttled", dynamodb: (random) => (random() < 0.3 ? "throttled" : undefined) },
@@ -131,8 +129,7 @@ const FAULTS: readonly Fault[] = [
     },
     sqs: (_, __, random) => (random() < 0.05 ? "throttled" : undefined),
     ssm: (random) => (random() < 0.2 ? "throttled" : undefined),
-    invocation: (random) =>
-      (["killed", "unreported", "doubled", "undeleted"] as const)[Math.floor(random() * 20)],
+    invocation: (random) => (["killed", "unreported", "doubled", "undeleted"] as const)[Math.floor(random() * 20)],
     dynamodb: (random) => (random() < 0.1 ? "throttled" : undefined),
     skews: [0, HOUR, -HOUR],
     expects: "rejected-by-segment",

@@ -20,22 +20,14 @@ async function main(): Promise<void> {
   const { forward } = values;
   if (!events || !identities || seed === undefined || Number.isNaN(seed))
     throw new UsageError(USAGE, "a number or a choice is wrong");
-  if (forward !== "every" && forward !== "changes")
-    throw new UsageError(USAGE, "a number or a choice is wrong");
+  if (forward !== "every" && forward !== "changes") throw new UsageError(USAGE, "a number or a choice is wrong");
   const faults = faultsMet(forward).filter(({ name }) => values.only === undefined || name === values.only);
   if (faults.length === 0) {
     const names = faultsMet("changes").map(({ name }) => `  ${name}`);
-    throw new UsageError(
-      USAGE,
-      `--only: no such fault with --forward ${forward}; there are\n${names.join("\n")}`,
-    );
+    throw new UsageError(USAGE, `--only: no such fault with --forward ${forward}; there are\n${names.join("\n")}`);
   }
-  console.log(
-    `seed ${seed}, ${faults.length} x ${events} events of ${identities} identities, forward ${forward}`,
-  );
-  console.log(
-    ["fault".padEnd(34), ...COLUMNS.map(([title]) => title.padStart(10)), "  dead-lettered"].join(""),
-  );
+  console.log(`seed ${seed}, ${faults.length} x ${events} events of ${identities} identities, forward ${forward}`);
+  console.log(["fault".padEnd(34), ...COLUMNS.map(([title]) => title.padStart(10)), "  dead-lettered"].join(""));
   let bad = 0;
   for (const fault of faults) {
     const result = await runScenario(fault, { events, identities, seed, forward });

@@ -1,15 +1,17 @@
-import { once } from "node:events";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { parameterNames } from "../../lambda/contract";
+import type { DeliverConfig, ReceiveConfig } from "../../lambda/config";
+import { parameterNames } from "../../lambda/names";
+import { resolveOptions } from "../../lambda/options";
 import { TIMING, type Timing } from "../../lambda/timing";
-import { ParameterStore } from "../local/parameter-store";
+import { createDynamodb, createTable } from "../cloud/dynamodb";
+import { QUEUE_ARN } from "../cloud/events";
+import { FifoQueue } from "../cloud/fifo-queue";
+import { FakeSegment } from "../cloud/segment";
+import { CREDENTIALS, close, listen, REGION } from "../cloud/server";
+import { FakeSqs } from "../cloud/sqs";
+import { FakeSsm } from "../cloud/ssm";
+import type { Environments } from "../local/local-cloud";
 import type { TakenCall } from "./checker";
-import { createDynamodbEndpoint } from "./dynamodb-endpoint";
 import type { Fault } from "./faults";
-import { type Clock, FifoQueue } from "./fifo-queue";
-import { createSegmentEndpoint } from "./segment-endpoint";
-import { createSqsEndpoint } from "./sqs-endpoint";
 
 export const SECRET = "campaign-secret";
 const OLD_KEY = "old-key";
@@ -25,7 +27,9 @@ export const CAMPAIGN_TIMING: Timing = {
   awsPause: 1,
   receiveBudget: 600,
   segmentAttempt: 150,
+  segmentSlowAttempt: 150,
   segmentConnect: 150,
+  secondTryPause: 1,
   parameterTtl: 1_000,
   parameterStale: 500,
 };
@@ -34,7 +38,7 @@ const RETENTION = 14 * 24 * 3_600_000;
 
 /** Everything outside of the two functions, over real sockets of loopback and a clock that the campaign moves. */
 export interface World {
-  readonly clock: Clock;
+  readonly clock: { now: number };
   readonly queue: FifoQueue;
   readonly deadLetters: FifoQueue;
   readonly taken: TakenCall[];
@@ -46,7 +50,7 @@ export interface World {
   readonly dead: Set<string>;
   /** Called for each call that Segment gets; true = the invocation is dead, do not take it. */
   onArrival: (messageId: string) => boolean;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environments: Environments;
   stop(): Promise<void>;
 }
 
@@ -56,7 +60,7 @@ export async function createWorld(
   start: number,
   random: () => number,
 ): Promise<World> {
-  const clock: Clock = { now: start };
+  const clock = { now: start };
   const options = { clock, visibility: TIMING.visibility, retention: RETENTION };
   const deadLetters = new FifoQueue(options);
   const queue = new FifoQueue({ ...options, deadLetters: { queue: deadLetters, maxReceiveCount: 1_000 } });
@@ -67,33 +71,39 @@ export async function createWorld(
     if (behaviour !== undefined && Object(behaviour).status !== 200) world.strikes++;
     return behaviour;
   };
-  const parameters = new ParameterStore({ behave: () => struck(fault.ssm?.(random)) });
-  parameters.put(names.webhookSecret, SECRET);
-  parameters.put(names.writeKey, OLD_KEY);
+  const secondsFromStart = () => (clock.now - start) / 1_000;
+  const ssm = new FakeSsm(() => struck(fault.ssm?.(random)));
+  ssm.set(names.webhookSecret, SECRET);
+  ssm.set(names.writeKey, OLD_KEY);
 
   let goodKey = OLD_KEY;
-  const segment = createSegmentEndpoint({
+  const segment = new FakeSegment({
     keepAlive: fault.lookupFails === undefined,
     behave: (call) => {
       if (world.onArrival(call.messageId)) return "reset-before";
       if (call.writeKey !== goodKey) return struck({ status: 401 });
-      return struck(fault.segment?.(call, random, (clock.now - start) / 1_000) ?? { status: 200 });
+      return struck(fault.segment?.(call, random, secondsFromStart()) ?? { status: 200 });
     },
     onTaken: ({ userId, messageId, traits }) =>
       taken.push({ userId, messageId, traitNames: Object.keys(traits), at: clock.now }),
   });
-  const sqs = createSqsEndpoint({
-    queues: { queue, "dead-letters": deadLetters },
+  const sqs = new FakeSqs({
+    queues: { "queue.fifo": queue, "dead-letters.fifo": deadLetters },
     behave: (action, name) => struck(fault.sqs?.(action, name, random)),
     isDead: (handle) => dead.has(handle),
   });
-  const dynamodb = createDynamodbEndpoint(() =>
-    struck(fault.dynamodb?.(random, (clock.now - start) / 1_000)),
+  let tableExists = false;
+  const dynamodb = createDynamodb(() => (tableExists ? struck(fault.dynamodb?.(random, secondsFromStart())) : undefined));
+  const servers = [segment.server, sqs.server, ssm.server, dynamodb];
+  const [segmentUrl = "", sqsUrl = "", ssmUrl = "", dynamodbUrl = ""] = await Promise.all(
+    servers.map((server) => listen(server)),
   );
-  const servers = [segment, sqs, parameters.server, dynamodb];
-  const [segmentPort = 0, sqsPort, ssmPort, dynamodbPort] = await Promise.all(
-    servers.map((server) => listen(server, 0)),
-  );
+  await createTable(dynamodbUrl, TABLE, {
+    AttributeDefinitions: [{ AttributeName: "identity", AttributeType: "S" }],
+    KeySchema: [{ AttributeName: "identity", KeyType: "HASH" }],
+    BillingMode: "PAY_PER_REQUEST",
+  });
+  tableExists = true;
 
   const agenda: World["agenda"] = [];
   const at = (seconds: number, act: () => Promise<void> | void) => {
@@ -103,17 +113,16 @@ export async function createWorld(
   if (fault.down !== undefined) {
     at(fault.down[0], () => {
       world.strikes++;
-      return close(segment);
+      return close(segment.server);
     });
-    at(fault.down[1], async () => void (await listen(segment, segmentPort)));
+    at(fault.down[1], async () => void (await listen(segment.server, Number(new URL(segmentUrl).port))));
   }
   if (fault.rotation !== undefined) {
     at(fault.rotation.atSegment, () => {
       goodKey = NEW_KEY;
     });
-    at(fault.rotation.atSsm, () => parameters.put(names.writeKey, NEW_KEY));
+    at(fault.rotation.atSsm, () => ssm.set(names.writeKey, NEW_KEY));
   }
-  const segmentHost = fault.lookupFails === undefined ? "127.0.0.1" : "localhost";
   const world: World = {
     clock,
     queue,
@@ -123,38 +132,51 @@ export async function createWorld(
     agenda,
     dead,
     onArrival: () => false,
-    environment: {
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "campaign",
-      AWS_SECRET_ACCESS_KEY: "campaign",
-      AWS_ENDPOINT_URL_SQS: `http://127.0.0.1:${sqsPort}`,
-      AWS_ENDPOINT_URL_SSM: `http://127.0.0.1:${ssmPort}`,
-      AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${dynamodbPort}`,
-      FORWARD: forward,
-      DELIVERED_TABLE: "delivered",
-      STACK_NAME: "campaign",
-      WEBHOOK_SECRET_PARAMETER: names.webhookSecret,
-      WRITE_KEY_PARAMETER: names.writeKey,
-      QUEUE_URL: `http://127.0.0.1:${sqsPort}/queue`,
-      DEAD_LETTER_QUEUE_URL: `http://127.0.0.1:${sqsPort}/dead-letters`,
-      SEGMENT_ENDPOINT: `http://${segmentHost}:${segmentPort}`,
-      POWERTOOLS_LOG_LEVEL: "SILENT",
-    },
+    environments: environmentsOf({
+      forward,
+      names,
+      sqsUrl,
+      ssmUrl,
+      dynamodbUrl,
+      segmentUrl: fault.lookupFails === undefined ? segmentUrl : segmentUrl.replace("127.0.0.1", "localhost"),
+    }),
     stop: async () => {
-      await Promise.all(servers.filter(({ listening }) => listening).map(close));
+      await Promise.all(servers.map(close));
     },
   };
   return world;
 }
 
-async function listen(server: Server, port: number): Promise<number> {
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
+const TABLE = "delivered";
+
+interface Places {
+  readonly forward: "every" | "changes";
+  readonly names: ReturnType<typeof parameterNames>;
+  readonly sqsUrl: string;
+  readonly ssmUrl: string;
+  readonly dynamodbUrl: string;
+  readonly segmentUrl: string;
 }
 
-async function close(server: Server): Promise<void> {
-  server.closeAllConnections();
-  server.close();
-  await once(server, "close");
+/** As infra writes them. */
+function environmentsOf({ forward, names, sqsUrl, ssmUrl, dynamodbUrl, segmentUrl }: Places): Environments {
+  const options = resolveOptions({ segmentEndpoint: segmentUrl });
+  const shared = { ...options, urlSuffix: "invalid", queueUrl: `${sqsUrl}/queue.fifo` };
+  const receive: ReceiveConfig = { ...shared, stackName: "campaign", webhookSecretParameter: names.webhookSecret };
+  const deliver: DeliverConfig = {
+    ...shared,
+    queueArn: QUEUE_ARN,
+    deadLetterQueueUrl: `${sqsUrl}/dead-letters.fifo`,
+    writeKeyParameter: names.writeKey,
+    changes: forward === "changes" ? { table: TABLE, refreshHours: options.refreshHours } : undefined,
+  };
+  const aws = {
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+    AWS_ENDPOINT_URL_SQS: sqsUrl,
+    AWS_ENDPOINT_URL_SSM: ssmUrl,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
+  };
+  return { receive: { ...aws, CONFIG: JSON.stringify(receive) }, deliver: { ...aws, CONFIG: JSON.stringify(deliver) } };
 }

@@ -32,8 +32,6 @@ describe("the judge", () => {
     expect((await judge({ ...authentic, right: "0".repeat(64) })).fault).toMatch(/to a wrong signature/);
     const unsigned = { ...authentic, signature: undefined };
     expect((await judge(unsigned)).fault).toBeUndefined();
-    expect((await judge({ ...authentic, signature: "f", right: "f" })).fault).toBe(
-      "answered 401 to a right signature",
-    );
+    expect((await judge({ ...authentic, signature: "f", right: "f" })).fault).toBe("answered 401 to a right signature");
   });
 });

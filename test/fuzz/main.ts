@@ -36,8 +36,7 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  for (const [status, count] of [...counts].sort(([one], [other]) => one - other))
-    console.log(`${status}  ${count}`);
+  for (const [status, count] of [...counts].sort(([one], [other]) => one - other)) console.log(`${status}  ${count}`);
   console.log(`nothing wrong; worst CPU ${worst.toFixed(1)} ms`);
 }
 

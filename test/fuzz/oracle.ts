@@ -1,7 +1,8 @@
-import { type ReceiveHandler, receiveHandler } from "../../lambda/handlers/receive";
-import { createTelemetry } from "../../lambda/telemetry";
-import { identifyOptions, NOON, webhookEvent } from "../support/builders";
-import { FakeParameters, FakeQueue } from "../support/fakes";
+import { createLog } from "../../lambda/log";
+import { type ReceiveHandler, receiveHandler } from "../../lambda/receive/receive";
+import { NOON, webhookEvent } from "../cloud/events";
+import { captureOutput } from "../support/capture";
+import { FakeParameters, FakeQueue, identifyOptions } from "../support/fakes";
 import { type FuzzRequest, MARKER, SECRET } from "./requests";
 
 const PARAMETER = "/fuzz/webhook-secret";
@@ -16,49 +17,32 @@ export interface Outcome {
 
 /** Sends one request to receive, whose outside world is in good order, and judges what comes out. */
 export async function judge(request: FuzzRequest): Promise<Outcome> {
-  const lines: string[] = [];
-  const write = (...line: readonly unknown[]) => void lines.push(line.map(toText).join(" "));
   const queue = new FakeQueue();
   const receive: ReceiveHandler = receiveHandler({
-    config: {
-      stackName: "fuzz",
-      webhookSecretParameter: PARAMETER,
-      identify: { ...identifyOptions, selectsTrait: () => true, segments: true },
-      reading: { traits: true, segments: true },
-    },
-    parameters: new FakeParameters({ [PARAMETER]: SECRET }),
+    stackName: "fuzz",
+    webhookSecretParameter: PARAMETER,
+    mapping: { ...identifyOptions, selectsTrait: () => true, segments: true },
+    read: { traits: true, segments: true },
+    parameters: new FakeParameters({ [PARAMETER]: [[SECRET]] }),
     queue,
-    telemetry: createTelemetry({
-      functionName: "receive",
-      logUserId: "plain",
-      sampling: 1,
-      random: () => 0,
-      log: { info: write, warn: write, error: write },
-    }),
+    log: createLog({ functionName: "receive", logUserId: "plain", sampling: 1, random: () => 0 }),
     now: () => NOON,
     budget: 6_000,
   });
   const { body, ...event } = webhookEvent({ signature: request.signature ?? null });
   const asked = { ...event, ...(request.body === undefined ? {} : { body: request.body }) };
+  const capture = captureOutput();
   const before = process.cpuUsage();
-  const response = await receive(
-    { ...asked, isBase64Encoded: request.isBase64Encoded },
-    { awsRequestId: "invocation" },
-  );
+  const response = await receive({ ...asked, isBase64Encoded: request.isBase64Encoded }, { awsRequestId: "invocation" });
   const { user, system } = process.cpuUsage(before);
+  capture.end();
   const status = response.statusCode ?? 0;
-  const told = `${response.body} ${lines.join("\n")}`;
-  const fault = faultOf(request, status, told, lines.length, queue.sent.length);
+  const told = `${response.body} ${capture.text()}`;
+  const fault = faultOf(request, status, told, capture.lines().length, queue.sent.length);
   return { status, fault, cpu: (user + system) / 1_000 };
 }
 
-function faultOf(
-  request: FuzzRequest,
-  status: number,
-  told: string,
-  lines: number,
-  queued: number,
-): string | undefined {
+function faultOf(request: FuzzRequest, status: number, told: string, lines: number, queued: number): string | undefined {
   const authentic = request.signature === request.right;
   if (!authentic && status !== 401) return `answered ${status} to a wrong signature`;
   if (authentic && ![200, 202, 400].includes(status)) return `answered ${status} to a right signature`;
@@ -71,15 +55,8 @@ function faultOf(
   }
   // An accepted person and the names of flags are told on purpose; a mutation may have put a value there.
   if (status !== 202 && told.includes(MARKER)) return "told a value of the body";
-  if (
-    status === 202 &&
-    told.replaceAll(/"(userId|renamed|overwritten|cut)":("[^"]*"|\[[^\]]*\])/g, "").includes(MARKER)
-  ) {
+  if (status === 202 && told.replaceAll(/"(userId|renamed|overwritten|cut)":("[^"]*"|\[[^\]]*\])/g, "").includes(MARKER)) {
     return "told a value of the body";
   }
   return undefined;
-}
-
-function toText(value: unknown): string {
-  return value instanceof Error ? `${value.stack} ${String(value.cause)}` : JSON.stringify(value);
 }

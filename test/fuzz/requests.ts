@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { evaluationPayload, flagPayload } from "../support/builders";
+import { evaluationPayload, flagPayload } from "../cloud/events";
 import { evaluations, fixture } from "../support/fixtures";
 
 type Random = () => number;
@@ -67,29 +67,13 @@ const BODIES: readonly ((random: Random) => Buffer)[] = [
 ];
 
 function manyFlags(count: number): readonly object[] {
-  return Array.from({ length: count }, (_, index) =>
-    flagPayload({ name: `flag_${index}`, value: `${MARKER}${index}` }),
-  );
+  return Array.from({ length: count }, (_, index) => flagPayload({ name: `flag_${index}`, value: `${MARKER}${index}` }));
 }
 
 function oddEvaluation(random: Random): object {
   const pick = picker(random);
   const odd = () =>
-    pick<unknown>([
-      MARKER,
-      "number",
-      null,
-      true,
-      1e308,
-      -0,
-      "",
-      [],
-      {},
-      [MARKER],
-      { a: MARKER },
-      "\uFFFF\u0000",
-      "😀",
-    ]);
+    pick<unknown>([MARKER, "number", null, true, 1e308, -0, "", [], {}, [MARKER], { a: MARKER }, "\uFFFF\u0000", "😀"]);
   const flag = () => ({
     ...flagPayload({
       name: pick(["email", "__proto__", "f", "ключ 🚩", ""]),
@@ -108,18 +92,7 @@ function oddEvaluation(random: Random): object {
 }
 
 function oddNumber(random: Random): string {
-  return picker(random)([
-    "1e999",
-    "-1e999",
-    "NaN",
-    "Infinity",
-    "9".repeat(400),
-    "9007199254740993",
-    "1E-400",
-    "01",
-    "-",
-    "1.",
-  ]);
+  return picker(random)(["1e999", "-1e999", "NaN", "Infinity", "9".repeat(400), "9007199254740993", "1E-400", "01", "-", "1."]);
 }
 
 function mutate(body: Buffer, random: Random): Buffer {

@@ -1,23 +1,26 @@
 import { Stack } from "aws-cdk-lib";
-import { Match, type Template } from "aws-cdk-lib/assertions";
+import { Match, Template } from "aws-cdk-lib/assertions";
 import cdkJson from "../../cdk.json";
 import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
-import { FUNCTION_ENV, OPTIONS } from "../../lambda/contract";
+import { CONFIG_VARIABLE } from "../../lambda/config";
+import { OPTION_RULES } from "../../lambda/options";
 import { TIMING } from "../../lambda/timing";
 import { synthesizeApp, templateOf } from "../support/synth";
+import { resolve } from "../support/template";
 
 const template = templateOf();
 
 /** The only resource of a type whose properties match. */
-function only(
-  from: Template,
-  type: string,
-  properties: object = {},
-): { readonly id: string; readonly properties: unknown } {
+function only(from: Template, type: string, properties: object = {}): { readonly id: string; readonly properties: unknown } {
   const [found, ...others] = Object.entries(from.findResources(type, { Properties: properties }));
   if (found === undefined || others.length > 0) throw new Error(`${others.length + 1} resources of ${type}`);
   return { id: found[0], properties: found[1].Properties };
 }
+
+const configOf = (from: Template, description: RegExp) => {
+  const { properties } = only(from, "AWS::Lambda::Function", functionOf(description));
+  return JSON.parse(resolve(Object(properties).Environment.Variables[CONFIG_VARIABLE], (reference) => reference));
+};
 
 const functionOf = (description: RegExp) => ({ Description: Match.stringLikeRegexp(description.source) });
 
@@ -40,9 +43,7 @@ describe("the API", () => {
   it("logs access as JSON", () => {
     const { properties } = only(template, "AWS::ApiGatewayV2::Stage");
     const format = Object(properties).AccessLogSettings.Format;
-    expect(Object.keys(JSON.parse(format))).toEqual(
-      expect.arrayContaining(["apiRequestId", "status", "sourceIp"]),
-    );
+    expect(Object.keys(JSON.parse(format))).toEqual(expect.arrayContaining(["apiRequestId", "status", "sourceIp"]));
   });
 });
 
@@ -62,9 +63,7 @@ describe("the queues", () => {
     template.resourceCountIs("AWS::SQS::QueuePolicy", 2);
     template.allResourcesProperties("AWS::SQS::QueuePolicy", {
       PolicyDocument: {
-        Statement: [
-          Match.objectLike({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
-        ],
+        Statement: [Match.objectLike({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } })],
       },
     });
   });
@@ -98,23 +97,34 @@ describe("the functions", () => {
   });
 
   it.each([
-    ["receive", /^Verifies/],
-    ["deliver", /^Hands/],
-  ] as const)("give %s the variables that it reads, and no others", (name, description) => {
-    const options = {
-      segmentRegion: "eu",
-      traitPrefix: "p",
-      flags: {},
+    ["receive", /^Verifies/, ["queueUrl", "stackName", "traitPrefix", "urlSuffix", "webhookSecretParameter"]],
+    ["deliver", /^Delivers/, ["changes", "deadLetterQueueUrl", "queueArn", "queueUrl", "segmentEndpoint", "writeKeyParameter"]],
+  ] as const)("give %s one variable, with what it is told", (_, description, names) => {
+    const config = configOf(templateOf({ forward: "changes" }), description);
+    expect(Object.keys(config)).toEqual(expect.arrayContaining([...names]));
+  });
+
+  it("keep their variables within Lambda's 4 KB, whatever is as long as it may be", () => {
+    const longest = {
+      traitPrefix: "🚩".repeat(50),
+      flags: { include: ["x".repeat(1_500)] },
+      flagsmithTraits: ["y".repeat(1_200)],
+      anonymousIdentities: "anonymousId",
+      kmsKeyArn: `arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-${"1".repeat(32)}`,
+      segmentEndpoint: `https://${"a".repeat(60)}.example.com/${"b".repeat(400)}`,
       forward: "changes",
-      logUserId: "hashed",
     } as const;
-    const { properties } = only(templateOf(options), "AWS::Lambda::Function", functionOf(description));
-    const carried = Object.values(OPTIONS)
-      .filter(({ env, readBy }) => env !== undefined && readBy?.includes(name))
-      .map(({ env }) => env);
-    const variables = Object.keys(Object(properties).Environment.Variables);
-    expect([...FUNCTION_ENV[name], ...carried]).toEqual(expect.arrayContaining(variables));
-    expect(variables).toEqual(expect.arrayContaining([...FUNCTION_ENV[name]]));
+    const { stacks } = synthesizeApp({ [`e${"x".repeat(99)}`]: longest });
+    for (const description of [/^Verifies/, /^Delivers/]) {
+      const { properties } = only(Template.fromStack(stacks[0] as Stack), "AWS::Lambda::Function", functionOf(description));
+      const text = resolve(Object(properties).Environment.Variables[CONFIG_VARIABLE], (reference) =>
+        // A queue's name has up to 80 characters, a table's up to 255 of which CloudFormation uses 60 or so.
+        reference.includes("Queue")
+          ? `https://sqs.us-gov-west-1.amazonaws.com/123456789012/${"q".repeat(80)}`
+          : "t".repeat(100),
+      );
+      expect(Buffer.byteLength(CONFIG_VARIABLE + text)).toBeLessThan(4_096);
+    }
   });
 
   it("take batches from the queue, some at once, and report what failed", () => {
@@ -128,7 +138,7 @@ describe("the functions", () => {
   });
 
   it("have a visibility of six times deliver's time-out", () => {
-    const { properties } = only(template, "AWS::Lambda::Function", functionOf(/^Hands/));
+    const { properties } = only(template, "AWS::Lambda::Function", functionOf(/^Delivers/));
     expect(Object(properties).Timeout).toBe(TIMING.deliverFunction / 1_000);
     template.hasResourceProperties("AWS::SQS::Queue", {
       RedrivePolicy: Match.anyValue(),
@@ -151,9 +161,9 @@ describe("the table of what was delivered", () => {
       TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
     });
     changes.hasResourceProperties("AWS::Lambda::Function", {
-      ...functionOf(/^Hands/),
-      Environment: { Variables: Match.objectLike({ DELIVERED_TABLE: { Ref: id }, FORWARD: "changes" }) },
+      ...functionOf(/^Delivers/),
     });
+    expect(configOf(changes, /^Delivers/).changes).toEqual({ table: id, refreshHours: 24 });
   });
 });
 
@@ -205,29 +215,25 @@ describe("the outputs", () => {
   it("are the three URLs and the commands", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
       "DeadLetterQueueUrl",
-      "PutWebhookSecret",
-      "PutWriteKey",
       "QueueUrl",
       "RedriveDeadLetters",
+      "SetWebhookSecret",
+      "SetWriteKey",
       "WebhookUrl",
     ]);
     const commands = JSON.stringify(template.findOutputs("*"));
     expect(commands).toContain("--name /flagsmith-to-segment/production/webhook-secret --type SecureString");
-    expect(commands).toContain(
-      "--name /flagsmith-to-segment/production/segment-write-key --type SecureString",
-    );
+    expect(commands).toContain("--name /flagsmith-to-segment/production/segment-write-key --type SecureString");
   });
 });
 
 describe("the redrive of dead letters", () => {
-  // SQS refuses one without a destination for letters that were sent there, as deliver's are: CouldNotDetermineMessageSource.
+  // SQS refuses one without a destination for messages that were sent there, as deliver's are: CouldNotDetermineMessageSource.
   it("names the queue as the destination", () => {
     const arnOf = (id: string) => ({
       "Fn::GetAtt": [expect.stringMatching(`^FlagsmithToSegment${id}[0-9A-F]+$`), "Arn"],
     });
-    const [{ Value: command } = { Value: undefined }] = Object.values(
-      template.findOutputs("RedriveDeadLetters"),
-    );
+    const [{ Value: command } = { Value: undefined }] = Object.values(template.findOutputs("RedriveDeadLetters"));
     expect(Object(command)["Fn::Join"][1]).toEqual([
       "aws sqs start-message-move-task --region ",
       { Ref: "AWS::Region" },
@@ -239,7 +245,7 @@ describe("the redrive of dead letters", () => {
   });
 });
 
-describe("the commands that are still to be run", () => {
+describe("the commands that set the parameters", () => {
   it("carry the region, and the customer's key where there is one", () => {
     const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
     const commands = (from: Template) => JSON.stringify(from.findOutputs("*"));
@@ -259,7 +265,7 @@ describe("the queues of a deleted stack", () => {
 
 describe("props that are given as undefined", () => {
   it("are not given", () => {
-    const given = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, undefined]));
+    const given = Object.fromEntries(Object.keys(OPTION_RULES).map((name) => [name, undefined]));
     expect(templateOf(given).toJSON()).toEqual(template.toJSON());
   });
 });
@@ -267,8 +273,8 @@ describe("props that are given as undefined", () => {
 describe("the construct in a stack of somebody's own", () => {
   it("refuses a name that no parameter path can hold", () => {
     const stack = new Stack();
-    expect(() => new FlagsmithToSegment(stack, "Road", { environmentName: "my env/x" })).toThrow(
-      "Road: an environment's name starts with a letter",
+    expect(() => new FlagsmithToSegment(stack, "Pipeline", { environmentName: "my env/x" })).toThrow(
+      "Pipeline: an environment's name starts with a letter",
     );
   });
 });
@@ -286,12 +292,7 @@ describe("cdk.json", () => {
 describe("the construct ids", () => {
   // A rename replaces the resource in somebody's account: with a queue, its messages go.
   it("are what they were", () => {
-    const stateful = [
-      "AWS::SQS::Queue",
-      "AWS::ApiGatewayV2::Api",
-      "AWS::Lambda::Function",
-      "AWS::Logs::LogGroup",
-    ];
+    const stateful = ["AWS::SQS::Queue", "AWS::ApiGatewayV2::Api", "AWS::Lambda::Function", "AWS::Logs::LogGroup"];
     const ids = stateful.flatMap((type) => Object.keys(template.findResources(type)));
     expect(ids.sort()).toEqual([
       "FlagsmithToSegmentAccessLogs257AABCE",
@@ -309,32 +310,19 @@ describe("the construct ids", () => {
 describe("environments", () => {
   it("get a stack each, with parameters of their own", () => {
     const { stacks } = synthesizeApp({ production: {}, staging: { dryRun: true } });
-    expect(stacks.map(({ stackName }) => stackName)).toEqual([
-      "FlagsmithToSegment-production",
-      "FlagsmithToSegment-staging",
-    ]);
+    expect(stacks.map(({ stackName }) => stackName)).toEqual(["FlagsmithToSegment-production", "FlagsmithToSegment-staging"]);
   });
 
   it("are one called production if cdk.json names none", () => {
-    expect(synthesizeApp(undefined).stacks.map(({ stackName }) => stackName)).toEqual([
-      "FlagsmithToSegment-production",
-    ]);
+    expect(synthesizeApp(undefined).stacks.map(({ stackName }) => stackName)).toEqual(["FlagsmithToSegment-production"]);
   });
 
   it.each([
     ["a list", [], "environments: allowed is an object"],
     ["none", {}, "environments: at least one is needed"],
     ["a name with a slash", { "a/b": {} }, "environments.a/b: an environment's name starts with a letter"],
-    [
-      "an unknown option",
-      { staging: { region: "eu" } },
-      "environments.staging.region: unknown option; allowed are",
-    ],
-    [
-      "a wrong region",
-      { staging: { segmentRegion: "uk" } },
-      'environments.staging.segmentRegion: allowed is "us" or "eu"',
-    ],
+    ["an unknown option", { staging: { region: "eu" } }, "environments.staging.region: unknown option; allowed are"],
+    ["a wrong region", { staging: { segmentRegion: "uk" } }, 'environments.staging.segmentRegion: allowed is "us" or "eu"'],
   ])("are refused for %s, with what is allowed", (_, environments, message) => {
     expect(() => synthesizeApp(environments)).toThrow(message);
   });

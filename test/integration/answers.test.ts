@@ -1,15 +1,16 @@
-import { sign } from "../../lambda/domain/signature";
-import { bytesOf, evaluationPayload, flagPayload } from "../support/builders";
+import { sign } from "../../lambda/receive/signature";
+import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
+import { loadSources } from "../local/local-cloud";
 import { fixture, signatures } from "../support/fixtures";
-import { loadSources, type PostInput, type Road, startRoad } from "../support/road";
+import { type Pipeline, type PipelineOptions, type PostInput, startPipeline } from "../support/pipeline";
 
-/** The table "Answers at the door", over HTTP. */
-let road: Road;
+/** The table of answers, over HTTP. */
+let pipeline: Pipeline;
 
 beforeAll(async () => {
-  road = await startRoad({ webhookSecret: signatures.secret });
+  pipeline = await startPipeline({ webhookSecret: signatures.secret });
 });
-afterAll(() => road.stop());
+afterAll(() => pipeline.stop());
 
 const body = bytesOf(evaluationPayload());
 const UNAUTHORIZED = {
@@ -18,7 +19,7 @@ const UNAUTHORIZED = {
 };
 
 /** The answer, with the outcome line that belongs to it. */
-async function exchange(on: Road, bytes: Buffer, input?: PostInput) {
+async function exchange(on: Pipeline, bytes: Buffer, input?: PostInput) {
   const before = outcomes(on).length;
   const { status, headers, text } = await on.post(bytes, input);
   const [line, ...others] = outcomes(on).slice(before);
@@ -26,22 +27,20 @@ async function exchange(on: Road, bytes: Buffer, input?: PostInput) {
   return { status, headers, answer: JSON.parse(text), line };
 }
 
-const outcomes = (on: Road) => on.log.filter(({ service }) => service === "receive");
+const outcomes = (on: Pipeline) => on.log.filter(({ service }) => service === "receive");
 
 describe("202 accepted", () => {
   it("gives the id under which the evaluation is found in both functions' logs", async () => {
-    const { status, answer, line } = await exchange(road, body);
+    const { status, answer, line } = await exchange(pipeline, body);
     expect({ status, answer }).toEqual({
       status: 202,
       answer: { status: "accepted", messageId: expect.stringMatching(/^FlagsmithToSegment-\w+-.+-1$/) },
     });
     expect(line).toMatchObject({ event: "accepted", messageId: answer.messageId, userId: "user-1" });
-    await road.until(() =>
-      road.log.some(({ event, messageId }) => event === "delivered" && messageId === answer.messageId),
+    await pipeline.until(() =>
+      pipeline.log.some(({ event, messageId }) => event === "delivered" && messageId === answer.messageId),
     );
-    const delivered = road.log.find(
-      ({ event, messageId }) => event === "delivered" && messageId === answer.messageId,
-    );
+    const delivered = pipeline.log.find(({ event, messageId }) => event === "delivered" && messageId === answer.messageId);
     expect(delivered).toMatchObject({
       service: "deliver",
       userId: "user-1",
@@ -60,33 +59,30 @@ describe("202 accepted", () => {
     ["behind a byte-order mark", Buffer.concat([Buffer.from("\uFEFF"), body]), {}],
     ["both at once", Buffer.concat([Buffer.from("\uFEFF"), body]), { contentType: "application/x-flags" }],
   ])("takes a body %s", async (_, bytes, input) => {
-    const { status, answer } = await exchange(road, bytes, input);
+    const { status, answer } = await exchange(pipeline, bytes, input);
     expect(status).toBe(202);
-    const call = await road.identify(answer.messageId);
+    const call = await pipeline.identify(answer.messageId);
     expect(call.body.traits).toEqual({ dark_mode: true });
   });
 
   it("takes the last of duplicate keys", async () => {
     const twice = Buffer.from('{"identity": "first", "flags": [], "identity": "last"}');
-    const { answer } = await exchange(road, twice);
-    expect((await road.identify(answer.messageId)).body.userId).toBe("last");
+    const { answer } = await exchange(pipeline, twice);
+    expect((await pipeline.identify(answer.messageId)).body.userId).toBe("last");
   });
 });
 
 describe("200 ignored", () => {
-  it.each(Object.keys(signatures.files).filter((name) => name.startsWith("not-identity/")))(
-    "for %s",
-    async (name) => {
-      const signature = signatures.files[name];
-      const { status, answer, line } = await exchange(road, fixture(name), { signature });
-      expect(status).toBe(200);
-      expect(answer).toEqual({
-        status: "ignored",
-        reason: expect.stringContaining("another Flagsmith event"),
-      });
-      expect(line).toMatchObject({ event: "ignored", reason: answer.reason });
-    },
-  );
+  it.each(Object.keys(signatures.files).filter((name) => name.startsWith("not-identity/")))("for %s", async (name) => {
+    const signature = signatures.files[name];
+    const { status, answer, line } = await exchange(pipeline, fixture(name), { signature });
+    expect(status).toBe(200);
+    expect(answer).toEqual({
+      status: "ignored",
+      reason: expect.stringContaining("another Flagsmith event"),
+    });
+    expect(line).toMatchObject({ event: "ignored", reason: answer.reason });
+  });
 });
 
 describe("401 unauthorized", () => {
@@ -100,7 +96,7 @@ describe("401 unauthorized", () => {
     ["a signature cut short", right.slice(0, -1), "signature-wrong"],
     ["a prefix, as GitHub writes it", `sha256=${right}`, "signature-wrong"],
   ])("for %s", async (_, signature, code) => {
-    const { status, answer, line } = await exchange(road, body, { signature });
+    const { status, answer, line } = await exchange(pipeline, body, { signature });
     expect({ status, answer }).toEqual({ status: 401, answer: UNAUTHORIZED });
     expect(line).toMatchObject({ event: "unauthorized", code });
   });
@@ -122,7 +118,7 @@ describe("400 invalid", () => {
       "flags[0].enabled: expected",
     ],
   ])("for %s", async (_, bytes, reason) => {
-    const { status, answer, line } = await exchange(road, bytes);
+    const { status, answer, line } = await exchange(pipeline, bytes);
     expect(answer).toEqual({ status: "invalid", reason: expect.stringContaining(reason) });
     expect(status).toBe(400);
     expect(line).toMatchObject({ event: "invalid", reason: answer.reason });
@@ -133,10 +129,10 @@ describe("503 unavailable", () => {
   const notTaken = { status: "unavailable", reason: "not taken, send it again" };
 
   it("while the secret is missing, and at once no longer when it is put", async () => {
-    const bare = await startRoad();
+    const bare = await startPipeline();
     try {
       const { webhookSecret } = bare.cloud.parameterNames;
-      bare.cloud.parameters.delete(webhookSecret);
+      bare.cloud.ssm.delete(webhookSecret);
       const { status, headers, answer, line } = await exchange(bare, body);
       expect({ status, answer }).toEqual({ status: 503, answer: notTaken });
       expect(headers.get("retry-after")).toMatch(/^[1-9]$/);
@@ -146,7 +142,7 @@ describe("503 unavailable", () => {
         parameter: webhookSecret,
         remedy: expect.stringContaining(`aws ssm put-parameter --region us-east-1 --name ${webhookSecret}`),
       });
-      bare.cloud.parameters.put(webhookSecret, "integration-secret");
+      bare.cloud.ssm.set(webhookSecret, "integration-secret");
       expect((await bare.post(body)).status).toBe(202);
     } finally {
       await bare.stop();
@@ -154,11 +150,11 @@ describe("503 unavailable", () => {
   });
 
   it("while the queue is unreachable", async () => {
-    const load = () => {
-      process.env.AWS_ENDPOINT_URL_SQS = "http://127.0.0.1:1"; // nobody listens on tcpmux
-      return loadSources();
-    };
-    const cut = await startRoad({ load });
+    // Nobody listens on tcpmux.
+    const elsewhere = { AWS_ENDPOINT_URL_SQS: "http://127.0.0.1:1" };
+    const load: PipelineOptions["load"] = ({ receive, deliver }) =>
+      loadSources({ receive: { ...receive, ...elsewhere }, deliver });
+    const cut = await startPipeline({ load });
     try {
       const { status, headers, answer, line } = await exchange(cut, body);
       expect({ status, answer }).toEqual({ status: 503, answer: notTaken });
@@ -175,13 +171,8 @@ describe("503 unavailable", () => {
 });
 
 it("keeps bodies, secrets and signatures out of every line and answer", () => {
-  const output = road.output();
-  for (const hidden of [
-    signatures.secret,
-    sign(body, signatures.secret),
-    "feature_state_value",
-    "write-key",
-  ]) {
+  const output = pipeline.output();
+  for (const hidden of [signatures.secret, sign(body, signatures.secret), "feature_state_value", "write-key"]) {
     expect(output).not.toContain(hidden);
   }
 });

@@ -1,58 +1,117 @@
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Bundles, cdkSynth, hostBundles, synthesizeBundles } from "../support/bundles";
-import { evaluations, fixture, signatures } from "../support/fixtures";
-import { type Road, startRoad } from "../support/road";
+import { bundle } from "../../infra/bundle";
+import { BundleHost, cdkSynth, hostBundles } from "../support/bundles";
+import { evaluations, fixture, REAL_SECRET, type RealWebhook, realWebhooks, signatures } from "../support/fixtures";
+import { type Pipeline, startPipeline } from "../support/pipeline";
 
-let bundles: Bundles;
+/** Reserved names are sent as `flag_<name>`, and a value that exceeds a call gives way to the flag's state. */
+function withSpecialCases(builtin: RealWebhook["builtin"]) {
+  const entries = Object.entries(builtin?.traits ?? {}).map(([name, value]) => [
+    ["name", "email", "title", "createdAt"].includes(name) ? `flag_${name}` : name,
+    typeof value === "string" && value.length > 32_000 ? true : value,
+  ]);
+  return { userId: builtin?.userId, traits: Object.fromEntries(entries) };
+}
 
-beforeAll(() => {
-  bundles = synthesizeBundles();
-});
-afterAll(() => bundles.remove());
-
-describe("the bundles of cdk synth", () => {
+describe("the bundles", () => {
   let hosts: ReturnType<typeof hostBundles>;
-  let road: Road;
+  let pipeline: Pipeline;
 
   beforeAll(async () => {
-    road = await startRoad({
-      webhookSecret: signatures.secret,
-      load: async () => {
-        hosts = hostBundles(bundles);
+    pipeline = await startPipeline({
+      webhookSecret: `${signatures.secret}\n${REAL_SECRET}`,
+      load: (environments) => {
+        hosts = hostBundles(environments);
         return hosts;
       },
     });
   });
   afterAll(async () => {
-    await road.stop();
+    await pipeline.stop();
     await hosts.stop();
   });
 
   it.each(evaluations)("bring $name to Segment", async ({ name, expected }) => {
-    const { status, messageId } = await road.post(fixture(name), { signature: signatures.files[name] });
+    const { status, messageId } = await pipeline.post(fixture(name), { signature: signatures.files[name] });
     expect(status).toBe(202);
-    expect((await road.identify(messageId)).body).toMatchObject(expected);
+    expect((await pipeline.identify(messageId)).body).toMatchObject(expected);
   });
+
+  const evaluated = realWebhooks.filter(({ builtin }) => builtin !== undefined);
+
+  it.each(evaluated)(
+    "bring to Segment what Flagsmith's own integration sent: $name",
+    async ({ name, body, signature, builtin }) => {
+      const before = pipeline.cloud.segment.calls.length;
+      const { status } = await pipeline.post(body, { signature });
+      expect(status).toBe(202);
+      // Entries, because a flag is called __proto__.
+      const arrived = () => new Map(pipeline.cloud.segment.calls.slice(before).flatMap((call) => Object.entries(call.traits)));
+      const { userId, traits } = name.startsWith("300-stress") ? withSpecialCases(builtin) : { ...builtin };
+      const expected = new Map(Object.entries(traits ?? {}));
+      await pipeline.until(() => pipeline.cloud.segment.calls.length > before && arrived().size === expected.size);
+      expect(arrived()).toEqual(expected);
+      expect(pipeline.cloud.segment.calls.at(-1)?.userId).toBe(userId);
+    },
+  );
+
+  it.each(realWebhooks.filter(({ builtin }) => builtin === undefined))(
+    "ignore another event: $name",
+    async ({ body, signature }) => {
+      const { status, text } = await pipeline.post(body, { signature });
+      expect({ status, ...JSON.parse(text) }).toMatchObject({ status: "ignored" });
+    },
+  );
 
   it("print nothing but log lines", () => {
     for (const line of hosts.output().trim().split("\n")) {
-      expect(JSON.parse(line)).toMatchObject({ event: expect.stringMatching(/^(accepted|delivered)$/) });
+      expect(JSON.parse(line)).toMatchObject({ event: expect.stringMatching(/^(accepted|ignored|delivered)$/) });
     }
   });
+});
 
-  it("hold no AWS SDK, and a source map without the sources", () => {
-    for (const directory of [bundles.receive, bundles.deliver]) {
-      expect(readFileSync(join(directory, "index.js"), "utf8")).not.toContain("@aws-sdk/");
-      const map = JSON.parse(readFileSync(join(directory, "index.js.map"), "utf8"));
-      expect(map.sources.length).toBeGreaterThan(0);
-      expect(map.sourcesContent).toBeUndefined();
-    }
-    expect(statSync(join(bundles.receive, "index.js")).size).toBeLessThan(64 * 1024);
+describe.each([
+  ["receive", 120, ["@aws-lambda-powertools", "@aws/lambda-invoke-store", "@smithy"]],
+  ["deliver", 700, ["@aws-lambda-powertools", "@aws/lambda-invoke-store", "@smithy", "undici"]],
+] as const)("the bundle of %s", (functionName, kilobytes, packages) => {
+  const { directory, metafile } = bundle(functionName);
+
+  it("holds the signer, Powertools and, to call Segment, undici: nothing else from outside", () => {
+    const [output] = Object.values(metafile.outputs).filter(({ entryPoint }) => entryPoint !== undefined);
+    const held = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+    const outside = held.flatMap(([path]) => /node_modules\/(@aws\/[^/]+|[^/]+)/.exec(path)?.[1] ?? []);
+    expect([...new Set(outside)].sort()).toEqual(packages);
+    expect(statSync(join(directory, "index.js")).size).toBeLessThan(kilobytes * 1024);
+  });
+
+  it("has a source map with relative paths and without the sources: its hash is the same everywhere", () => {
+    const map = JSON.parse(readFileSync(join(directory, "index.js.map"), "utf8"));
+    expect(map.sources).toContain(`../../../lambda/${functionName}.lambda.ts`);
+    expect(map.sourcesContent).toBeUndefined();
+  });
+
+  it("says in one line that the environment is not what the stack writes", async () => {
+    const host = new BundleHost(functionName, { CONFIG: "{" });
+    await expect(host.invoke({ Records: [] })).rejects.toThrow("CONFIG: not what the stack writes");
+    await host.stop();
+    expect(host.lines).toMatchObject([{ level: "ERROR", event: "misconfigured", code: "configuration" }]);
   });
 });
 
 describe("cdk synth", () => {
+  it("deploys the bundles", () => {
+    const { status, output, directory } = cdkSynth({ production: {} });
+    expect({ status, output }).toMatchObject({ status: 0 });
+    const assets = readdirSync(directory).filter((name) => name.startsWith("asset."));
+    const deployed = assets.map((name) => readFileSync(join(directory, name, "index.js"), "utf8"));
+    rmSync(directory, { recursive: true });
+    const bundles = (["receive", "deliver"] as const).map((name) =>
+      readFileSync(join(bundle(name).directory, "index.js"), "utf8"),
+    );
+    expect(deployed.sort()).toEqual(bundles.sort());
+  });
+
   it("says what is allowed when cdk.json is wrong, in a few lines and without a stack", () => {
     const { status, output, directory } = cdkSynth({ production: { segmentRegion: "mars", flagz: true } });
     rmSync(directory, { recursive: true });

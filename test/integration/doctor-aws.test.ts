@@ -37,8 +37,7 @@ function answer({ headers, body }: LoopbackRequest): Reply {
     return { status: 400, body: `<ErrorResponse>${error}</ErrorResponse>` };
   }
   if (form.get("Action") === "DescribeStacks") {
-    const outputs =
-      "<member><OutputKey>WebhookUrl</OutputKey><OutputValue>https://hook</OutputValue></member>";
+    const outputs = "<member><OutputKey>WebhookUrl</OutputKey><OutputValue>https://hook</OutputValue></member>";
     return xml(
       "DescribeStacks",
       `<Stacks><member><StackName>${STACK}</StackName><Outputs>${outputs}</Outputs></member></Stacks>`,
@@ -60,10 +59,7 @@ const before = { ...process.env };
 
 beforeAll(async () => {
   aws = await Loopback.start(answer);
-  const services = ["CLOUDFORMATION", "SSM", "CLOUDWATCH_LOGS"].map((name) => [
-    `AWS_ENDPOINT_URL_${name}`,
-    aws.url,
-  ]);
+  const services = ["CLOUDFORMATION", "SSM", "CLOUDWATCH_LOGS"].map((name) => [`AWS_ENDPOINT_URL_${name}`, aws.url]);
   Object.assign(process.env, Object.fromEntries(services), {
     AWS_REGION: "us-east-1",
     AWS_ACCESS_KEY_ID: "operator",

@@ -4,9 +4,9 @@ import { diagnose } from "../doctor/checks";
 import { localPatient } from "../doctor/local";
 import type { Finding, Patient } from "../doctor/patient";
 import { Loopback } from "../support/loopback";
-import { type Road, startRoad } from "../support/road";
+import { type Pipeline, startPipeline } from "../support/pipeline";
 
-let road: Road;
+let pipeline: Pipeline;
 let own: Patient;
 let elsewhere: Loopback | undefined;
 
@@ -15,13 +15,13 @@ async function denied(): Promise<never> {
 }
 
 beforeEach(async () => {
-  road = await startRoad();
-  own = localPatient(road.cloud, () => road.log);
+  pipeline = await startPipeline();
+  own = localPatient(pipeline.cloud, () => pipeline.log);
 });
 afterEach(async () => {
   await elsewhere?.stop();
   elsewhere = undefined;
-  await road.stop();
+  await pipeline.stop();
 });
 
 async function examine(overrides: Partial<Patient> = {}): Promise<readonly Finding[]> {
@@ -35,19 +35,17 @@ async function examine(overrides: Partial<Patient> = {}): Promise<readonly Findi
 const failures = (findings: readonly Finding[]) => findings.filter(({ ok }) => !ok);
 
 describe("the doctor", () => {
-  it("finds a road in good health, up to the call at Segment", async () => {
+  it("finds a pipeline in good health, up to the call at Segment", async () => {
     const findings = await examine();
     expect(failures(findings)).toEqual([]);
     expect(findings).toHaveLength(6);
     expect(findings.at(-1)).toMatchObject({ detail: "delivered to Segment" });
-    expect(road.cloud.sink.calls.map(({ body }) => body.userId)).toEqual(["doctor"]);
+    expect(pipeline.cloud.segment.calls.map(({ body }) => body.userId)).toEqual(["doctor"]);
   });
 
   it("finds a stack that is not there", async () => {
     const findings = await examine({ outputs: async () => undefined });
-    expect(findings).toMatchObject([
-      { ok: false, check: "stack", mend: expect.stringContaining("npx cdk deploy") },
-    ]);
+    expect(findings).toMatchObject([{ ok: false, check: "stack", fix: expect.stringContaining("npx cdk deploy") }]);
   });
 
   it.each<[string, string, string, string]>([
@@ -57,42 +55,42 @@ describe("the doctor", () => {
     ["nothing in it", " ", "SecureString", "is empty"],
     ["the wrong type", "integration-secret", "String", "is a String"],
   ])("finds a secret with %s, and does not show it", async (_, value, type, detail) => {
-    const { webhookSecret } = road.cloud.parameterNames;
-    road.cloud.parameters.put(webhookSecret, value, type);
+    const { webhookSecret } = pipeline.cloud.parameterNames;
+    pipeline.cloud.ssm.set(webhookSecret, value, type);
     const found = failures(await examine()).find(({ check }) => check === webhookSecret);
     expect(found).toMatchObject({
       detail: expect.stringContaining(detail),
-      mend: expect.stringContaining("put-parameter"),
+      fix: expect.stringContaining("put-parameter"),
     });
     expect(found?.detail).not.toContain("integration-secret");
   });
 
   it("takes two secrets, one a line, for what they are", async () => {
-    road.cloud.parameters.put(road.cloud.parameterNames.webhookSecret, "integration-secret\nold\n");
+    pipeline.cloud.ssm.set(pipeline.cloud.parameterNames.webhookSecret, "integration-secret\nold\n");
     expect(failures(await examine())).toEqual([]);
   });
 
   it("finds a parameter that is missing", async () => {
-    const { writeKey } = road.cloud.parameterNames;
-    road.cloud.parameters.delete(writeKey);
+    const { writeKey } = pipeline.cloud.parameterNames;
+    pipeline.cloud.ssm.delete(writeKey);
     const [missing, call] = failures(await examine());
     expect(missing).toMatchObject({ check: writeKey, detail: "does not exist" });
     expect(call).toMatchObject({
       detail: expect.stringContaining("retrying"),
-      mend: expect.stringContaining("put-parameter"),
+      fix: expect.stringContaining("put-parameter"),
     });
   });
 
   it("finds a write key that no source has, though Segment answers 200 to it", async () => {
-    road.cloud.parameters.put(road.cloud.parameterNames.writeKey, "unknown-key");
+    pipeline.cloud.ssm.set(pipeline.cloud.parameterNames.writeKey, "unknown-key");
     const findings = failures(await examine());
     expect(findings).toMatchObject([{ check: "write key at Segment", detail: "no source has it" }]);
     expect(JSON.stringify(findings)).not.toContain("unknown-key");
   });
 
   it("finds what Segment rejects", async () => {
-    road.cloud.sink.refusals.push(400);
-    expect(failures(await examine())).toMatchObject([{ detail: "dead-lettered: rejected-by-segment" }]);
+    pipeline.cloud.segment.refusals.push(404, 404);
+    expect(failures(await examine())).toMatchObject([{ detail: "retrying: status 404" }]);
   });
 
   it("finds a webhook that is out of reach, and Segment's settings too", async () => {
@@ -104,8 +102,7 @@ describe("the doctor", () => {
   it("finds a URL at which something else answers", async () => {
     elsewhere = await Loopback.start((_, index) => (index === 0 ? { body: "<html>" } : "hang"));
     const { url } = elsewhere;
-    const visit = () =>
-      examine({ outputs: async () => ({ ...(await own.outputs()), WebhookUrl: url }), patience: 50 });
+    const visit = () => examine({ outputs: async () => ({ ...(await own.outputs()), WebhookUrl: url }), patience: 50 });
     expect(failures(await visit())).toMatchObject([{ check: "webhook", detail: "answers 200" }]);
     expect(failures(await visit())).toMatchObject([
       { check: "webhook", detail: expect.stringMatching(/^can't be looked at: TimeoutError/) },
@@ -114,19 +111,14 @@ describe("the doctor", () => {
 
   it.each<[string, Partial<Patient>, string, string]>([
     ["the stack", { outputs: denied }, "stack", "cloudformation:DescribeStacks"],
-    [
-      "a parameter",
-      { parameter: denied },
-      "/flagsmith-to-segment/production/webhook-secret",
-      "ssm:GetParameter",
-    ],
+    ["a parameter", { parameter: denied }, "/flagsmith-to-segment/production/webhook-secret", "ssm:GetParameter"],
     ["the log", { lines: denied }, "call ", "logs:FilterLogEvents"],
-  ])("says what is needed to look at %s", async (_, overrides, check, mend) => {
+  ])("says what is needed to look at %s", async (_, overrides, check, fix) => {
     const [found] = failures(await examine(overrides));
     expect(found).toMatchObject({
       check: expect.stringContaining(check),
       detail: "can't be looked at: AccessDeniedException: not you",
-      mend: expect.stringContaining(mend),
+      fix: expect.stringContaining(fix),
     });
   });
 });

@@ -1,10 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { RUNTIME } from "../../lambda/runtime";
-import { bodyOf } from "../local/parameter-store";
-import { bytesOf, evaluationPayload } from "../support/builders";
+import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import { bytesOf, evaluationPayload } from "../cloud/events";
+import { bodyOf } from "../cloud/server";
+import type { Environments } from "../local/local-cloud";
+import { type Pipeline, startPipeline } from "../support/pipeline";
 import { type AwsUse, allows, type Statement, statementsOf } from "../support/policy";
-import { type Road, startRoad } from "../support/road";
 import { templateOf } from "../support/synth";
 
 type Caller = "receive" | "deliver";
@@ -16,21 +17,16 @@ const PARAMETER = "arn:aws:ssm:us-east-1:000000000000:parameter";
 const uses: Use[] = [];
 const proxies: Server[] = [];
 let statements: readonly Statement[];
-let road: Road;
+let pipeline: Pipeline;
 
 /** Records who calls what, and passes it on. */
-async function recordingProxy(
-  target: string,
-  record: (caller: Caller, action: string, input: Input) => void,
-) {
+async function recordingProxy(target: string, record: (caller: Caller, action: string, input: Input) => void) {
   const server = createServer(async (request, response) => {
     const body = await bodyOf(request);
     const [, caller = ""] = /Credential=(\w+)\//.exec(request.headers.authorization ?? "") ?? [];
     const action = String(request.headers["x-amz-target"]).split(".")[1] ?? "";
     record(caller === "receive" ? "receive" : "deliver", action, JSON.parse(body.toString()));
-    const headers = Object.entries(request.headers).filter(([name]) =>
-      /^(x-amz-|content-type|authorization)/.test(name),
-    );
+    const headers = Object.entries(request.headers).filter(([name]) => /^(x-amz-|content-type|authorization)/.test(name));
     const answer = await fetch(target, {
       method: "POST",
       headers: headers.map(([name, value]): [string, string] => [name, String(value)]),
@@ -51,7 +47,7 @@ function recordSqs(caller: Caller, action: string, { QueueUrl: url }: Input): vo
   uses.push({ caller, action: `sqs:${action.replace("Batch", "")}`, resource: `arn of ${queue}` });
 }
 
-/** SSM decrypts with the customer's key in the name of the caller. */
+/** SSM decrypts with the customer's key and the caller's role. */
 function recordSsm(caller: Caller, action: string, { Name: name }: Input): void {
   const resource = PARAMETER + name;
   const context = { "kms:EncryptionContext:PARAMETER_ARN": resource };
@@ -63,30 +59,28 @@ function recordDynamodb(caller: Caller, action: string, { TableName: table }: In
   uses.push({ caller, action: `dynamodb:${action}`, resource: `arn of ${table}` });
 }
 
-async function load() {
-  const {
-    AWS_ENDPOINT_URL_SQS: sqs = "",
-    AWS_ENDPOINT_URL_SSM: ssm = "",
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb = "",
-  } = process.env;
+async function load({ receive, deliver }: Environments) {
+  const { AWS_ENDPOINT_URL_SQS: sqs = "", AWS_ENDPOINT_URL_SSM: ssm = "", AWS_ENDPOINT_URL_DYNAMODB: dynamodb = "" } = receive;
   const endpoints = {
     AWS_ENDPOINT_URL_SQS: await recordingProxy(sqs, recordSqs),
     AWS_ENDPOINT_URL_SSM: await recordingProxy(ssm, recordSsm),
     AWS_ENDPOINT_URL_DYNAMODB: await recordingProxy(dynamodb, recordDynamodb),
   };
-  const as = (caller: Caller) => ({ ...process.env, ...endpoints, AWS_ACCESS_KEY_ID: caller });
-  const { compose: receive } = await import("../../lambda/receive.lambda");
-  const { compose: deliver } = await import("../../lambda/deliver.lambda");
-  return { receive: receive(as("receive"), RUNTIME), deliver: deliver(as("deliver"), RUNTIME) };
+  const as = (caller: Caller, environment: Environments[Caller]) => ({
+    ...environment,
+    ...endpoints,
+    AWS_ACCESS_KEY_ID: caller,
+  });
+  return { receive: composeReceive(as("receive", receive)), deliver: composeDeliver(as("deliver", deliver)) };
 }
 
 /** An integration run that uses everything the functions can. */
 beforeAll(async () => {
   const options = { kmsKeyArn: KEY, forward: "changes" } as const;
   statements = statementsOf(templateOf(options));
-  road = await startRoad({ load, options });
-  // Lambda's event source works in the name of deliver.
-  road.cloud.sqs.middlewareStack.add(
+  pipeline = await startPipeline({ load, options });
+  // Lambda's event source works with deliver's role.
+  pipeline.cloud.sqs.middlewareStack.add(
     (next, { commandName = "" }) =>
       (args) => {
         recordSqs("deliver", commandName.replace("Command", ""), Object(args.input));
@@ -94,34 +88,32 @@ beforeAll(async () => {
       },
     { step: "initialize" },
   );
-  road.cloud.sink.refusals.push(500, 400);
-  await road.post(bytesOf(evaluationPayload({ identity: "refused, then rejected" })));
-  await road.until(() => road.log.some(({ event }) => event === "dead-lettered"));
-  const { messageId } = await road.post(bytesOf(evaluationPayload()));
-  await road.identify(messageId);
-  await road.until(() => road.log.some(({ event }) => event === "delivered"));
-  for (const { service } of road.log) {
+  // One call comes back, one message is moved to the dead-letter queue.
+  pipeline.cloud.segment.refusals.push(500, 500);
+  await pipeline.post(bytesOf(evaluationPayload({ identity: "refused" })));
+  pipeline.cloud.queue.queue.send({ body: "hello", groupId: "g", deduplicationId: "d", attributes: {} });
+  await pipeline.until(() => pipeline.log.some(({ event }) => event === "retrying"));
+  await pipeline.until(() => pipeline.log.some(({ event }) => event === "dead-lettered"));
+  const { messageId } = await pipeline.post(bytesOf(evaluationPayload()));
+  await pipeline.identify(messageId);
+  await pipeline.until(() => pipeline.log.some(({ event }) => event === "delivered"));
+  for (const { service } of pipeline.log) {
     const caller = service === "receive" ? "receive" : "deliver";
     const group = `FlagsmithToSegment${caller === "receive" ? "Receive" : "Deliver"}Logs`;
-    const resource =
-      statements.flatMap(({ resources }) => resources).find((arn) => arn.includes(group)) ?? group;
+    const resource = statements.flatMap(({ resources }) => resources).find((arn) => arn.includes(group)) ?? group;
     // The runtime makes a stream for each container and writes the lines to it.
-    uses.push(
-      { caller, action: "logs:CreateLogStream", resource },
-      { caller, action: "logs:PutLogEvents", resource },
-    );
+    uses.push({ caller, action: "logs:CreateLogStream", resource }, { caller, action: "logs:PutLogEvents", resource });
   }
 });
 afterAll(async () => {
-  await road.stop();
+  await pipeline.stop();
   for (const proxy of proxies) {
     proxy.closeAllConnections();
     proxy.close();
   }
 });
 
-const ofRole = (caller: Caller) =>
-  statements.filter(({ role }) => role.includes(caller === "receive" ? "Receive" : "Deliver"));
+const ofRole = (caller: Caller) => statements.filter(({ role }) => role.includes(caller === "receive" ? "Receive" : "Deliver"));
 
 describe("the synthesized policies", () => {
   it("allow every call that was made", () => {
@@ -149,9 +141,7 @@ describe("the synthesized policies", () => {
   });
 
   it.each(["receive", "deliver"] as const)("give %s no statement that no call needs", (caller) => {
-    const needless = ofRole(caller).filter(
-      (statement) => !uses.some((use) => use.caller === caller && allows(statement, use)),
-    );
+    const needless = ofRole(caller).filter((statement) => !uses.some((use) => use.caller === caller && allows(statement, use)));
     expect(ofRole(caller).length).toBeGreaterThan(3);
     expect(needless).toEqual([]);
   });
@@ -163,16 +153,13 @@ describe("the synthesized policies", () => {
     );
     const needless = given.filter(
       ({ role, action, resource }) =>
-        !uses.some(
-          (use) =>
-            role.toLowerCase().includes(use.caller) && use.action === action && use.resource === resource,
-        ),
+        !uses.some((use) => role.toLowerCase().includes(use.caller) && use.action === action && use.resource === resource),
     );
     expect(needless.map(({ action }) => action)).toEqual(["sqs:GetQueueAttributes"]);
   });
 
   it("keep the write key from receive and the webhook secret from deliver", () => {
-    const { webhookSecret, writeKey } = road.cloud.parameterNames;
+    const { webhookSecret, writeKey } = pipeline.cloud.parameterNames;
     const reads = (caller: Caller, name: string) =>
       ofRole(caller).some((each) => each.resources.some((resource) => resource.endsWith(name)));
     expect([reads("receive", webhookSecret), reads("deliver", writeKey)]).toEqual([true, true]);

@@ -20,11 +20,7 @@ interface Run {
   exit(): Promise<number | null>;
 }
 
-function run(
-  script: string,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Run {
+function run(script: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Run {
   const child = spawn(process.execPath, ["--import", "tsx", join("test/local", script), ...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, ...environment },
@@ -69,24 +65,12 @@ describe("npm start", () => {
     expect(local.output).toContain(`curl -sS ${url}`);
     expect(local.output).toContain("local-secret");
 
-    const sent = run("send.ts", [
-      "test/support/fixtures/06-overrides.json",
-      "--url",
-      url,
-      "--as",
-      "übertragen",
-    ]);
+    const sent = run("send.ts", ["test/support/fixtures/06-overrides.json", "--url", url, "--as", "übertragen"]);
     expect(await sent.exit()).toBe(0);
     expect(sent.output).toMatch(/^202 \{"status":"accepted","messageId":"FlagsmithToSegment-/);
     await local.until(/"userId": "übertragen"/);
 
-    const forged = run("send.ts", [
-      "test/support/fixtures/06-overrides.json",
-      "--url",
-      url,
-      "--secret",
-      "wrong",
-    ]);
+    const forged = run("send.ts", ["test/support/fixtures/06-overrides.json", "--url", url, "--secret", "wrong"]);
     expect(await forged.exit()).toBe(1);
     expect(forged.output).toMatch(/^401 \{"status":"unauthorized"/);
 

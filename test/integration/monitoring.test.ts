@@ -1,9 +1,10 @@
-import { METRICS } from "../../infra/metrics";
-import { QUERIES } from "../../infra/queries";
-import { bytesOf, evaluationPayload, flagPayload } from "../support/builders";
+import { METRICS } from "../../infra/monitoring/metrics";
+import { QUERIES } from "../../infra/monitoring/queries";
+import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
+import type { LogLine } from "../support/capture";
 import { runQuery } from "../support/insights";
-import { type LogLine, matchesFilter, metricValueOf } from "../support/metric-filter";
-import { type Road, startRoad } from "../support/road";
+import { matchesFilter, metricValueOf } from "../support/metric-filter";
+import { type Pipeline, startPipeline } from "../support/pipeline";
 import { templateOf } from "../support/synth";
 
 /** The lines that the code really writes, of every kind. */
@@ -14,43 +15,45 @@ const evaluation = (overrides: Readonly<Record<string, unknown>> = {}) =>
   bytesOf(evaluationPayload({ identity: USER, ...overrides }));
 const many = Array.from({ length: 310 }, (_, i) => flagPayload({ name: `f${i}` }));
 
-async function provoke(road: Road): Promise<void> {
-  const saw = (wanted: string) => road.until(() => road.log.some(({ event }) => event === wanted));
-  const { webhookSecret } = road.cloud.parameterNames;
-  road.cloud.parameters.delete(webhookSecret);
-  await road.post(evaluation());
-  road.cloud.parameters.put(webhookSecret, "integration-secret");
-  await road.post(bytesOf({ event_type: "FLAG_UPDATED", data: {} }));
-  await road.post(evaluation(), { signature: null });
-  await road.post(evaluation(), { signature: "0".repeat(64) });
-  await road.post(bytesOf({ identity: USER, flags: [{}] }));
-  await road.post(evaluation());
+async function provoke(pipeline: Pipeline): Promise<void> {
+  const saw = (wanted: string) => pipeline.until(() => pipeline.log.some(({ event }) => event === wanted));
+  const { webhookSecret } = pipeline.cloud.parameterNames;
+  pipeline.cloud.ssm.delete(webhookSecret);
+  await pipeline.post(evaluation());
+  pipeline.cloud.ssm.set(webhookSecret, "integration-secret");
+  await pipeline.post(bytesOf({ event_type: "FLAG_UPDATED", data: {} }));
+  await pipeline.post(evaluation(), { signature: null });
+  await pipeline.post(evaluation(), { signature: "0".repeat(64) });
+  await pipeline.post(bytesOf({ identity: USER, flags: [{}] }));
+  await pipeline.post(evaluation());
   await saw("delivered");
-  await road.post(evaluation());
+  await pipeline.post(evaluation());
   await saw("unchanged");
-  road.cloud.sink.refusals.push(429, 401, 401, 400);
-  await road.post(evaluation({ flags: many }));
+  pipeline.cloud.segment.refusals.push(429, 401, 401);
+  await pipeline.post(evaluation({ flags: many }));
+  pipeline.cloud.queue.queue.send({ body: "hello", groupId: "g", deduplicationId: "d", attributes: {} });
   await saw("dead-lettered");
-  const { messageId } = await road.post(evaluation({ flags: [flagPayload({ name: "email" })] }));
-  await road.identify(messageId);
+  const { messageId } = await pipeline.post(evaluation({ flags: [flagPayload({ name: "email" })] }));
+  await pipeline.identify(messageId);
 }
 
 beforeAll(async () => {
-  const road = await startRoad({ options: { forward: "changes" } });
-  await provoke(road);
-  await road.stop();
-  const dry = await startRoad({ options: { dryRun: true } });
+  const pipeline = await startPipeline({ options: { forward: "changes" } });
+  await provoke(pipeline);
+  await pipeline.stop();
+  const dry = await startPipeline({ options: { dryRun: true } });
   await dry.post(evaluation());
   await dry.until(() => dry.log.some(({ event }) => event === "dry-run"));
   await dry.stop();
-  lines = [...road.log, ...dry.log];
+  lines = [...pipeline.log, ...dry.log];
 });
 
 const byEvent = (name: string) => lines.filter(({ event }) => event === name);
 
 describe("the metric filters", () => {
   const filters = Object.values(templateOf().findResources("AWS::Logs::MetricFilter")).map(
-    ({ Properties: { FilterPattern: pattern, MetricTransformations: transformations } }) => ({
+    ({ Properties: { FilterPattern: pattern, LogGroupName: group, MetricTransformations: transformations } }) => ({
+      service: /(Receive|Deliver)Logs/.exec(group.Ref)?.[1]?.toLowerCase(),
       pattern: String(pattern),
       name: String(transformations[0].MetricName),
       value: String(transformations[0].MetricValue),
@@ -63,21 +66,26 @@ describe("the metric filters", () => {
     expect(filters.every(({ dimensions }) => dimensions === undefined)).toBe(true);
   });
 
-  // Nobody waits 15 minutes here: the field is there, and another number makes it match.
-  const late = (pattern: string, { ageMs }: LogLine) =>
-    pattern.includes("ageMs") && ageMs !== undefined ? { ageMs: 900_001 } : {};
-
-  it.each(filters)("$name matches lines that are written, each with a number", ({ pattern, value }) => {
-    const matching = lines.filter((line) => matchesFilter(pattern, { ...line, ...late(pattern, line) }));
-    expect(matching).not.toEqual([]);
-    for (const line of matching) expect(metricValueOf(value, line)).toBeGreaterThanOrEqual(0);
-    expect(matching.length).toBeLessThan(lines.length);
+  // Nobody waits 15 minutes or for a third try here: the fields are there, and other numbers make them match.
+  const late = ({ ageMs, attempt }: LogLine) => ({
+    ...(ageMs === undefined ? {} : { ageMs: 900_001 }),
+    ...(attempt === undefined ? {} : { attempt: 3 }),
   });
 
-  it("count every outcome of the road once", () => {
-    const counted = filters.filter(
-      ({ name, value }) => value === "1" && /^(A|I|Una|Inv|Del|Unc|Dry|Ret|Dead)/.test(name),
-    );
+  it.each(filters)(
+    "$name matches lines that are written to its log group, each with a number",
+    ({ service, pattern, value }) => {
+      const matching = lines
+        .filter((line) => line.service === service)
+        .filter((line) => matchesFilter(pattern, { ...line, ...late(line) }));
+      expect(matching).not.toEqual([]);
+      for (const line of matching) expect(metricValueOf(value, line)).toBeGreaterThanOrEqual(0);
+      expect(matching.length).toBeLessThan(lines.length);
+    },
+  );
+
+  it("count every outcome of the pipeline once", () => {
+    const counted = filters.filter(({ name, value }) => value === "1" && /^(A|I|Una|Inv|Del|Unc|Dry|Ret|Dead)/.test(name));
     for (const line of lines) {
       expect(counted.filter(({ pattern }) => matchesFilter(pattern, line))).toHaveLength(1);
     }
@@ -90,9 +98,7 @@ describe("the saved queries", () => {
   it("What happened to this user's events", () => {
     const query = (QUERIES["What happened to this user's events"] ?? "").replace("<user id>", USER);
     const events = runQuery(query, lines).map(({ event }) => event);
-    expect(new Set(events)).toEqual(
-      new Set(["accepted", "delivered", "unchanged", "retrying", "dead-lettered", "dry-run"]),
-    );
+    expect(new Set(events)).toEqual(new Set(["accepted", "delivered", "unchanged", "retrying", "dry-run"]));
   });
 
   it("Which events failed and why", () => {
@@ -104,9 +110,7 @@ describe("the saved queries", () => {
       actor: "operator",
       remedy: expect.stringContaining("aws ssm put-parameter"),
     });
-    expect(rows.filter(({ event }) => event === "dead-lettered")).toEqual(
-      byEvent("dead-lettered").map(({ status }) => expect.objectContaining({ status })),
-    );
+    expect(rows.find(({ event }) => event === "dead-lettered")).toMatchObject({ reason: "unreadable-message" });
   });
 
   it("How long from Flagsmith to Segment", () => {
@@ -124,9 +128,7 @@ describe("the saved queries", () => {
   });
 
   it("Which flags were renamed or cut", () => {
-    expect(ask("Which flags were renamed or cut")).toMatchObject([
-      { userId: USER, renamed: "1: flag_email" },
-    ]);
+    expect(ask("Which flags were renamed or cut")).toMatchObject([{ userId: USER, renamed: "1: flag_email" }]);
   });
 
   it("What did we save by changes-only", () => {
@@ -148,9 +150,6 @@ describe("the log's volume", () => {
 
   it("tells the steps of failures only", () => {
     expect(["accepted", "delivered", "unchanged"].flatMap(byEvent).some(({ steps }) => steps)).toBe(false);
-    expect(byEvent("retrying")[0]?.steps).toEqual([
-      "changed",
-      expect.stringMatching(/^Segment: status 429 in \d+ ms$/),
-    ]);
+    expect(byEvent("retrying")[0]?.steps).toEqual([expect.stringMatching(/^Segment: status 429 in \d+ ms$/)]);
   });
 });

@@ -1,14 +1,14 @@
-import type { Options } from "../../lambda/contract";
-import { bytesOf, evaluationPayload, flagPayload } from "../support/builders";
-import { type Road, startRoad } from "../support/road";
+import type { Options } from "../../lambda/options";
+import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
+import { type Pipeline, startPipeline } from "../support/pipeline";
 
 /** Each option on its way from `cdk.json` through template and environment to what Segment gets. */
-async function withRoad<Result>(options: Options, use: (road: Road) => Promise<Result>): Promise<Result> {
-  const road = await startRoad({ options });
+async function withPipeline<Result>(options: Options, use: (pipeline: Pipeline) => Promise<Result>): Promise<Result> {
+  const pipeline = await startPipeline({ options });
   try {
-    return await use(road);
+    return await use(pipeline);
   } finally {
-    await road.stop();
+    await pipeline.stop();
   }
 }
 
@@ -70,9 +70,9 @@ describe("options", () => {
       },
     ],
   ])("%s", (_, options, expected) =>
-    withRoad(options, async (road) => {
-      const { messageId } = await road.post(bytesOf(payload));
-      const { body } = await road.identify(messageId);
+    withPipeline(options, async (pipeline) => {
+      const { messageId } = await pipeline.post(bytesOf(payload));
+      const { body } = await pipeline.identify(messageId);
       expect(body).toEqual({
         context: { library: { name: "flagsmith-to-segment", version: expect.any(String) } },
         ...expected,
@@ -84,16 +84,16 @@ describe("options", () => {
   );
 
   it("anonymousIdentities: drop answers 200 ignored", () =>
-    withRoad({ anonymousIdentities: "drop" }, async (road) => {
-      const { status, text } = await road.post(bytesOf(payload));
+    withPipeline({ anonymousIdentities: "drop" }, async (pipeline) => {
+      const { status, text } = await pipeline.post(bytesOf(payload));
       expect(status).toBe(200);
       expect(JSON.parse(text)).toMatchObject({ status: "ignored" });
     }));
 
   it("forward: changes sends A, B, A and no A again, and a set that lacks a trait is no change", () =>
-    withRoad({ forward: "changes" }, async (road) => {
+    withPipeline({ forward: "changes" }, async (pipeline) => {
       const post = async (...flags: readonly object[]) =>
-        (await road.post(bytesOf(evaluationPayload({ identity: "poller", flags })))).messageId;
+        (await pipeline.post(bytesOf(evaluationPayload({ identity: "poller", flags })))).messageId;
       const color = (value: string) => flagPayload({ name: "color", value });
       const server = flagPayload({ name: "server_only", value: 1 });
       const sent = [await post(color("A"), server)];
@@ -102,23 +102,21 @@ describe("options", () => {
       unchanged.push(await post(color("A"), server));
       const empty = await post();
       unchanged.push(await post());
-      await road.until(
-        () => road.log.filter(({ event }) => event === "unchanged").length === unchanged.length,
-      );
-      expect(road.cloud.sink.calls.map(({ body }) => body.messageId)).toEqual([...sent, empty]);
-      const lines = road.log.filter(({ event }) => event === "unchanged");
+      await pipeline.until(() => pipeline.log.filter(({ event }) => event === "unchanged").length === unchanged.length);
+      expect(pipeline.cloud.segment.calls.map(({ body }) => body.messageId)).toEqual([...sent, empty]);
+      const lines = pipeline.log.filter(({ event }) => event === "unchanged");
       expect(lines.map(({ messageId }) => messageId)).toEqual(unchanged);
     }));
 
   it("dryRun and logUserId: the call is logged instead of sent, the person is not named", () =>
-    withRoad({ dryRun: true, logUserId: "hashed" }, async (road) => {
-      const { messageId } = await road.post(bytesOf(evaluationPayload({ identity: "user-1" })));
-      await road.until(() => road.log.some(({ event }) => event === "dry-run"));
-      const [accepted, dryRun] = road.log.filter((line) => line.messageId === messageId);
+    withPipeline({ dryRun: true, logUserId: "hashed" }, async (pipeline) => {
+      const { messageId } = await pipeline.post(bytesOf(evaluationPayload({ identity: "user-1" })));
+      await pipeline.until(() => pipeline.log.some(({ event }) => event === "dry-run"));
+      const [accepted, dryRun] = pipeline.log.filter((line) => line.messageId === messageId);
       expect(dryRun).toMatchObject({ call: { messageId, traits: { dark_mode: true } } });
       // printf user-1 | sha256sum
       const hash = "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b";
       expect([accepted?.userId, dryRun?.userId]).toEqual([hash, hash]);
-      expect(road.cloud.sink.calls).toEqual([]);
+      expect(pipeline.cloud.segment.calls).toEqual([]);
     }));
 });

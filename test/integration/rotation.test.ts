@@ -1,54 +1,52 @@
-import { sign } from "../../lambda/domain/signature";
-import { RUNTIME } from "../../lambda/runtime";
-import { bytesOf, evaluationPayload } from "../support/builders";
+import { sign } from "../../lambda/receive/signature";
+import { TIMING } from "../../lambda/timing";
+import { composeReceive } from "../../lambda/wiring";
+import { bytesOf, evaluationPayload } from "../cloud/events";
+import { loadSources } from "../local/local-cloud";
 import { Loopback } from "../support/loopback";
-import { loadSources, type Road, startRoad } from "../support/road";
+import { type Pipeline, type PipelineOptions, startPipeline } from "../support/pipeline";
 
 const body = bytesOf(evaluationPayload());
 
-async function withRoad(use: (road: Road) => Promise<void>, load = loadSources): Promise<void> {
-  const road = await startRoad({ webhookSecret: "old", load });
+async function withPipeline(use: (pipeline: Pipeline) => Promise<void>, load?: PipelineOptions["load"]): Promise<void> {
+  const pipeline = await startPipeline({ webhookSecret: "old", ...(load === undefined ? {} : { load }) });
   try {
-    await use(road);
+    await use(pipeline);
   } finally {
-    await road.stop();
+    await pipeline.stop();
   }
 }
 
-const post = async (road: Road, secret: string) =>
-  (await road.post(body, { signature: sign(body, secret) })).status;
+const post = async (pipeline: Pipeline, secret: string) =>
+  (await pipeline.post(body, { signature: sign(body, secret) })).status;
 
 describe("the webhook secret", () => {
   it("is rotated without an outage: both while both are there, the new one at once", () =>
-    withRoad(async (road) => {
-      const { webhookSecret } = road.cloud.parameterNames;
-      expect(await post(road, "old")).toBe(202);
-      road.cloud.parameters.put(webhookSecret, "new\nold\n");
-      expect(await post(road, "new")).toBe(202);
-      expect(await post(road, "old")).toBe(202);
-      expect(await post(road, "forged")).toBe(401);
+    withPipeline(async (pipeline) => {
+      const { webhookSecret } = pipeline.cloud.parameterNames;
+      expect(await post(pipeline, "old")).toBe(202);
+      pipeline.cloud.ssm.set(webhookSecret, "new\nold\n");
+      expect(await post(pipeline, "new")).toBe(202);
+      expect(await post(pipeline, "old")).toBe(202);
+      expect(await post(pipeline, "forged")).toBe(401);
     }));
 });
 
 describe("whatever hangs", () => {
   /** The time-outs of production, a tenth as long. */
-  const timing = { ...RUNTIME.timing, awsAttempt: 150, receiveBudget: 600 };
+  const machine = { now: Date.now, random: Math.random, timing: { ...TIMING, awsAttempt: 150, receiveBudget: 600 } };
 
   it.each(["AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SQS"])("%s: receive answers 503", async (endpoint) => {
     const silent = await Loopback.start(() => "hang");
-    const load = async () => {
-      const { deliver } = await loadSources();
-      const { compose } = await import("../../lambda/receive.lambda");
-      return {
-        deliver,
-        receive: compose({ ...process.env, [endpoint]: silent.url }, { ...RUNTIME, timing }),
-      };
+    const load: PipelineOptions["load"] = (environments) => {
+      const receive = { ...environments.receive, [endpoint]: silent.url };
+      return { ...loadSources(environments), receive: composeReceive(receive, machine) };
     };
-    await withRoad(async (road) => {
-      const { status, headers } = await road.post(body, { signature: sign(body, "old") });
+    await withPipeline(async (pipeline) => {
+      const { status, headers } = await pipeline.post(body, { signature: sign(body, "old") });
       expect(status).toBe(503);
       expect(headers.get("retry-after")).toBe("1");
-      expect(road.log.at(-1)).toMatchObject({ event: "unavailable", actor: "aws" });
+      expect(pipeline.log.at(-1)).toMatchObject({ event: "unavailable", actor: "aws" });
       expect(silent.requests.length).toBeGreaterThan(0);
     }, load);
     await silent.stop();

@@ -2,39 +2,29 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import cdkJson from "../../cdk.json";
 import { addStacks } from "../../infra/stack";
-import type { Options } from "../../lambda/contract";
+import type { Options } from "../../lambda/options";
 
 type Properties = Readonly<Record<string, unknown>>;
-
-interface Resource {
-  readonly Type: string;
-  readonly Properties: Properties;
-}
 
 /** What `cdk deploy` would make, read from the synthesized template, so that nothing is written twice. */
 export interface Deployment {
   readonly stackName: string;
-  readonly queues: readonly QueueDeployment[];
-  readonly functions: readonly FunctionDeployment[];
-  /** As DynamoDB's CreateTable takes them. */
+  readonly queues: readonly { readonly logicalId: string; readonly properties: Properties }[];
   readonly tables: readonly { readonly logicalId: string; readonly properties: Properties }[];
+  readonly receive: FunctionDeployment;
+  readonly deliver: FunctionDeployment;
   readonly eventSource: {
+    /** Logical id. */
     readonly queue: string;
     readonly batchSize: number;
     readonly maxConcurrency: number;
   };
 }
 
-export interface QueueDeployment {
-  readonly logicalId: string;
-  /** As SQS takes them: CloudFormation's properties have the same names. */
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly deadLetterQueue: string | undefined;
-}
-
 export interface FunctionDeployment {
-  readonly description: string;
+  /** Milliseconds. */
   readonly timeout: number;
+  /** Values may be references. */
   readonly environment: Properties;
 }
 
@@ -50,55 +40,25 @@ export function synthesize(environmentName: string, options: unknown, overrides:
   const app = new App({ context: { ...cdkJson.context, environments, "aws:cdk:bundling-stacks": [] } });
   const [stack] = addStacks(app);
   if (stack === undefined) throw new Error("no stack was synthesized");
-  const resources: Readonly<Record<string, Resource>> = Template.fromStack(stack).toJSON().Resources;
-  const ofType = (type: string) => Object.entries(resources).filter(([, resource]) => resource.Type === type);
+  const template = Template.fromStack(stack);
+  const ofType = (type: string) =>
+    Object.entries(template.findResources(type)).map(([logicalId, { Properties }]) => ({
+      logicalId,
+      properties: Object(Properties),
+    }));
+  const functionOf = (name: string): FunctionDeployment => {
+    const found = ofType("AWS::Lambda::Function").find(({ logicalId }) => logicalId.startsWith(`FlagsmithToSegment${name}`));
+    const { Timeout: timeout, Environment: environment } = Object(found?.properties);
+    return { timeout: 1_000 * timeout, environment: environment.Variables };
+  };
   const [mapping] = ofType("AWS::Lambda::EventSourceMapping");
+  const { EventSourceArn: source, BatchSize: batchSize, ScalingConfig: scaling } = mapping?.properties ?? {};
   return {
     stackName: stack.stackName,
-    queues: ofType("AWS::SQS::Queue").map(([logicalId, { Properties: properties }]) =>
-      toQueue(logicalId, properties),
-    ),
-    functions: ofType("AWS::Lambda::Function").map(([, { Properties: properties }]) =>
-      toFunction(properties),
-    ),
-    tables: ofType("AWS::DynamoDB::Table").map(([logicalId, { Properties: properties }]) => ({
-      logicalId,
-      properties,
-    })),
-    eventSource: toEventSource(mapping?.[1].Properties ?? {}),
-  };
-}
-
-/** `{ Ref }` and `{ "Fn::GetAtt" }` name the resource that a value comes from. */
-export function referenceOf(value: unknown): string | undefined {
-  const { Ref: ref, "Fn::GetAtt": attribute } = Object(value);
-  return ref ?? attribute?.[0];
-}
-
-function toQueue(logicalId: string, properties: Properties): QueueDeployment {
-  const { RedrivePolicy: redrive, Tags: _, ...attributes } = properties;
-  return {
-    logicalId,
-    attributes: {
-      ...Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, String(value)])),
-      ...(redrive === undefined ? {} : { maxReceiveCount: String(Object(redrive).maxReceiveCount) }),
-    },
-    deadLetterQueue: referenceOf(Object(redrive).deadLetterTargetArn),
-  };
-}
-
-function toFunction(properties: Properties): FunctionDeployment {
-  return {
-    description: String(properties.Description),
-    timeout: Number(properties.Timeout) * 1_000,
-    environment: Object(properties.Environment).Variables,
-  };
-}
-
-function toEventSource(properties: Properties): Deployment["eventSource"] {
-  return {
-    queue: referenceOf(properties.EventSourceArn) ?? "",
-    batchSize: Number(properties.BatchSize),
-    maxConcurrency: Number(Object(properties.ScalingConfig).MaximumConcurrency),
+    queues: ofType("AWS::SQS::Queue"),
+    tables: ofType("AWS::DynamoDB::Table"),
+    receive: functionOf("Receive"),
+    deliver: functionOf("Deliver"),
+    eventSource: { queue: source["Fn::GetAtt"][0], batchSize, maxConcurrency: scaling.MaximumConcurrency },
   };
 }

@@ -1,16 +1,9 @@
 import { randomBytes } from "node:crypto";
-import {
-  DeleteMessageBatchCommand,
-  type Message,
-  ReceiveMessageCommand,
-  type SQSClient,
-} from "@aws-sdk/client-sqs";
-import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-
-type Deliver = (
-  event: SQSEvent,
-  context: Pick<Context, "awsRequestId" | "getRemainingTimeInMillis">,
-) => Promise<SQSBatchResponse>;
+import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import type { SQSRecord } from "aws-lambda";
+import type { DeliverHandler } from "../../lambda/deliver/deliver";
+import { toRecord } from "../cloud/events";
+import { FIRST_SEQUENCE } from "../cloud/sqs";
 
 export interface EventSourceOptions {
   readonly sqs: SQSClient;
@@ -18,7 +11,7 @@ export interface EventSourceOptions {
   readonly queueArn: string;
   readonly batchSize: number;
   readonly maxConcurrency: number;
-  readonly deliver: Deliver;
+  readonly deliver: DeliverHandler;
   /** Milliseconds that an invocation may take. */
   readonly timeout: number;
 }
@@ -80,7 +73,7 @@ export class EventSource {
 
   async #invoke(messages: readonly Message[]): Promise<void> {
     const { sqs, queueUrl, queueArn, deliver, timeout } = this.#options;
-    const records = messages.map((message) => toRecord(message, queueArn));
+    const records = messages.map((message) => recordOf(message, queueArn));
     const end = Date.now() + timeout;
     const { batchItemFailures } = await deliver(
       { Records: records },
@@ -90,36 +83,29 @@ export class EventSource {
     const entries = records
       .filter(({ messageId }) => !failed.has(messageId))
       .map(({ messageId, receiptHandle }) => ({ Id: messageId, ReceiptHandle: receiptHandle }));
-    if (entries.length > 0)
-      await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+    if (entries.length > 0) await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
   }
 }
 
-function toRecord(message: Message, queueArn: string): SQSRecord {
-  const attributes = Object.entries(message.MessageAttributes ?? {}).map(
-    ([name, { DataType, StringValue }]) => [
-      name,
-      { dataType: DataType ?? "String", stringValue: StringValue },
-    ],
-  );
-  const system = message.Attributes ?? {};
-  return {
-    messageId: message.MessageId ?? "",
-    receiptHandle: message.ReceiptHandle ?? "",
-    body: message.Body ?? "",
-    attributes: {
-      ApproximateReceiveCount: system.ApproximateReceiveCount ?? "",
-      SentTimestamp: system.SentTimestamp ?? "",
-      SenderId: system.SenderId ?? "",
-      ApproximateFirstReceiveTimestamp: system.ApproximateFirstReceiveTimestamp ?? "",
-      SequenceNumber: system.SequenceNumber ?? "",
-      MessageGroupId: system.MessageGroupId ?? "",
-      MessageDeduplicationId: system.MessageDeduplicationId ?? "",
+/** From the answer of AWS's own client. */
+function recordOf({ MessageId, ReceiptHandle, Body, Attributes, MessageAttributes }: Message, queueArn: string): SQSRecord {
+  const attributes = Object.entries(MessageAttributes ?? {}).map(([name, { DataType = "String", StringValue = "" }]) => [
+    name,
+    { DataType, StringValue },
+  ]);
+  return toRecord(
+    {
+      id: MessageId ?? "",
+      receiptHandle: ReceiptHandle ?? "",
+      body: Body ?? "",
+      groupId: Attributes?.MessageGroupId ?? "",
+      deduplicationId: Attributes?.MessageDeduplicationId ?? "",
+      attributes: Object.fromEntries(attributes),
+      sequence: Number(BigInt(Attributes?.SequenceNumber ?? 0) - FIRST_SEQUENCE),
+      sentAt: Number(Attributes?.SentTimestamp),
+      receiveCount: Number(Attributes?.ApproximateReceiveCount),
+      visibleAt: 0,
     },
-    messageAttributes: Object.fromEntries(attributes),
-    md5OfBody: message.MD5OfBody ?? "",
-    eventSource: "aws:sqs",
-    eventSourceARN: queueArn,
-    awsRegion: "us-east-1",
-  };
+    queueArn,
+  );
 }

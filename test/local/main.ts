@@ -1,52 +1,53 @@
 import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigurationError } from "../../lambda/contract";
-import { readSecrets } from "../../lambda/domain/signature";
-import { type Handlers, type LocalCloud, startLocalCloud } from "./cloud";
+import { ConfigurationError } from "../../lambda/errors";
+import type { ArrivingCall } from "../cloud/segment";
+import { type Environments, type Handlers, type LocalCloud, loadSources, startLocalCloud } from "./local-cloud";
 import { postSigned } from "./post";
-import type { Identify } from "./segment-sink";
-import { readSettings, type Settings, SettingsError } from "./settings";
+import { firstLine, readSettings, type Settings, SettingsError } from "./settings";
 
 const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
-  const courier = new EventEmitter();
+  const deliveries = new EventEmitter();
   const cloud = await startLocalCloud({
     port: settings.port,
     webhookSecret: settings.webhookSecret,
     writeKey: settings.writeKey,
     ...(settings.segmentEndpoint === undefined ? {} : { segmentEndpoint: settings.segmentEndpoint }),
     options: settings.forward === undefined ? {} : { forward: settings.forward },
-    load: () => loadHandlers(settings, courier),
+    load: (environments) => loadHandlers(environments, settings, deliveries),
   });
   const stop = () => void cloud.stop().then(() => process.exit(0), fail);
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   onOrphaned(stop);
-  cloud.sink.onCall(printIdentify);
+  cloud.segment.onTaken(printIdentify);
   printPlaces(cloud, settings);
   console.log(`ready ${cloud.webhookUrl}`);
-  if (settings.sample) await sendSample(cloud, settings, courier);
+  if (settings.sample) await sendSample(cloud, settings, deliveries);
   printInvitation(cloud, settings);
 }
 
-/** `courier` emits "done" after each invocation of deliver, whether its calls went out or, in a dry run, did not. */
-async function loadHandlers(settings: Settings, courier: EventEmitter): Promise<Handlers> {
-  const { handler: receive } = await import("../../lambda/receive.lambda");
-  const { handler } = await import("../../lambda/deliver.lambda");
-  const deliver: Handlers["deliver"] = async (event, context) => {
-    const result = await handler(event, context);
-    if (settings.segmentEndpoint !== undefined) {
-      const kept = new Set(result.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-      for (const { messageId, body } of event.Records)
-        if (!kept.has(messageId)) printIdentify({ body: JSON.parse(body), bytes: Buffer.byteLength(body) });
-    }
-    courier.emit("done");
-    return result;
+/** `deliveries` emits "done" after each invocation of deliver, whether its calls were sent or, in a dry run, were not. */
+function loadHandlers(environments: Environments, settings: Settings, deliveries: EventEmitter): Handlers {
+  const { receive, deliver } = loadSources(environments);
+  return {
+    receive,
+    deliver: async (event, context) => {
+      const result = await deliver(event, context);
+      if (settings.segmentEndpoint !== undefined) {
+        const kept = new Set(result.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+        for (const { messageId, body } of Object(event).Records) {
+          if (!kept.has(messageId)) printIdentify({ body: JSON.parse(body), bytes: Buffer.byteLength(body) });
+        }
+      }
+      deliveries.emit("done");
+      return result;
+    },
   };
-  return { receive, deliver };
 }
 
 /** A signal to npm alone ends npm and its shell, and does not come through. */
@@ -60,7 +61,7 @@ function onOrphaned(act: () => void): void {
 }
 
 function printPlaces(cloud: LocalCloud, settings: Settings): void {
-  const sink = settings.segmentEndpoint === undefined ? " (embedded sink)" : "";
+  const sink = settings.segmentEndpoint === undefined ? " (embedded)" : "";
   console.log(`${cloud.stackName}, run locally with the options of cdk.json`);
   console.log(`  secret        ${settings.webhookSecret.split("\n").join(", ")}`);
   console.log(`  segment       ${cloud.segmentEndpoint}${sink}`);
@@ -69,38 +70,34 @@ function printPlaces(cloud: LocalCloud, settings: Settings): void {
   console.log(`  dead letters  ${cloud.deadLetterQueue.url}`);
 }
 
-async function sendSample(cloud: LocalCloud, settings: Settings, courier: EventEmitter): Promise<void> {
+async function sendSample(cloud: LocalCloud, settings: Settings, deliveries: EventEmitter): Promise<void> {
   const body = readFileSync(SAMPLE);
   const { identity, flags } = JSON.parse(body.toString());
-  const arrived = once(courier, "done");
+  const arrived = once(deliveries, "done");
   console.log(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
-  const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstSecret(settings));
+  const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstLine(settings.webhookSecret));
   console.log(`     answer ${status} ${answer}`);
   await arrived;
 }
 
-function printIdentify({ body, bytes }: Pick<Identify, "body" | "bytes">): void {
+function printIdentify({ body, bytes }: Pick<ArrivingCall, "body" | "bytes">): void {
   console.log(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body, null, 2)}`);
 }
 
 function printInvitation(cloud: LocalCloud, settings: Settings): void {
   const body =
     '{"flags": [{"enabled": true, "feature": {"name": "my_flag"}, "feature_state_value": "blue"}], "identity": "me"}';
-  const signature = `$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${quote(firstSecret(settings))} -r | cut -d' ' -f1)`;
+  const signature = `$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${quote(firstLine(settings.webhookSecret))} -r | cut -d' ' -f1)`;
   console.log(
     [
       "send your own:",
       `  BODY=${quote(body)}`,
       `  curl -sS ${cloud.webhookUrl} -H 'content-type: application/json' -H "x-flagsmith-signature: ${signature}" --data-binary "$BODY"`,
       "or a file, as it is:",
-      `  npm run send -- <file.json> --url ${cloud.webhookUrl} --secret ${quote(firstSecret(settings))}`,
+      `  npm run send -- <file.json> --url ${cloud.webhookUrl} --secret ${quote(firstLine(settings.webhookSecret))}`,
       "Ctrl-C stops",
     ].join("\n"),
   );
-}
-
-function firstSecret(settings: Settings): string {
-  return readSecrets(settings.webhookSecret)[0] ?? "";
 }
 
 function quote(text: string): string {

@@ -1,4 +1,4 @@
-import { sign } from "../../lambda/domain/signature";
+import { sign } from "../../lambda/receive/signature";
 
 export interface Answer {
   readonly status: number;

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
-import { readSecrets } from "../../lambda/domain/signature";
 import { parseOptions, UsageError } from "../support/usage";
 import { postSigned } from "./post";
-import { DEFAULT_PORT, DEFAULT_SECRET } from "./settings";
+import { DEFAULT_PORT, DEFAULT_SECRET, firstLine } from "./settings";
 
 const USAGE =
   "usage: npm run send -- <file.json> [--url http…/webhook] [--secret …] [--as identity]; defaults by PORT and FLAGSMITH_WEBHOOK_SECRET";
@@ -21,7 +20,7 @@ async function main(): Promise<void> {
   const url = values.url ?? `http://127.0.0.1:${process.env.PORT ?? DEFAULT_PORT}/webhook`;
   if (!/^https?:/.test(url)) throw new Error(`--url: allowed is a URL with http or https; got ${url}`);
   const secret = values.secret ?? process.env.FLAGSMITH_WEBHOOK_SECRET ?? DEFAULT_SECRET;
-  const answer = await postSigned(url, body, readSecrets(secret)[0] ?? "");
+  const answer = await postSigned(url, body, firstLine(secret));
   console.log(`${answer.status} ${answer.body}`);
   if (answer.status === 404) console.error(`nothing is at ${url}: the webhook's URL ends in /webhook`);
   if (answer.status >= 400) process.exitCode = 1;

@@ -1,4 +1,4 @@
-import { faultOf, type Options } from "../../lambda/contract";
+import { faultOf, type Options } from "../../lambda/options";
 
 export interface Settings {
   readonly port: number;
@@ -21,11 +21,8 @@ const DEFAULT_WRITE_KEY = "local-write-key";
 
 /** @throws SettingsError for the first value that is wrong. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } =
-    environment;
-  const fault =
-    faultOf("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ??
-    faultOf("FORWARD", "forward", FORWARD);
+  const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } = environment;
+  const fault = faultOf("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ?? faultOf("FORWARD", "forward", FORWARD);
   if (fault !== undefined) throw new SettingsError(fault);
   if (SAMPLE !== undefined && SAMPLE !== "on" && SAMPLE !== "off") {
     throw new SettingsError(`SAMPLE: allowed is on or off; got ${JSON.stringify(SAMPLE)}`);
@@ -43,8 +40,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 function readPort(text: string | undefined): number {
   if (text === undefined) return DEFAULT_PORT;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535))
-    throw new SettingsError(`PORT: allowed is 0 to 65535, 0 for any; got ${JSON.stringify(text)}`);
+  if (!(port <= 65_535)) throw new SettingsError(`PORT: allowed is 0 to 65535, 0 for any; got ${JSON.stringify(text)}`);
   return port;
 }
 
@@ -52,4 +48,9 @@ function readText(name: string, text: string | undefined, fallback: string): str
   const value = text ?? fallback;
   if (value.trim() === "") throw new SettingsError(`${name}: must not be empty`);
   return value;
+}
+
+/** Of several secrets, one per line, the one that signs. */
+export function firstLine(secrets: string): string {
+  return secrets.trim().split("\n", 1)[0]?.trim() ?? "";
 }

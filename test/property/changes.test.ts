@@ -1,14 +1,13 @@
 import fc from "fast-check";
 import type { DeliveredItem } from "../../lambda/adapters/delivered-table";
-import { AwsCallError } from "../../lambda/domain/errors";
-import { Changes } from "../../lambda/handlers/changes";
-import { deliverHandler } from "../../lambda/handlers/deliver";
+import { ALWAYS_CHANGED, Changes } from "../../lambda/deliver/changes";
+import { deliverHandler } from "../../lambda/deliver/deliver";
+import { AwsCallError } from "../../lambda/errors";
 import { TIMING } from "../../lambda/timing";
-import { FifoQueue } from "../faults/fifo-queue";
+import { callBody, NOON, QUEUE_ARN, toRecord } from "../cloud/events";
+import { FifoQueue } from "../cloud/fifo-queue";
 import { seeded } from "../faults/random";
-import { toRecord } from "../faults/record";
-import { callBody, NOON } from "../support/builders";
-import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingTelemetry } from "../support/fakes";
+import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
 import { describeProperties } from "../support/seed";
 
 interface Step {
@@ -30,12 +29,7 @@ type Profiles = Record<string, Record<string, unknown>>;
 const REFRESH_HOURS = 24;
 
 /** Segment's view after a history, delivered with or without the option, while everything fails now and then. */
-async function simulate(
-  history: readonly Step[],
-  forward: "every" | "changes",
-  seed: number,
-  faults: number,
-) {
+async function simulate(history: readonly Step[], forward: "every" | "changes", seed: number, faults: number) {
   const random = seeded(seed);
   const strikes = () => random() < faults;
   // Both at once is the one case that is not covered: a message that was not sent, being unchanged, comes again after later
@@ -56,7 +50,7 @@ async function simulate(
       if (strikes()) throw new AwsCallError("dynamodb:PutItem", "timeout", true);
     },
   };
-  const telemetry = new RecordingTelemetry();
+  const log = new RecordingLog();
   const now = () => clock.now;
   const profiles: Profiles = {};
   const seen = new Set<string>();
@@ -68,29 +62,31 @@ async function simulate(
     return answered(strikes() ? 500 : 200);
   });
   const deliver = deliverHandler({
-    config: { writeKeyParameter: "/key", dryRun: false },
-    parameters: new FakeParameters({ "/key": "key" }),
+    queueArn: QUEUE_ARN,
+    writeKeyParameter: "/key",
+    dryRun: false,
+    parameters: new FakeParameters({ "/key": [["key"]] }),
     segment,
-    changes:
+    comparer:
       forward === "every"
-        ? undefined
-        : new Changes({ table, telemetry, endpoint: "https://s", refresh: REFRESH_HOURS * 3_600, now }),
+        ? ALWAYS_CHANGED
+        : new Changes({ table, log, endpoint: "https://s", refresh: REFRESH_HOURS * 3_600, now }),
     queue: {
-      setVisibility: async (messages) => {
-        for (const { receiptHandle, seconds } of messages) queue.setVisibility(receiptHandle, seconds);
+      setVisibility: async (messages, seconds) => {
+        for (const { receiptHandle } of messages) queue.setVisibility(receiptHandle, seconds);
       },
     },
-    deadLetters: new FakeQueue(),
-    telemetry,
+    deadLetterQueue: new FakeQueue(),
+    log,
     now,
     random,
-    timing: TIMING,
+    timing: { ...TIMING, secondTryPause: 0 },
   });
   const drain = async (until: number) => {
     for (;;) {
       const messages = queue.receive(10);
       if (messages.length > 0) {
-        const event = { Records: messages.map(toRecord) };
+        const event = { Records: messages.map((message) => toRecord(message)) };
         const context = { awsRequestId: "i", getRemainingTimeInMillis: () => TIMING.deliverFunction };
         const { batchItemFailures } = await deliver(event, context);
         const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
@@ -113,7 +109,7 @@ async function simulate(
   }
   await drain(Number.POSITIVE_INFINITY);
   const sent = segment.calls.length;
-  return { profiles, sent, lines: telemetry.lines };
+  return { profiles, sent, lines: log.lines };
 }
 
 /** What every evaluation, one after the other, makes of the profiles. */

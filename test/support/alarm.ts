@@ -10,8 +10,7 @@ type Properties = Readonly<Record<string, unknown>>;
 /** How often each alarm goes off, by its title, over what CloudWatch would have seen; those that never do are left out. */
 export function alarmsOver(template: Template, series: Series): Readonly<Record<string, number>> {
   const counted = Object.values(template.findResources("AWS::CloudWatch::Alarm")).map(
-    ({ Properties: alarm }) =>
-      [String(alarm.AlarmName).replace(/^\S+ /, ""), timesOff(alarm, series)] as const,
+    ({ Properties: alarm }) => [String(alarm.AlarmName).replace(/^\S+ /, ""), timesOff(alarm, series)] as const,
   );
   return Object.fromEntries(counted.filter(([, times]) => times > 0));
 }
@@ -23,15 +22,12 @@ function timesOff(alarm: Properties, series: Series): number {
   }
   const [periods, datapoints] = [Number(alarm.EvaluationPeriods), Number(alarm.DatapointsToAlarm)];
   const above = valuesOf(alarm, series).map((value) => value !== undefined && value > Number(threshold));
-  const off = above.map(
-    (_, end) => above.slice(Math.max(0, end + 1 - periods), end + 1).filter(Boolean).length >= datapoints,
-  );
+  const off = above.map((_, end) => above.slice(Math.max(0, end + 1 - periods), end + 1).filter(Boolean).length >= datapoints);
   return off.filter((now, index) => now && off[index - 1] !== true).length;
 }
 
 function valuesOf(alarm: Properties, series: Series): readonly (number | undefined)[] {
-  if (alarm.Metrics === undefined)
-    return sampled(nameOf(alarm), Number(alarm.Period), String(alarm.Statistic), series);
+  if (alarm.Metrics === undefined) return sampled(nameOf(alarm), Number(alarm.Period), String(alarm.Statistic), series);
   const inputs = new Map<string, readonly (number | undefined)[]>();
   let expression = "";
   for (const metric of Object.values(Object(alarm.Metrics)).map((entry) => Object(entry))) {
@@ -58,12 +54,7 @@ function nameOf(metric: Properties): string {
   return known === undefined ? String(metric.MetricName) : `${known} ${String(metric.MetricName)}`;
 }
 
-function sampled(
-  name: string,
-  period: number,
-  statistic: string,
-  series: Series,
-): readonly (number | undefined)[] {
+function sampled(name: string, period: number, statistic: string, series: Series): readonly (number | undefined)[] {
   const values = series[name] ?? [];
   const width = period / SERIES_PERIOD;
   return Array.from({ length: Math.ceil(values.length / width) }, (_, index) => {

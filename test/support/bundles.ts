@@ -1,20 +1,14 @@
 import { type ChildProcess, fork, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import cdkJson from "../../cdk.json";
-import { ENV } from "../../lambda/contract";
-import type { Handlers } from "../local/cloud";
+import { bundle } from "../../infra/bundle";
+import type { FunctionName } from "../../lambda/names";
+import type { Environments, Handlers } from "../local/local-cloud";
 
 const ROOT = join(__dirname, "../..");
-
-export interface Bundles {
-  /** Directory of each function's asset. */
-  readonly receive: string;
-  readonly deliver: string;
-  remove(): void;
-}
 
 /** What `cdk synth` prints and makes of these environments, with no account, no credentials and no region. */
 export function cdkSynth(environments: object): {
@@ -23,15 +17,12 @@ export function cdkSynth(environments: object): {
   readonly directory: string;
 } {
   const directory = mkdtempSync(join(tmpdir(), "cdk-out-"));
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(ROOT, "node_modules/aws-cdk/bin/cdk"), "synth", "--quiet", "--output", directory],
-    {
-      cwd: projectWith(environments, directory),
-      env: synthEnvironment(),
-      encoding: "utf8",
-    },
-  );
+  const cdk = join(ROOT, "node_modules/aws-cdk/bin/cdk");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cdk, "synth", "--quiet", "--output", directory], {
+    cwd: projectWith(environments, directory),
+    env: synthEnvironment(),
+    encoding: "utf8",
+  });
   return { status, output: stdout + stderr, directory };
 }
 
@@ -43,48 +34,16 @@ export function synthEnvironment(): NodeJS.ProcessEnv {
 
 /** The same app under a `cdk.json` with other environments; the command line could pass them as text only. */
 function projectWith(environments: object, directory: string): string {
-  const app = `node --import ${pathToFileURL(require.resolve("tsx"))} ${join(ROOT, "infra/app.ts")}`;
+  const app = `node --import ${pathToFileURL(require.resolve("tsx"))} ${JSON.stringify(join(ROOT, "infra/app.ts"))}`;
   const project = { ...cdkJson, app, context: { ...cdkJson.context, environments } };
   writeFileSync(join(directory, "cdk.json"), JSON.stringify(project));
   return directory;
 }
 
-/** The two bundles that `cdk deploy` would upload. */
-export function synthesizeBundles(): Bundles {
-  const { status, output, directory } = cdkSynth({ production: {} });
-  if (status !== 0) {
-    rmSync(directory, { recursive: true });
-    throw new Error(output);
-  }
-  const template = JSON.parse(
-    readFileSync(join(directory, "FlagsmithToSegment-production.template.json"), "utf8"),
-  );
-  const functions = Object.values(template.Resources)
-    .map((resource) => Object(resource))
-    .filter(({ Type: type }) => type === "AWS::Lambda::Function");
-  const assetOf = (variable: string) => {
-    const found = functions.find(
-      ({
-        Properties: {
-          Environment: { Variables },
-        },
-      }) => variable in Variables,
-    );
-    return join(directory, `asset.${String(found?.Properties.Code.S3Key).replace(".zip", "")}`);
-  };
-  return {
-    receive: assetOf(ENV.webhookSecretParameter),
-    deliver: assetOf(ENV.writeKeyParameter),
-    remove: () => rmSync(directory, { recursive: true }),
-  };
-}
-
-/** Both bundles in processes of their own, with the environment of this one; `output` gets what they print. */
-export function hostBundles(
-  bundles: Bundles,
-): Handlers & { readonly output: () => string; stop(): Promise<void> } {
-  const receive = new Host(bundles.receive);
-  const deliver = new Host(bundles.deliver);
+/** Both bundles in processes of their own; `output` gives what they printed. */
+export function hostBundles(environments: Environments): Handlers & { readonly output: () => string; stop(): Promise<void> } {
+  const receive = new BundleHost("receive", environments.receive);
+  const deliver = new BundleHost("deliver", environments.deliver);
   return {
     receive: (event, context) => receive.invoke(event, context),
     deliver: (event, { awsRequestId }) => deliver.invoke(event, { awsRequestId }),
@@ -95,52 +54,67 @@ export function hostBundles(
   };
 }
 
-type Reply = { readonly id: number; readonly result: never; readonly error?: string };
+interface Reply {
+  readonly id: number;
+  readonly result: never;
+  readonly error?: string;
+}
 
-class Host {
+/** One bundle in a process of its own, as Lambda has it. */
+export class BundleHost {
   output = "";
-  readonly #child: ChildProcess;
+  readonly child: ChildProcess;
   readonly #exited: Promise<void>;
   readonly #waiting = new Map<number, { resolve(result: never): void; reject(error: Error): void }>();
   #invocations = 0;
 
-  constructor(directory: string) {
-    this.#child = fork(join(__dirname, "bundle-host.js"), [join(directory, "index.js")], {
+  /** `preload`: a module that is loaded before the bundle. */
+  constructor(functionName: FunctionName, environment: Readonly<Record<string, string>>, preload?: string) {
+    const { directory } = bundle(functionName);
+    this.child = fork(join(__dirname, "bundle-host.js"), [join(directory, "index.js")], {
       silent: true,
-      execArgv: [],
-      env: process.env, // the test runner's, which is not the one a child would inherit
+      execArgv: preload === undefined ? [] : ["--require", preload],
+      env: { PATH: process.env.PATH, ...environment },
     });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+    for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
         this.output += chunk.toString();
       });
     }
-    this.#child.on("message", ({ id, result, error }: Reply) => {
+    this.child.on("message", ({ id, result, error }: Reply) => {
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
       if (error === undefined) waiting?.resolve(result);
       else waiting?.reject(new Error(error));
     });
     this.#exited = new Promise((resolve) => {
-      this.#child.once("exit", (code) => {
+      this.child.once("exit", (code) => {
         for (const { reject } of this.#waiting.values()) reject(new Error(`exit ${code}: ${this.output}`));
         resolve();
       });
     });
   }
 
-  invoke<Result>(event: object, context: object): Promise<Result> {
+  /** Lines of the log. */
+  get lines(): readonly Readonly<Record<string, unknown>>[] {
+    return this.output
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  }
+
+  invoke<Result>(event: unknown, context: object = { awsRequestId: "invocation" }): Promise<Result> {
     const id = this.#invocations++;
     return new Promise<never>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#child.send({ id, event, context }, (error) => {
+      this.child.send({ id, event, context }, (error) => {
         if (error !== null) reject(new Error(`the bundle does not run: ${this.output}`, { cause: error }));
       });
     });
   }
 
   stop(): Promise<void> {
-    this.#child.kill();
+    this.child.kill("SIGKILL");
     return this.#exited;
   }
 }

@@ -1,36 +1,27 @@
-import type { Invisibility, QueueMessage } from "../../lambda/adapters/queue";
+import type { OutgoingMessage, ReceivedMessage } from "../../lambda/adapters/queue";
 import type { SegmentAnswer } from "../../lambda/adapters/segment";
-import type { LogEvent } from "../../lambda/contract";
-import type { ParameterError } from "../../lambda/domain/errors";
-import type { IdentifyCall } from "../../lambda/domain/identify";
-import type { LogFields, Telemetry } from "../../lambda/telemetry";
+import type { IdentifyCall } from "../../lambda/identify-call";
+import type { Log, Outcome } from "../../lambda/log";
+import type { IdentifyOptions } from "../../lambda/receive/identify";
 
-export interface Line extends LogFields {
-  readonly event: LogEvent;
-  readonly message: string;
-  readonly error?: unknown;
-}
+export const identifyOptions: IdentifyOptions = {
+  traitPrefix: "",
+  traitStyle: "flagsmith",
+  selectsFlag: () => true,
+  selectsTrait: () => false,
+  segments: false,
+  anonymousIdentities: "identify",
+  markActive: true,
+};
 
-/** Keeps every outcome line. */
-export class RecordingTelemetry implements Telemetry {
+type Line = Omit<Outcome, "fields"> & Record<string, unknown>;
+
+/** Keeps every line, fields beside event and message. */
+export class RecordingLog implements Log {
   readonly lines: Line[] = [];
-  readonly steps: string[] = [];
 
-  recorder(bound: LogFields) {
-    return {
-      step: (text: string) => void this.steps.push(text),
-      outcome: (event: LogEvent, message: string, fields?: LogFields, error?: unknown) => {
-        this.lines.push({ ...bound, ...fields, event, message, error });
-      },
-    };
-  }
-
-  staleParameter(error: ParameterError): void {
-    this.lines.push({ event: "parameter-stale", message: error.message, error });
-  }
-
-  deliveredUnknown(messageId: string, error: unknown): void {
-    this.lines.push({ event: "delivered-unknown", message: "", messageId, error });
+  write({ fields, ...outcome }: Outcome): void {
+    this.lines.push({ ...fields, ...outcome });
   }
 
   /** The only line. */
@@ -41,22 +32,19 @@ export class RecordingTelemetry implements Telemetry {
   }
 }
 
-/** Parameters that were given; any other name is a mistake of the test. A list is read one by one, its last one for good. */
+type Read = readonly string[] | Error;
+
+/** Parameters that were given; any other name is a mistake of the test. Several reads are given one by one, the last one for good. */
 export class FakeParameters {
   readonly reads: string[] = [];
   readonly refreshed: string[] = [];
-  readonly #values: Map<string, (string | Error)[]>;
+  readonly #values: Map<string, Read[]>;
 
-  constructor(values: Readonly<Record<string, string | Error | readonly (string | Error)[]>>) {
-    this.#values = new Map(
-      Object.entries(values).map(([name, value]) => [
-        name,
-        typeof value === "string" || value instanceof Error ? [value] : [...value],
-      ]),
-    );
+  constructor(values: Readonly<Record<string, readonly Read[]>>) {
+    this.#values = new Map(Object.entries(values).map(([name, reads]) => [name, [...reads]]));
   }
 
-  async get(name: string): Promise<string> {
+  async get(name: string): Promise<readonly string[]> {
     this.reads.push(name);
     const values = this.#values.get(name);
     const value = values !== undefined && values.length > 1 ? values.shift() : values?.[0];
@@ -69,7 +57,7 @@ export class FakeParameters {
     return `aws ssm put-parameter --name ${name}`;
   }
 
-  refresh(name: string): Promise<string> {
+  refresh(name: string): Promise<readonly string[]> {
     this.refreshed.push(name);
     return this.get(name);
   }
@@ -77,44 +65,37 @@ export class FakeParameters {
 
 /** Stores what is sent, or throws what it is told to. */
 export class FakeQueue {
-  readonly sent: QueueMessage[] = [];
-  readonly invisible: Invisibility[] = [];
+  readonly sent: OutgoingMessage[] = [];
+  readonly visibility: { readonly id: string; readonly seconds: number }[] = [];
 
   constructor(private readonly failure?: Error) {}
 
-  async send(messages: readonly QueueMessage[]): Promise<void> {
+  async send(messages: readonly OutgoingMessage[]): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     this.sent.push(...messages);
   }
 
-  async setVisibility(messages: readonly Invisibility[]): Promise<void> {
+  async setVisibility(messages: readonly ReceivedMessage[], seconds: number): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
-    this.invisible.push(...messages);
+    this.visibility.push(...messages.map(({ id }) => ({ id, seconds })));
   }
 }
 
-type Reply = (call: IdentifyCall, writeKey: string) => SegmentAnswer | Promise<SegmentAnswer>;
+type Reply = (call: IdentifyCall, writeKey: string, connection: "kept" | "fresh") => SegmentAnswer | Promise<SegmentAnswer>;
 
 /** Answers as told, call by call. */
 export class FakeSegment {
-  readonly calls: { readonly call: IdentifyCall; readonly writeKey: string }[] = [];
+  readonly calls: { readonly call: IdentifyCall; readonly writeKey: string; readonly connection: "kept" | "fresh" }[] = [];
 
   constructor(private readonly reply: Reply = () => answered(200)) {}
 
-  async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
-    this.calls.push({ call, writeKey });
-    return this.reply(call, writeKey);
+  async identify(call: IdentifyCall, writeKey: string, connection: "kept" | "fresh"): Promise<SegmentAnswer> {
+    this.calls.push({ call, writeKey, connection });
+    return this.reply(call, writeKey, connection);
   }
 }
 
-const VERDICT_OF_STATUS = {
-  200: "delivered",
-  400: "rejected",
-  401: "key-refused",
-  429: "retry",
-  500: "retry",
-} as const satisfies Readonly<Record<number, SegmentAnswer["verdict"]>>;
-
-export function answered(status: keyof typeof VERDICT_OF_STATUS, retryAfter?: number): SegmentAnswer {
-  return { verdict: VERDICT_OF_STATUS[status], status, reason: `status ${status}`, retryAfter, elapsed: 120 };
+/** An answer after 120 ms; undefined = none came. */
+export function answered(status: number | undefined, retryAfter?: number): SegmentAnswer {
+  return { status, reason: status === undefined ? "timeout" : `status ${status}`, retryAfter, elapsed: 120 };
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(__dirname, "fixtures");
@@ -9,8 +9,9 @@ export function fixture(name: string): Buffer {
 }
 
 /** Flagsmith's signature of each fixture under one secret. */
-export const signatures: { readonly secret: string; readonly files: Readonly<Record<string, string>> } =
-  JSON.parse(fixture("signatures.json").toString());
+export const signatures: { readonly secret: string; readonly files: Readonly<Record<string, string>> } = JSON.parse(
+  fixture("signatures.json").toString(),
+);
 
 /** Fixtures that are evaluations, with what must reach Segment. */
 export const evaluations = Object.keys(signatures.files)
@@ -20,3 +21,24 @@ export const evaluations = Object.keys(signatures.files)
 function expectedTraits(name: string): { readonly userId: string; readonly traits: Record<string, unknown> } {
   return JSON.parse(fixture(`expected-traits/${name}`).toString());
 }
+
+/** What a real Flagsmith sent, with what its own Segment integration made of the same SDK call. */
+export const REAL_SECRET = "lab webhook secret é 旗";
+
+export interface RealWebhook {
+  readonly name: string;
+  readonly body: Buffer;
+  readonly signature: string;
+  /** undefined = another event than an evaluation. */
+  readonly builtin: { readonly userId: string; readonly traits: Readonly<Record<string, unknown>> } | undefined;
+}
+
+export const realWebhooks: readonly RealWebhook[] = readdirSync(join(ROOT, "real-flagsmith")).map((name) => {
+  const file = (part: string) => join(ROOT, "real-flagsmith", name, part);
+  const { rawHeaders }: { readonly rawHeaders: readonly string[] } = JSON.parse(readFileSync(file("headers.json"), "utf8"));
+  const builtin = existsSync(file("builtin-traits.json"))
+    ? JSON.parse(readFileSync(file("builtin-traits.json"), "utf8"))
+    : undefined;
+  const signature = rawHeaders[rawHeaders.indexOf("X-Flagsmith-Signature") + 1] ?? "";
+  return { name, body: readFileSync(file("body.bin")), signature, builtin };
+});

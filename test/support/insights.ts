@@ -1,4 +1,4 @@
-import type { LogLine } from "./metric-filter";
+import type { LogLine } from "./capture";
 
 type Row = Record<string, unknown>;
 
@@ -19,9 +19,7 @@ export function runQuery(query: string, lines: readonly LogLine[]): readonly Row
   const chosen = shown;
   return chosen === undefined
     ? rows
-    : rows.map((row) =>
-        Object.fromEntries(chosen.filter((name) => name in row).map((name) => [name, row[name]])),
-      );
+    : rows.map((row) => Object.fromEntries(chosen.filter((name) => name in row).map((name) => [name, row[name]])));
 }
 
 function splitOnce(command: string): readonly string[] {
@@ -50,9 +48,7 @@ function sorted(rows: readonly Row[], order: string): Row[] {
   const sign = direction === "desc" ? -1 : 1;
   return [...rows].sort((one, other) => {
     const [a, b] = [one[field], other[field]];
-    return (
-      sign * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)))
-    );
+    return sign * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
   });
 }
 
@@ -76,7 +72,6 @@ function evaluate(column: string, members: readonly Row[]): readonly [string, nu
   if (fn === "count") return [alias, members.length];
   const numbers = members.map((row) => Number(row[field])).sort((one, other) => one - other);
   if (fn === "max") return [alias, numbers.at(-1) ?? Number.NaN];
-  if (fn === "pct")
-    return [alias, numbers[Math.ceil((Number(percent) / 100) * numbers.length) - 1] ?? Number.NaN];
+  if (fn === "pct") return [alias, numbers[Math.ceil((Number(percent) / 100) * numbers.length) - 1] ?? Number.NaN];
   throw new Error(`a function that the interpreter does not know: ${column}`);
 }

@@ -1,5 +1,9 @@
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { bodyOf } from "../cloud/server";
 
 export interface LoopbackRequest {
   readonly method: string;
@@ -14,63 +18,92 @@ export interface Reply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Milliseconds. */
+  readonly delay?: number;
+  /** What becomes of the body: it breaks off, never comes, or comes byte by byte for ever. @default - whole */
+  readonly rest?: "breaks" | "stalls" | "drips";
 }
 
-/** `hang` = never answer; `stall`, `break` = begin an answer of 200 and never end it, or close the socket; `reset` = close it at once. */
-export type Behaviour = Reply | "hang" | "stall" | "break" | "reset";
+/** `hang` = never answer; `reset` = close the socket at once; `garbage` = something that is not HTTP; `drip` = a head byte by byte. */
+export type Behaviour = Reply | "hang" | "reset" | "garbage" | "drip";
+
+type Answer = (request: LoopbackRequest, index: number) => Behaviour | Promise<Behaviour>;
+
+const TLS = join(__dirname, "fixtures/tls");
+/** Of `localhost`; a child process trusts it by NODE_EXTRA_CA_CERTS. */
+export const CERTIFICATE = join(TLS, "localhost.crt");
 
 /** An HTTP server on a free port of loopback that records every request. */
 export class Loopback {
   readonly requests: LoopbackRequest[] = [];
+  readonly #server: Server;
+  readonly #protocol: "http" | "https";
 
-  private constructor(private readonly server: Server) {}
+  private constructor(answer: Answer, protocol: "http" | "https") {
+    const listener = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#serve(answer, incoming, outgoing);
+    const secure = () => ({ key: readFileSync(join(TLS, "localhost.key")), cert: readFileSync(CERTIFICATE) });
+    this.#server = protocol === "http" ? createServer(listener) : createTlsServer(secure(), listener);
+    // Idle sockets are closed when a test says so.
+    this.#server.keepAliveTimeout = 0;
+    this.#protocol = protocol;
+  }
 
   /** `answer` gets the request and its number, from 0. */
-  static async start(
-    answer: (request: LoopbackRequest, index: number) => Behaviour | Promise<Behaviour>,
-  ): Promise<Loopback> {
-    const server = createServer(async (incoming, outgoing) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of incoming) chunks.push(chunk);
-      const request = {
-        method: incoming.method ?? "",
-        path: incoming.url ?? "",
-        headers: incoming.headers,
-        body: Buffer.concat(chunks).toString(),
-        clientPort: incoming.socket.remotePort,
-      };
-      loopback.requests.push(request);
-      const behaviour = await answer(request, loopback.requests.length - 1);
-      if (behaviour === "hang") return;
-      const begin = () => outgoing.writeHead(200, { "content-length": "10" });
-      if (behaviour === "stall") begin().write("{");
-      else if (behaviour === "break") begin().write("{", () => incoming.socket.destroy());
-      else if (behaviour === "reset") incoming.socket.destroy();
-      else outgoing.writeHead(behaviour.status ?? 200, behaviour.headers).end(behaviour.body ?? "{}");
-    });
-    const loopback = new Loopback(server);
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  static async start(answer: Answer, protocol: "http" | "https" = "http"): Promise<Loopback> {
+    const loopback = new Loopback(answer, protocol);
+    await new Promise<void>((resolve) => loopback.#server.listen(0, "127.0.0.1", resolve));
     return loopback;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return this.#protocol === "http" ? `http://127.0.0.1:${this.port}` : `https://localhost:${this.port}`;
   }
 
   get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Closes the sockets over which nothing is under way, and waits until their clients know. */
-  async closeIdle(): Promise<void> {
-    this.server.closeIdleConnections();
-    const open = () =>
-      new Promise<number>((resolve) => this.server.getConnections((_, count) => resolve(count)));
-    while ((await open()) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  closeConnections(): void {
+    this.#server.closeAllConnections();
   }
 
   async stop(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
   }
+
+  async #serve(answer: Answer, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const body = await bodyOf(incoming).catch(() => undefined);
+    if (body === undefined) return; // the client gave up
+    const { method = "", url: path = "", headers, socket } = incoming;
+    const request = { method, path, headers, body: body.toString(), clientPort: socket.remotePort };
+    this.requests.push(request);
+    reply(await answer(request, this.requests.length - 1), incoming, outgoing);
+  }
+}
+
+function reply(behaviour: Behaviour, { socket }: IncomingMessage, outgoing: ServerResponse): void {
+  if (behaviour === "hang") return;
+  if (behaviour === "reset") return void socket.destroy();
+  if (behaviour === "garbage") return void socket.end("200 ok, sort of\r\n\r\n");
+  if (behaviour === "drip") {
+    drip(socket, "HTTP/1.1 200 OK\r\nx-drip: ");
+    return;
+  }
+  const { status = 200, headers, body = "{}", delay, rest } = behaviour;
+  if (delay !== undefined) return void setTimeout(() => outgoing.writeHead(status, headers).end(body), delay);
+  if (rest === undefined) return void outgoing.writeHead(status, headers).end(body);
+  outgoing.writeHead(status, { ...headers, "content-length": "1000000" });
+  outgoing.write("{", () => {
+    if (rest === "breaks") socket.destroy();
+    if (rest === "drips") drip(outgoing, "");
+  });
+}
+
+function drip(stream: NodeJS.WritableStream & { readonly destroyed: boolean }, text: string): void {
+  const bytes = [...text];
+  const timer = setInterval(() => {
+    if (stream.destroyed) clearInterval(timer);
+    else stream.write(bytes.shift() ?? "x");
+  }, 100);
 }

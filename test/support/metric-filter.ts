@@ -1,4 +1,4 @@
-export type LogLine = Readonly<Record<string, unknown>>;
+import type { LogLine } from "./capture";
 
 /** `{ ($.event = "delivered") && ($.latencyMs >= 0) }`, as far as this product writes such patterns. */
 export function matchesFilter(pattern: string, line: LogLine): boolean {

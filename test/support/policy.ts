@@ -1,4 +1,5 @@
 import type { Template } from "aws-cdk-lib/assertions";
+import { resolve as resolveValue } from "./template";
 
 /** One use of an AWS API, as IAM sees it. */
 export interface AwsUse {
@@ -14,12 +15,6 @@ export interface Statement {
   readonly resources: readonly string[];
   readonly conditions: Readonly<Record<string, string>>;
 }
-
-const PSEUDO: Readonly<Record<string, string>> = {
-  "AWS::Partition": "aws",
-  "AWS::Region": "us-east-1",
-  "AWS::AccountId": "000000000000",
-};
 
 /** The statements of the roles' policies, with references resolved as the local cloud would name the resources. */
 export function statementsOf(template: Template): readonly Statement[] {
@@ -56,11 +51,4 @@ export function allows(statement: Statement, { action, resource, context = {} }:
   );
 }
 
-function resolve(value: unknown): string {
-  if (typeof value === "string") return value;
-  const { Ref: ref, "Fn::GetAtt": attribute, "Fn::Join": join } = Object(value);
-  if (join !== undefined) return join[1].map(resolve).join(join[0]);
-  if (ref !== undefined) return PSEUDO[ref] ?? ref;
-  if (attribute?.[1] === "Arn") return `arn of ${attribute[0]}`;
-  throw new Error(`a value that the matcher does not know: ${JSON.stringify(value)}`);
-}
+const resolve = (value: unknown) => resolveValue(value, (id) => (id.endsWith(".Arn") ? `arn of ${id.slice(0, -4)}` : id));

@@ -2,7 +2,7 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { context } from "../../cdk.json";
 import { addStacks, type FlagsmithToSegmentStack } from "../../infra/stack";
-import type { Options } from "../../lambda/contract";
+import type { Options } from "../../lambda/options";
 
 /** An app over the given environments that does not bundle: what the functions hold is not what these tests are about. */
 export function synthesizeApp(environments: unknown = { production: {} }): {

@@ -5,9 +5,9 @@ import {
   fingerprintsOf,
   isUnchanged,
   withDelivered,
-} from "../../lambda/domain/changes";
-import { parseIdentifyCall } from "../../lambda/domain/identify";
-import { callBody } from "../support/builders";
+} from "../../lambda/deliver/fingerprints";
+import { parseIdentifyCall } from "../../lambda/identify-call";
+import { callBody } from "../cloud/events";
 
 const source = { endpoint: "https://api.segment.io", writeKey: "key" };
 const REFRESH = 3_600;
@@ -69,7 +69,7 @@ describe("fingerprintsOf", () => {
 });
 
 describe("what is stored", () => {
-  it("is read back as it was, 20 bytes a trait, and shows no name and no value", () => {
+  it("is read back as it was, 20 bytes per trait, and shows no name and no value", () => {
     const delivered = deliveredAfter({ plan: "gold", "ключ 🚩": "значение" });
     const bytes = encodeDelivered(delivered);
     expect(bytes).toHaveLength(40);

@@ -1,9 +1,9 @@
 import type { DeliveredItem } from "../../lambda/adapters/delivered-table";
-import { AwsCallError } from "../../lambda/domain/errors";
-import { parseIdentifyCall } from "../../lambda/domain/identify";
-import { Changes } from "../../lambda/handlers/changes";
-import { callBody } from "../support/builders";
-import { RecordingTelemetry } from "../support/fakes";
+import { Changes } from "../../lambda/deliver/changes";
+import { AwsCallError } from "../../lambda/errors";
+import { parseIdentifyCall } from "../../lambda/identify-call";
+import { callBody } from "../cloud/events";
+import { RecordingLog } from "../support/fakes";
 
 const down = new AwsCallError("dynamodb:PutItem", "InternalServerError", true);
 
@@ -11,7 +11,7 @@ const denied = new AwsCallError("dynamodb:PutItem", "AccessDeniedException", fal
 
 /** A table that is up, or fails at reading, writing or both. */
 function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down) {
-  const telemetry = new RecordingTelemetry();
+  const log = new RecordingLog();
   const items = new Map<string, DeliveredItem>();
   const table = {
     read: async (identityHash: string) => {
@@ -25,27 +25,24 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
   };
   const changes = new Changes({
     table,
-    telemetry,
+    log,
     endpoint: "https://api.segment.io",
     refresh: 3_600,
     now: () => 1_800_000_000_000,
   });
   const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }) =>
-    changes.compare(parseIdentifyCall(callBody({ traits })), String(sequence), "key");
-  return { broken, telemetry, compare, record: async () => (await compare()).record() };
+    changes.compare(parseIdentifyCall(callBody({ traits })), BigInt(sequence), "key");
+  return { broken, log, compare, record: async () => (await compare()).record() };
 }
 
 describe("Changes", () => {
   it("finds a call unchanged once it was recorded, and no sooner", async () => {
-    const { compare, telemetry } = setUp();
+    const { compare, log } = setUp();
     const first = await compare();
     expect([first.unchanged, (await compare(2)).unchanged]).toEqual([false, false]);
     await expect(first.record()).resolves.toBe(true);
-    expect([(await compare(2)).unchanged, (await compare(3, { plan: "free" })).unchanged]).toEqual([
-      true,
-      false,
-    ]);
-    expect(telemetry.lines).toEqual([]);
+    expect([(await compare(2)).unchanged, (await compare(3, { plan: "free" })).unchanged]).toEqual([true, false]);
+    expect(log.lines).toEqual([]);
   });
 
   it("finds a message unchanged that was recorded before, whatever it says: a later one stands", async () => {
@@ -58,18 +55,18 @@ describe("Changes", () => {
     ["reading", { read: true }],
     ["writing", { write: true }],
     ["both", { read: true, write: true }],
-  ])("tells once an attempt that DynamoDB fails at %s", async (_, broken) => {
-    const { compare, telemetry } = setUp(broken);
+  ])("tells once per call that DynamoDB fails at %s", async (_, broken) => {
+    const { compare, log } = setUp(broken);
     const comparison = await compare();
     expect(comparison.unchanged).toBe(false);
     await comparison.record();
-    expect(telemetry.line).toMatchObject({ event: "delivered-unknown", error: down });
+    expect(log.line).toMatchObject({ event: "delivered-unknown", error: down });
   });
 
-  it("tells of both if the operator must mend the second", async () => {
-    const { compare, telemetry } = setUp({ read: true, write: true }, denied);
+  it("tells of both if the operator must fix the second", async () => {
+    const { compare, log } = setUp({ read: true, write: true }, denied);
     await (await compare()).record();
-    expect(telemetry.lines.map(({ error }) => error)).toEqual([down, denied]);
+    expect(log.lines.map(({ error }) => error)).toEqual([down, denied]);
   });
 
   it("wants a message back that it could not record, until twelve in a row say that the table is down", async () => {

@@ -1,118 +1,64 @@
-import { deliverConfig, receiveConfig } from "../../lambda/config";
+import { RegionInfo } from "aws-cdk-lib/region-info";
+import { readAws, readDeliverConfig, readReceiveConfig } from "../../lambda/config";
 
-const aws = {
+const lambda = {
   AWS_REGION: "eu-west-1",
   AWS_ACCESS_KEY_ID: "AKID",
   AWS_SECRET_ACCESS_KEY: "wJalr",
   AWS_SESSION_TOKEN: "token",
 };
-const receive = {
-  ...aws,
-  STACK_NAME: "stack",
-  WEBHOOK_SECRET_PARAMETER: "/secret",
-  QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/queue.fifo",
-};
-const deliver = {
-  ...aws,
-  WRITE_KEY_PARAMETER: "/key",
-  QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/queue.fifo",
-  DEAD_LETTER_QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/dead.fifo",
-};
+const shared = { queueUrl: "https://sqs.eu-west-1.amazonaws.com/1/queue.fifo", urlSuffix: "amazonaws.com" };
+const receive = { ...shared, stackName: "stack", webhookSecretParameter: "/secret" };
+const deliver = { ...shared, queueArn: "arn", deadLetterQueueUrl: "https://sqs/1/dead.fifo", writeKeyParameter: "/key" };
 
-describe("receiveConfig", () => {
-  it("reads what infra sets, and defaults the options", () => {
-    expect(receiveConfig(receive)).toMatchObject({
-      aws: {
-        region: "eu-west-1",
-        credentials: { accessKeyId: "AKID", secretAccessKey: "wJalr", sessionToken: "token" },
-        ssmEndpoint: "https://ssm.eu-west-1.amazonaws.com",
-        sqsEndpoint: "https://sqs.eu-west-1.amazonaws.com",
-      },
-      stackName: "stack",
-      webhookSecretParameter: "/secret",
-      queueUrl: receive.QUEUE_URL,
-      identify: {
-        traitPrefix: "",
-        traitStyle: "flagsmith",
-        anonymousIdentities: "identify",
-        markActive: true,
-      },
-      reading: { traits: false, segments: false },
-      logUserId: "plain",
-    });
+describe("CONFIG", () => {
+  it("is read as infra wrote it", () => {
+    expect(readReceiveConfig({ CONFIG: JSON.stringify(receive) })).toEqual(receive);
+    expect(readDeliverConfig({ CONFIG: JSON.stringify(deliver) })).toEqual(deliver);
   });
 
-  it("compiles the selections", () => {
-    const { identify, reading } = receiveConfig({
-      ...receive,
-      FLAGS: '{"include":["a*"]}',
-      FLAGSMITH_TRAITS: '["plan"]',
-      SEGMENTS: "true",
-    });
-    expect([identify.selectsFlag("ab"), identify.selectsFlag("b")]).toEqual([true, false]);
-    expect([identify.selectsTrait?.("plan"), identify.selectsTrait?.("email")]).toEqual([true, false]);
-    expect(reading).toEqual({ traits: true, segments: true });
-    const all = receiveConfig({ ...receive, FLAGSMITH_TRAITS: "true" });
-    expect(all.identify.selectsTrait?.("email")).toBe(true);
-    expect(receiveConfig(receive).identify.selectsTrait).toBeUndefined();
-  });
-
-  it("lets the SDK-standard variables point at an emulator", () => {
-    const config = receiveConfig({
-      ...receive,
-      AWS_ENDPOINT_URL_SSM: "http://127.0.0.1:1",
-      AWS_ENDPOINT_URL_SQS: "http://127.0.0.1:2",
-    });
-    expect(config.aws).toMatchObject({
-      ssmEndpoint: "http://127.0.0.1:1",
-      sqsEndpoint: "http://127.0.0.1:2",
-    });
-  });
-
-  it("finds China's API", () => {
-    expect(receiveConfig({ ...receive, AWS_REGION: "cn-north-1" }).aws.ssmEndpoint).toBe(
-      "https://ssm.cn-north-1.amazonaws.com.cn",
-    );
-  });
-
-  it("gathers every fault and names each variable", () => {
-    const faulty = () => receiveConfig({ ...aws, QUEUE_URL: "queue", TRAIT_STYLE: "loose" });
-    expect(faulty).toThrow(
-      [
-        "4 configuration fault(s):",
-        '  - TRAIT_STYLE: allowed is "flagsmith" or "typed"; got "loose"',
-        "  - QUEUE_URL: must be the URL of a queue",
-        "  - STACK_NAME: missing; the stack sets it, deploy it again",
-        "  - WEBHOOK_SECRET_PARAMETER: missing; the stack sets it, deploy it again",
-      ].join("\n"),
-    );
+  it.each([
+    ["missing", undefined],
+    ["no JSON", "{"],
+    ["no object", "[]"],
+    ["another function's", JSON.stringify(receive)],
+  ])("is refused if it is %s", (_, CONFIG) => {
+    expect(() => readDeliverConfig({ CONFIG })).toThrow("CONFIG: not what the stack writes; deploy it again");
   });
 });
 
-describe("deliverConfig", () => {
-  it("reads what infra sets, and defaults the options", () => {
-    expect(deliverConfig(deliver)).toMatchObject({
-      aws: { sqsEndpoint: "https://sqs.eu-west-1.amazonaws.com" },
-      writeKeyParameter: "/key",
-      queueUrl: deliver.QUEUE_URL,
-      deadLetterQueueUrl: deliver.DEAD_LETTER_QUEUE_URL,
-      segmentEndpoint: "https://api.segment.io",
-      dryRun: false,
-      logUserId: "plain",
-    });
+describe("AWS", () => {
+  const config = { ...shared, kmsKeyArn: undefined, logUserId: "plain", logSampling: 0 } as const;
+
+  it("is what Lambda says", () => {
+    const { region, credentials, endpointOf } = readAws(lambda, config);
+    expect(region).toBe("eu-west-1");
+    expect(credentials).toEqual({ accessKeyId: "AKID", secretAccessKey: "wJalr", sessionToken: "token" });
+    expect((["ssm", "sqs", "dynamodb"] as const).map(endpointOf)).toEqual([
+      "https://ssm.eu-west-1.amazonaws.com",
+      "https://sqs.eu-west-1.amazonaws.com",
+      "https://dynamodb.eu-west-1.amazonaws.com",
+    ]);
   });
 
-  it("sends to the region, or the endpoint, that was chosen", () => {
-    const eu = { ...deliver, SEGMENT_REGION: "eu" };
-    expect(deliverConfig(eu).segmentEndpoint).toBe("https://events.eu1.segmentapis.com");
-    expect(deliverConfig({ ...eu, SEGMENT_ENDPOINT: "https://p.example.com" }).segmentEndpoint).toBe(
-      "https://p.example.com",
+  it("is refused by the names of all that is missing", () => {
+    expect(() => readAws({ AWS_REGION: "eu-west-1" }, config)).toThrow(
+      "2 configuration fault(s):\n  - AWS_ACCESS_KEY_ID: missing; Lambda sets it\n  - AWS_SECRET_ACCESS_KEY: missing; Lambda sets it",
     );
   });
 
-  it("gathers every fault and names each variable", () => {
-    expect(() => deliverConfig({ ...deliver, WRITE_KEY_PARAMETER: "", DRY_RUN: "maybe" })).toThrow(
-      /2 configuration fault\(s\):\n.*DRY_RUN: allowed is true or false; got "maybe"\n.*WRITE_KEY_PARAMETER: missing/,
-    );
+  it("is an emulator where the SDKs' variables say so, the service's own first", () => {
+    const { endpointOf } = readAws({ ...lambda, AWS_ENDPOINT_URL: "http://all", AWS_ENDPOINT_URL_SSM: "http://ssm" }, config);
+    expect((["ssm", "sqs", "dynamodb"] as const).map(endpointOf)).toEqual(["http://ssm", "http://all", "http://all"]);
   });
+
+  // The deployment gives the suffix as AWS::URLSuffix, which CDK's table of regions knows as well.
+  it.each(RegionInfo.regions.map(({ name, domainSuffix = "" }) => [name, domainSuffix]))(
+    "is right in %s",
+    (name, urlSuffix) => {
+      const { endpointOf } = readAws({ ...lambda, AWS_REGION: name }, { ...config, urlSuffix });
+      expect(endpointOf("ssm")).toBe(`https://ssm.${name}.${urlSuffix}`);
+      expect(urlSuffix).toMatch(/^[a-z0-9.-]+$/);
+    },
+  );
 });

@@ -37,8 +37,7 @@ describe("the cost model", () => {
   });
 
   it("gets dearer when batches are small: what is on its way is spread over ten", () => {
-    const sqsOf = (eventsPerSecond: number) =>
-      costPerMillion({ ...load, eventsPerSecond, deliverMs: 120 }).sqs;
+    const sqsOf = (eventsPerSecond: number) => costPerMillion({ ...load, eventsPerSecond, deliverMs: 120 }).sqs;
     // 100 a second for 120 ms are 12, in ten batches of 1.2.
     expect(sqsOf(100)).toBeCloseTo(0.5 * (1 + 2 / 1.2 + 0.0025));
     expect(sqsOf(1)).toBeCloseTo(0.5 * (1 + 2 + 0.25));

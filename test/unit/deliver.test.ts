@@ -1,49 +1,68 @@
 import type { SQSRecord } from "aws-lambda";
-import { AwsCallError, ParameterError } from "../../lambda/domain/errors";
-import { type DeliverDependencies, deliverHandler } from "../../lambda/handlers/deliver";
+import { ALWAYS_CHANGED } from "../../lambda/deliver/changes";
+import { deliverHandler } from "../../lambda/deliver/deliver";
+import type { DeliverDependencies } from "../../lambda/deliver/dependencies";
+import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { TIMING } from "../../lambda/timing";
-import { callBody, NOON, queueEvent, queueRecord } from "../support/builders";
-import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingTelemetry } from "../support/fakes";
+import { ATTRIBUTES, callBody, type MessageInput, NOON, QUEUE_ARN, queueEvent, queueRecord } from "../cloud/events";
+import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
 
 const PARAMETER = "/flagsmith-to-segment/test/segment-write-key";
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
-function setUp(overrides: Partial<DeliverDependencies> = {}) {
-  const telemetry = new RecordingTelemetry();
-  const segment = new FakeSegment();
-  const deadLetters = new FakeQueue();
-  const queue = new FakeQueue();
+interface Fakes {
+  readonly segment?: FakeSegment;
+  readonly queue?: FakeQueue;
+  readonly deadLetterQueue?: FakeQueue;
+  readonly parameters?: FakeParameters;
+}
+
+function setUp({
+  segment = new FakeSegment(),
+  queue = new FakeQueue(),
+  deadLetterQueue = new FakeQueue(),
+  ...overrides
+}: Omit<Partial<DeliverDependencies>, keyof Fakes> & Fakes = {}) {
+  const log = new RecordingLog();
+  const clock = { now: NOON + 250 };
   const context = { awsRequestId: "invocation-1", remaining: Number(TIMING.deliverFunction) };
-  const parameters = new FakeParameters({ [PARAMETER]: "key" });
-  const deps = {
-    config: { writeKeyParameter: PARAMETER, dryRun: false },
-    parameters,
-    segment,
-    changes: undefined,
-    queue,
-    deadLetters,
-    telemetry,
-    now: () => NOON + 250,
+  const given = {
+    queueArn: QUEUE_ARN,
+    writeKeyParameter: PARAMETER,
+    dryRun: false,
+    parameters: new FakeParameters({ [PARAMETER]: [["key", "of no use here"]] }),
+    comparer: ALWAYS_CHANGED,
+    log,
+    now: () => clock.now,
     random: () => 0.5,
-    timing: TIMING,
+    timing: { ...TIMING, secondTryPause: 0 },
     ...overrides,
+    segment,
+    queue,
+    deadLetterQueue,
   };
-  const handler = deliverHandler(deps);
-  const deliver = async (...records: readonly SQSRecord[]) => {
-    const { batchItemFailures } = await handler(queueEvent(...records), {
+  const handler = deliverHandler(given);
+  const invoke = async (event: unknown) => {
+    const { batchItemFailures } = await handler(event, {
       awsRequestId: context.awsRequestId,
       getRemainingTimeInMillis: () => context.remaining,
     });
     return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   };
-  return { deliver, telemetry, segment, queue, deadLetters, parameters, context };
+  const deliver = (...records: readonly SQSRecord[]) => invoke(queueEvent(...records));
+  return { ...given, log, clock, context, invoke, deliver };
 }
+
+const rejecting = (messageId: string, status: number | undefined) =>
+  new FakeSegment((call) => answered(call.messageId === messageId ? status : 200));
 
 describe("deliver", () => {
   it("hands a message to Segment and reports nothing failed", async () => {
-    const { deliver, segment, telemetry } = setUp();
+    const { deliver, segment, log } = setUp();
     expect(await deliver(queueRecord({ receiveCount: 3 }))).toEqual([]);
     expect(segment.calls).toMatchObject([{ call: { body: callBody() }, writeKey: "key" }]);
-    expect(telemetry.line).toMatchObject({
+    expect(log.line).toMatchObject({
       event: "delivered",
       requestId: "invocation-1",
       messageId: "stack-request-1",
@@ -53,13 +72,14 @@ describe("deliver", () => {
       bytes: Buffer.byteLength(callBody()),
       durationMs: 0,
       latencyMs: 250,
+      segmentMs: 120,
       status: 200,
       attempt: 3,
     });
   });
 
-  it("keeps one identity's order and stops it at its first failure, but no other identity", async () => {
-    const segment = new FakeSegment(({ messageId }) => answered(messageId === "a-2" ? 500 : 200));
+  it("keeps one person's order and stops there at the first failure, but nobody else", async () => {
+    const segment = rejecting("a-2", 500);
     const { deliver } = setUp({ segment });
     const failed = await deliver(
       queueRecord({ id: "1", identity: "a", messageId: "a-1" }),
@@ -70,11 +90,11 @@ describe("deliver", () => {
     );
     expect(failed).toEqual(["3", "4"]);
     const sent = segment.calls.map(({ call }) => call.messageId);
-    expect(sent.filter((id) => id.startsWith("a"))).toEqual(["a-1", "a-2"]);
+    expect(sent.filter((id) => id.startsWith("a"))).toEqual(["a-1", "a-2", "a-2"]);
     expect(sent.filter((id) => id.startsWith("b"))).toEqual(["b-1", "b-2"]);
   });
 
-  it("runs the identities of a batch at the same time", async () => {
+  it("runs the people of a batch at the same time", async () => {
     const waiting: (() => void)[] = [];
     const segment = new FakeSegment(
       () =>
@@ -84,203 +104,73 @@ describe("deliver", () => {
         }),
     );
     const { deliver } = setUp({ segment });
-    const records = ["a", "b", "c"].map((identity) => queueRecord({ id: identity, identity }));
-    expect(await deliver(...records)).toEqual([]);
+    expect(await deliver(...["a", "b", "c"].map((identity) => queueRecord({ id: identity, identity })))).toEqual([]);
   });
 
-  it("keeps a message that Segment may take later", async () => {
-    const { deliver, telemetry, deadLetters } = setUp({ segment: new FakeSegment(() => answered(500)) });
+  it("keeps a call that Segment did not take, and says when it comes back", async () => {
+    const { deliver, log, queue, deadLetterQueue } = setUp({ segment: new FakeSegment(() => answered(500, 30)) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(deadLetters.sent).toEqual([]);
-    expect(telemetry.line).toMatchObject({
+    expect(deadLetterQueue.sent).toEqual([]);
+    expect(queue.visibility).toEqual([{ id: "sqs-1", seconds: 33 }]);
+    expect(log.line).toMatchObject({
       event: "retrying",
+      code: "server-error",
       status: 500,
       reason: "status 500",
-      ageMs: expect.any(Number),
+      ageMs: 250,
+      retryInSeconds: 33,
+      steps: ["Segment: status 500 in 120 ms", "Segment: status 500 in 120 ms"],
     });
+    expect(log.line.actor).toBeUndefined();
   });
 
-  it("moves a message that Segment rejects to the dead letters, and goes on with the identity's next", async () => {
-    const segment = new FakeSegment(({ messageId }) => answered(messageId === "m-1" ? 400 : 200));
-    const { deliver, telemetry, deadLetters } = setUp({ segment });
-    const failed = await deliver(
-      queueRecord({ id: "1", messageId: "m-1" }),
-      queueRecord({ id: "2", messageId: "m-2" }),
-    );
-    expect(failed).toEqual([]);
-    expect(deadLetters.sent).toEqual([
-      {
-        body: callBody({ messageId: "m-1" }),
-        groupId: queueRecord().attributes.MessageGroupId,
-        deduplicationId: "1",
-        attributes: { environment: 23, reason: "rejected-by-segment", status: 400, messageId: "m-1" },
-      },
-    ]);
-    expect(telemetry.lines).toMatchObject([
-      { event: "dead-lettered", messageId: "m-1", reason: "rejected-by-segment", status: 400 },
-      { event: "delivered", messageId: "m-2" },
-    ]);
-  });
-
-  it("moves a message that receive did not write to the dead letters, under its id at SQS", async () => {
-    const { deliver, segment, telemetry, deadLetters } = setUp();
-    expect(await deliver(queueRecord({ body: "hello" }))).toEqual([]);
-    expect(segment.calls).toEqual([]);
-    expect(deadLetters.sent).toMatchObject([
-      {
-        body: "hello",
-        deduplicationId: "sqs-1",
-        attributes: { reason: "unreadable-message", messageId: "sqs-1" },
-      },
-    ]);
-    expect(telemetry.line).toMatchObject({ event: "dead-lettered", reason: "unreadable-message" });
-  });
-
-  it("keeps a message that the dead-letter queue did not take", async () => {
-    const deadLetters = new FakeQueue(new AwsCallError("sqs:SendMessageBatch", "timeout", true));
-    const { deliver, telemetry } = setUp({ deadLetters, segment: new FakeSegment(() => answered(400)) });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(telemetry.line).toMatchObject({ event: "retrying", reason: "rejected-by-segment" });
-  });
-
-  it("reads a refused write key anew and tries once more", async () => {
-    const parameters = new FakeParameters({ [PARAMETER]: ["old", "new"] });
-    const segment = new FakeSegment((_, writeKey) => answered(writeKey === "new" ? 200 : 401));
-    const { deliver, telemetry } = setUp({ parameters, segment });
-    expect(await deliver(queueRecord())).toEqual([]);
-    expect(segment.calls.map(({ writeKey }) => writeKey)).toEqual(["old", "new"]);
-    expect(parameters.refreshed).toEqual([PARAMETER]);
-    expect(telemetry.line).toMatchObject({ event: "delivered" });
-  });
-
-  it("keeps the message when the key is refused again, and logs which parameter to mend", async () => {
-    const segment = new FakeSegment(() => answered(401));
-    const { deliver, telemetry } = setUp({ segment });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(telemetry.line).toMatchObject({
-      event: "retrying",
-      code: "write-key-refused",
-      actor: "operator",
-      status: 401,
-      parameter: PARAMETER,
-      remedy: expect.stringContaining(`aws ssm put-parameter --name ${PARAMETER}`),
-    });
-    expect(segment.calls).toHaveLength(2);
-  });
-
-  it("keeps every message when the write key is missing", async () => {
-    const missing = new ParameterError(PARAMETER, "parameter-missing", "aws ssm put-parameter …");
-    const { deliver, telemetry } = setUp({ parameters: new FakeParameters({ [PARAMETER]: missing }) });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(telemetry.line).toMatchObject({
-      event: "retrying",
-      parameter: PARAMETER,
-      remedy: "aws ssm put-parameter …",
-    });
-  });
-
-  it("takes the first line of the write key's parameter", async () => {
-    const { deliver, segment } = setUp({ parameters: new FakeParameters({ [PARAMETER]: " key \n" }) });
+  it.each([404, 301, 501])("blames the operator's endpoint for status %d", async (status) => {
+    const { deliver, log } = setUp({ segment: new FakeSegment(() => answered(status)) });
     await deliver(queueRecord());
-    expect(segment.calls[0]?.writeKey).toBe("key");
+    expect(log.line).toMatchObject({ event: "retrying", code: "endpoint-refused", actor: "operator" });
   });
 
-  it("keeps a message when something fails that nobody foresaw", async () => {
-    const segment = new FakeSegment(() => {
-      throw new TypeError("a defect");
-    });
-    const { deliver, telemetry } = setUp({ segment });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(telemetry.line).toMatchObject({ event: "retrying", error: expect.any(TypeError) });
+  it("makes one second try per invocation, over a fresh connection, for the first failure", async () => {
+    const segment = new FakeSegment((_, __, connection) => answered(connection === "fresh" ? 200 : 503));
+    const { deliver } = setUp({ segment });
+    const records = ["a", "b"].map((identity) => queueRecord({ id: identity, identity, messageId: identity }));
+    expect(await deliver(...records)).toEqual(["b"]);
+    expect(segment.calls.map(({ call, connection }) => [call.messageId, connection])).toEqual([
+      ["a", "kept"],
+      ["b", "kept"],
+      ["a", "fresh"],
+    ]);
   });
 
-  describe("with forward: changes", () => {
-    const comparing = (unchanged: boolean, recorded = true) => {
-      const calls: string[] = [];
-      const compare = async ({ messageId }: { readonly messageId: string }) => {
-        calls.push(`compare ${messageId}`);
-        return {
-          unchanged,
-          record: async () => {
-            calls.push(`record ${messageId}`);
-            return recorded;
-          },
-        };
-      };
-      return { calls, changes: { compare } };
-    };
-
-    it("does not send what is unchanged", async () => {
-      const { changes, calls } = comparing(true);
-      const { deliver, segment, telemetry } = setUp({ changes });
-      expect(await deliver(queueRecord())).toEqual([]);
-      expect(segment.calls).toEqual([]);
-      expect(calls).toEqual(["compare stack-request-1"]);
-      expect(telemetry.line).toMatchObject({
-        event: "unchanged",
-        messageId: "stack-request-1",
-        traitCount: 1,
-      });
-    });
-
-    it("records what Segment took, and nothing else", async () => {
-      const taken = comparing(false);
-      await setUp({ changes: taken.changes }).deliver(queueRecord());
-      expect(taken.calls).toEqual(["compare stack-request-1", "record stack-request-1"]);
-      const refused = comparing(false);
-      const segment = new FakeSegment(() => answered(500));
-      await setUp({ changes: refused.changes, segment }).deliver(queueRecord());
-      expect(refused.calls).toEqual(["compare stack-request-1"]);
-    });
-
-    it("sends on when it could not be recorded, unasked, and keeps all of the identity's messages", async () => {
-      const { changes, calls } = comparing(false, false);
-      const { deliver, segment, telemetry } = setUp({ changes });
-      const records = ["1", "2"].map((id) => queueRecord({ id, messageId: id }));
-      expect(await deliver(...records)).toEqual(["1", "2"]);
-      expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["1", "2"]);
-      expect(calls).toEqual(["compare 1", "record 1"]);
-      expect(telemetry.lines).toMatchObject([
-        { event: "delivered", messageId: "2" },
-        { event: "retrying", messageId: "1", status: 200, retryInSeconds: 2, held: 1 },
-      ]);
-      // Segment has it: nobody waits.
-      expect(telemetry.lines[1]).not.toHaveProperty("ageMs");
-    });
+  it("goes on with a person whose second try is taken", async () => {
+    let calls = 0;
+    const segment = new FakeSegment(() => answered(calls++ === 0 ? undefined : 200));
+    const { deliver } = setUp({ segment });
+    expect(await deliver(...["1", "2"].map((id) => queueRecord({ id, messageId: id })))).toEqual([]);
   });
 
-  it.each([
-    ["fails", () => answered(500), 1, 2],
-    ["fails again", () => answered(500), 5, 32],
-    ["asks for a time", () => answered(500, 90), 5, 90],
-    ["refuses the key", () => answered(401), 3, 8],
-  ])(
-    "sets when a message comes back by how often it was received, where Segment %s",
-    async (_, reply, receiveCount, seconds) => {
-      const { deliver, queue, telemetry } = setUp({ segment: new FakeSegment(reply) });
-      await deliver(queueRecord({ receiveCount }));
-      expect(queue.invisible).toEqual([{ receiptHandle: "receipt-sqs-1", seconds }]);
-      expect(telemetry.line).toMatchObject({ event: "retrying", retryInSeconds: seconds });
-    },
-  );
-
-  it("brings an identity's messages back together, not the later ones later", async () => {
-    const { deliver, queue, telemetry } = setUp({ segment: new FakeSegment(() => answered(500)) });
+  it("brings a person's messages back together, not the later ones later", async () => {
+    const { deliver, queue, log } = setUp({ segment: new FakeSegment(() => answered(500)) });
     const records = ["1", "2", "3"].map((id) => queueRecord({ id, messageId: id, receiveCount: Number(id) }));
     expect(await deliver(...records)).toEqual(["1", "2", "3"]);
-    expect(queue.invisible).toEqual(
-      ["1", "2", "3"].map((id) => ({ receiptHandle: `receipt-${id}`, seconds: 2 })),
-    );
-    expect(telemetry.line).toMatchObject({ messageId: "1", held: 2 });
+    expect(queue.visibility).toEqual(["1", "2", "3"].map((id) => ({ id, seconds: 2 })));
+    expect(log.line).toMatchObject({ messageId: "1", held: 2 });
+  });
+
+  it("waits by the age of the call, not by how often it was received behind another", async () => {
+    const { deliver, queue, clock } = setUp({ segment: new FakeSegment(() => answered(503, 5)) });
+    clock.now = NOON + 4_000;
+    await deliver(queueRecord({ receiveCount: 40 }));
+    expect(queue.visibility).toEqual([{ id: "sqs-1", seconds: 6 }]);
   });
 
   it("reports the failure even if SQS does not take the schedule, and says when the message comes then", async () => {
     const queue = new FakeQueue(new AwsCallError("sqs:ChangeMessageVisibilityBatch", "timeout", true));
-    const { deliver, telemetry } = setUp({ queue, segment: new FakeSegment(() => answered(500)) });
+    const { deliver, log } = setUp({ queue, segment: new FakeSegment(() => answered(500)) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(telemetry.line).toMatchObject({
+    expect(log.line).toMatchObject({
       event: "retrying",
-      retryInSeconds: 450,
+      retryInSeconds: TIMING.visibility / 1_000,
       visibility: "schedule not set: sqs:ChangeMessageVisibilityBatch failed: timeout",
     });
   });
@@ -291,7 +181,7 @@ describe("deliver", () => {
       await new Promise(setImmediate);
       return answered(200);
     });
-    const { deliver, queue, telemetry } = setUp({ segment });
+    const { deliver, queue, log } = setUp({ segment });
     const failed = await deliver(
       queueRecord({ id: "1", identity: "a", messageId: "a-1" }),
       queueRecord({ id: "2", identity: "b", messageId: "b-1" }),
@@ -299,40 +189,283 @@ describe("deliver", () => {
     );
     expect(failed).toEqual(["1", "3"]);
     expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["a-1", "b-1"]);
-    expect(queue.invisible.map(({ seconds }) => seconds)).toEqual([60, 60]);
-    expect(telemetry.lines.at(-1)).toMatchObject({
+    expect(queue.visibility.map(({ seconds }) => seconds)).toEqual([66, 60]);
+    expect(log.lines.at(-1)).toMatchObject({
       event: "retrying",
-      message: "not tried, Segment asked to slow down",
+      message: "not tried",
+      reason: "Segment asked to slow down",
       messageId: "b-2",
-      status: 429,
       retryInSeconds: 60,
     });
   });
 
   it("starts nothing that the invocation's time may not end, and lets it come back at once", async () => {
     const segment = new FakeSegment(async () => {
-      context.remaining = TIMING.deliverAttempt - 1;
+      context.remaining = TIMING.deliverCall - 1;
       return answered(200);
     });
-    const { deliver, queue, telemetry, context } = setUp({ segment });
-    context.remaining = TIMING.deliverAttempt;
+    const { deliver, queue, log, context } = setUp({ segment });
+    context.remaining = TIMING.deliverCall;
     const records = ["1", "2", "3"].map((id) => queueRecord({ id, messageId: id }));
     expect(await deliver(...records)).toEqual(["2", "3"]);
-    expect(queue.invisible.map(({ seconds }) => seconds)).toEqual([0, 0]);
-    expect(telemetry.lines).toMatchObject([
+    expect(queue.visibility.map(({ seconds }) => seconds)).toEqual([0, 0]);
+    expect(log.lines).toMatchObject([
       { event: "delivered" },
       { event: "retrying", messageId: "2", retryInSeconds: 0, held: 1 },
     ]);
   });
 
   it("logs the call instead of sending it in a dry run", async () => {
-    const { deliver, segment, telemetry } = setUp({ config: { writeKeyParameter: PARAMETER, dryRun: true } });
+    const { deliver, segment, log } = setUp({ dryRun: true });
     expect(await deliver(queueRecord())).toEqual([]);
     expect(segment.calls).toEqual([]);
-    expect(telemetry.line).toMatchObject({
+    expect(log.line).toMatchObject({
       event: "dry-run",
       messageId: "stack-request-1",
       call: { userId: "user-1", traits: { dark_mode: true }, sentAt: "2026-11-23T12:00:00.250Z" },
     });
+  });
+
+  it("keeps a message when something fails that nobody foresaw", async () => {
+    const segment = new FakeSegment(() => {
+      throw new TypeError("a defect");
+    });
+    const { deliver, log } = setUp({ segment });
+    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
+    expect(log.line).toMatchObject({ event: "retrying", error: expect.any(TypeError) });
+  });
+});
+
+describe("a failure that is judged", () => {
+  const others = ["b", "c", "d", "e"].map((identity) => queueRecord({ id: identity, identity, messageId: identity }));
+  const failing = (input: MessageInput = {}) => queueRecord({ id: "1", messageId: "m-1", receiveCount: 3, ...input });
+
+  /** Two invocations in which others are well, the second of which moves the call. */
+  async function twice(status: number | undefined, sentAt: number) {
+    const set = setUp({ segment: rejecting("m-1", status) });
+    expect(await set.deliver(failing({ sentAt }), ...others)).toEqual(["1"]);
+    const behind = queueRecord({ id: "2", messageId: "m-2", sentAt });
+    return { ...set, failed: await set.deliver(failing({ sentAt }), behind, ...others) };
+  }
+
+  it("moves the call to the dead-letter queue with its reason, and lets those behind it come at once", async () => {
+    const { failed, deadLetterQueue, queue, log } = await twice(400, NOON - 60_000);
+    expect(failed).toEqual(["2"]);
+    expect(deadLetterQueue.sent).toEqual([
+      {
+        body: callBody({ messageId: "m-1" }),
+        groupId: queueRecord().attributes.MessageGroupId,
+        deduplicationId: "1",
+        attributes: {
+          kind: "identify",
+          version: 1,
+          environment: 23,
+          reason: "rejected-by-segment",
+          status: 400,
+          messageId: "m-1",
+        },
+      },
+    ]);
+    expect(queue.visibility.at(-1)).toEqual({ id: "2", seconds: 0 });
+    expect(log.lines.at(-1)).toMatchObject({
+      event: "dead-lettered",
+      messageId: "m-1",
+      reason: "rejected-by-segment",
+      code: "content-rejected",
+      status: 400,
+      held: 1,
+    });
+  });
+
+  it.each([
+    ["refused for an hour", 404, HOUR],
+    ["without an answer for three", undefined, 3 * HOUR],
+  ])("moves a call that was %s as failing alone", async (_, status, age) => {
+    expect((await twice(status, NOON - age)).deadLetterQueue.sent).toMatchObject([
+      { attributes: { reason: "fails-alone", status } },
+    ]);
+    expect((await twice(status, NOON - age + 1_000)).deadLetterQueue.sent).toEqual([]);
+  });
+
+  it("moves nobody at the first failure, nor when ten are refused at once", async () => {
+    const everybody = Array.from({ length: 10 }, (_, i) =>
+      failing({ id: String(i), identity: `p${i}`, sentAt: NOON - 5 * HOUR }),
+    );
+    const { deliver, deadLetterQueue } = setUp({ segment: new FakeSegment(() => answered(404)) });
+    for (let i = 0; i < 3; i++) await deliver(...everybody);
+    expect(deadLetterQueue.sent).toEqual([]);
+  });
+
+  it("judges when all answers are in: two of ten that succeed late do not make the eight look alone", async () => {
+    const segment = new FakeSegment(async ({ identity }) => {
+      if (identity !== "p8" && identity !== "p9") return answered(404);
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      return answered(200);
+    });
+    const ten = Array.from({ length: 10 }, (_, i) => failing({ id: String(i), identity: `p${i}`, sentAt: NOON - 5 * HOUR }));
+    const { deliver, deadLetterQueue } = setUp({ segment });
+    for (let i = 0; i < 3; i++) await deliver(...ten);
+    expect(deadLetterQueue.sent).toEqual([]);
+  });
+
+  it("keeps a message that the dead-letter queue did not take", async () => {
+    const deadLetterQueue = new FakeQueue(new AwsCallError("sqs:SendMessageBatch", "timeout", true));
+    const { deliver, log } = setUp({ deadLetterQueue, segment: new FakeSegment(() => answered(400)) });
+    expect(await deliver(failing({ sentAt: NOON - DAY }))).toEqual(["1"]);
+    expect(log.line).toMatchObject({ event: "retrying", error: expect.any(AwsCallError), retryInSeconds: 600 });
+  });
+
+  it("moves what is 12 days old", async () => {
+    const { deliver, deadLetterQueue } = setUp({ segment: new FakeSegment(() => answered(429)) });
+    await deliver(failing({ sentAt: NOON - 12 * DAY }));
+    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", status: 429 } }]);
+  });
+
+  it("moves a message that receive did not write, under its id at SQS", async () => {
+    const { deliver, segment, log, deadLetterQueue } = setUp();
+    const environment = { DataType: "String", StringValue: "production" };
+    expect(await deliver(queueRecord({ body: "hello", attributes: { environment } }))).toEqual([]);
+    expect(segment.calls).toEqual([]);
+    expect(deadLetterQueue.sent).toMatchObject([
+      { body: "hello", deduplicationId: "sqs-1", attributes: { reason: "unreadable-message", messageId: "sqs-1" } },
+    ]);
+    expect(deadLetterQueue.sent[0]?.attributes.environment).toBeUndefined();
+    expect(log.line).toMatchObject({
+      event: "dead-lettered",
+      reason: "unreadable-message",
+      message: "moved to the dead-letter queue: queue message: expected a JSON object",
+    });
+  });
+
+  it.each([
+    ["kind", { DataType: "String", StringValue: "track" }],
+    ["version", { DataType: "Number", StringValue: "2" }],
+  ])("waits an hour for a deliver that knows the message's %s", async (name, attribute) => {
+    const message = (age: number) => failing({ sentAt: NOON - age, attributes: { ...ATTRIBUTES, [name]: attribute } });
+    const { deliver, segment, queue, log, deadLetterQueue } = setUp();
+    expect(await deliver(message(HOUR - 1_000))).toEqual(["1"]);
+    expect(queue.visibility).toEqual([{ id: "1", seconds: 60 }]);
+    expect(log.line).toMatchObject({ event: "retrying", code: "unknown-version" });
+    expect(await deliver(message(HOUR))).toEqual([]);
+    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "unknown-version" } }]);
+    expect(segment.calls).toEqual([]);
+  });
+
+  it("reads a message of the last release, which has no kind and no version", async () => {
+    const { environment } = ATTRIBUTES;
+    expect(await setUp().deliver(queueRecord({ attributes: environment === undefined ? {} : { environment } }))).toEqual([]);
+  });
+});
+
+describe("a write key that is refused", () => {
+  it.each([401, 403])("is read again after %d, and another is used at once", async (status) => {
+    const parameters = new FakeParameters({ [PARAMETER]: [["old"], ["new"]] });
+    const segment = new FakeSegment((_, writeKey) => answered(writeKey === "new" ? 200 : status));
+    const { deliver, log } = setUp({ parameters, segment });
+    expect(await deliver(queueRecord())).toEqual([]);
+    expect(segment.calls.map(({ writeKey }) => writeKey)).toEqual(["old", "new"]);
+    expect(parameters.refreshed).toEqual([PARAMETER]);
+    expect(log.line).toMatchObject({ event: "delivered" });
+  });
+
+  it("is named with its remedy while nobody else's calls are taken", async () => {
+    const { deliver, log } = setUp({ segment: new FakeSegment(() => answered(401)) });
+    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
+    expect(log.line).toMatchObject({
+      event: "retrying",
+      code: "write-key-refused",
+      actor: "operator",
+      status: 401,
+      parameter: PARAMETER,
+      remedy: `aws ssm put-parameter --name ${PARAMETER}`,
+    });
+  });
+
+  it("is not named while others are well: a firewall refuses this call", async () => {
+    const { deliver, log } = setUp({ segment: rejecting("m-1", 403) });
+    await deliver(queueRecord({ id: "1", messageId: "m-1" }), queueRecord({ id: "2", identity: "b", messageId: "m-2" }));
+    const line = log.lines.find(({ event }) => event === "retrying");
+    expect(line).toMatchObject({ code: "endpoint-refused", status: 403 });
+    expect(line).not.toHaveProperty("remedy");
+  });
+
+  it("keeps every message when it is missing", async () => {
+    const missing = new ParameterError(PARAMETER, "parameter-missing", "aws ssm put-parameter …");
+    const { deliver, log } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [missing] }) });
+    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
+    expect(log.line).toMatchObject({
+      event: "retrying",
+      parameter: PARAMETER,
+      remedy: "aws ssm put-parameter …",
+      error: missing,
+    });
+  });
+});
+
+describe("with forward: changes", () => {
+  const comparing = (unchanged: boolean, recorded = true) => {
+    const calls: string[] = [];
+    const compare = async ({ messageId }: { readonly messageId: string }) => {
+      calls.push(`compare ${messageId}`);
+      return {
+        unchanged,
+        record: async () => {
+          calls.push(`record ${messageId}`);
+          return recorded;
+        },
+      };
+    };
+    return { calls, comparer: { compare } };
+  };
+
+  it("does not send what is unchanged", async () => {
+    const { comparer, calls } = comparing(true);
+    const { deliver, segment, log } = setUp({ comparer });
+    expect(await deliver(queueRecord())).toEqual([]);
+    expect(segment.calls).toEqual([]);
+    expect(calls).toEqual(["compare stack-request-1"]);
+    expect(log.line).toMatchObject({ event: "unchanged", messageId: "stack-request-1", traitCount: 1 });
+  });
+
+  it("records what Segment took, and nothing else", async () => {
+    const taken = comparing(false);
+    await setUp({ comparer: taken.comparer }).deliver(queueRecord());
+    expect(taken.calls).toEqual(["compare stack-request-1", "record stack-request-1"]);
+    const refused = comparing(false);
+    await setUp({ comparer: refused.comparer, segment: new FakeSegment(() => answered(500)) }).deliver(queueRecord());
+    expect(refused.calls).toEqual(["compare stack-request-1"]);
+  });
+
+  it("keeps what could not be recorded, and those behind it", async () => {
+    const { comparer } = comparing(false, false);
+    const { deliver, segment, log } = setUp({ comparer });
+    expect(await deliver(...["1", "2"].map((id) => queueRecord({ id, messageId: id })))).toEqual(["1", "2"]);
+    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["1"]);
+    expect(log.line).toMatchObject({ event: "retrying", messageId: "1", status: 200, retryInSeconds: 2, held: 1 });
+    // Segment has it: nobody waits.
+    expect(log.line).not.toHaveProperty("ageMs");
+  });
+});
+
+describe("an event that is not a batch of the queue", () => {
+  it.each([
+    ["the console's test event", { key1: "value1" }],
+    ["a warmer's", {}],
+    ["nothing", undefined],
+    ["text", "ping"],
+    ["records of another kind", { Records: ["record"] }],
+  ])("is told in one line and fails at nothing: %s", async (_, event) => {
+    const { invoke, segment, log, deadLetterQueue } = setUp();
+    expect(await invoke(event)).toEqual([]);
+    expect(log.line).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
+    expect([segment.calls, deadLetterQueue.sent]).toEqual([[], []]);
+  });
+
+  it("is told of records of another queue, while those of the queue are delivered", async () => {
+    const { invoke, segment, log } = setUp();
+    const foreign = { ...queueRecord({ id: "foreign" }), eventSourceARN: "arn:aws:sqs:us-east-1:123456789012:MyQueue" };
+    expect(await invoke(queueEvent(foreign, queueRecord({ messageId: "ours" })))).toEqual([]);
+    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["ours"]);
+    expect(log.lines.map(({ event }) => event)).toEqual(["unknown-source", "delivered"]);
   });
 });

@@ -1,19 +1,19 @@
-import { isNameless, parseEvaluation } from "../../lambda/domain/evaluation";
-import { bytesOf, evaluationPayload, flagPayload } from "../support/builders";
+import { isNameless, parseEvaluation } from "../../lambda/receive/evaluation";
+import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
 import { evaluations, fixture } from "../support/fixtures";
 
-const parse = (overrides: Readonly<Record<string, unknown>>, reading = { traits: true, segments: true }) =>
-  parseEvaluation(bytesOf(evaluationPayload(overrides)), reading);
+const EVERYTHING = { traits: true, segments: true };
+const parse = (overrides: Readonly<Record<string, unknown>>, read = EVERYTHING) =>
+  parseEvaluation(bytesOf(evaluationPayload(overrides)), read);
 
 describe("parseEvaluation", () => {
   it.each(evaluations)("reads $name", ({ name, expected }) => {
-    expect(parseEvaluation(fixture(name))).toMatchObject({ kind: "evaluation", identity: expected.userId });
+    expect(parseEvaluation(fixture(name), EVERYTHING)).toMatchObject({ kind: "evaluation", identity: expected.userId });
   });
 
   it("needs no more than identity, flag name, state and value", () => {
-    const body =
-      '{"identity": "u", "flags": [{"feature": {"name": "f"}, "enabled": true, "feature_state_value": 0}]}';
-    expect(parseEvaluation(Buffer.from(body))).toEqual({
+    const body = '{"identity": "u", "flags": [{"feature": {"name": "f"}, "enabled": true, "feature_state_value": 0}]}';
+    expect(parseEvaluation(Buffer.from(body), EVERYTHING)).toEqual({
       kind: "evaluation",
       identity: "u",
       environment: undefined,
@@ -48,20 +48,19 @@ describe("parseEvaluation", () => {
   });
 
   it("does not look at what no option uses", () => {
-    const reading = { traits: false, segments: false };
-    expect(parse({ traits: "none", segments: 1 }, reading)).toMatchObject({ traits: [], segments: [] });
+    const nothing = { traits: false, segments: false };
+    expect(parse({ traits: "none", segments: 1 }, nothing)).toMatchObject({ traits: [], segments: [] });
   });
 
   it("counts a number beyond a double as null", () => {
-    const body =
-      '{"identity":"u","flags":[{"feature":{"name":"f"},"enabled":true,"feature_state_value":1e999}]}';
-    expect(parseEvaluation(Buffer.from(body))).toMatchObject({ flags: [{ value: null }] });
+    const body = '{"identity":"u","flags":[{"feature":{"name":"f"},"enabled":true,"feature_state_value":1e999}]}';
+    expect(parseEvaluation(Buffer.from(body), EVERYTHING)).toMatchObject({ flags: [{ value: null }] });
   });
 
   it.each(["env-flag-updated.json", "org-audit-log-created-test-button.json"])(
     "knows %s for another event of Flagsmith's",
     (name) => {
-      expect(parseEvaluation(fixture(`not-identity/${name}`))).toMatchObject({ kind: "other" });
+      expect(parseEvaluation(fixture(`not-identity/${name}`), EVERYTHING)).toMatchObject({ kind: "other" });
     },
   );
 
@@ -72,22 +71,14 @@ describe("parseEvaluation", () => {
   it.each([
     ["no identity", { identity: undefined }, "identity: expected a non-empty string, got nothing"],
     ["an empty identity", { identity: "" }, "identity: expected a non-empty string, got an empty string"],
-    [
-      "a number for an identity",
-      { identity: 7 },
-      "identity: expected a non-empty string, got a value of type number",
-    ],
+    ["a number for an identity", { identity: 7 }, "identity: expected a non-empty string, got a value of type number"],
     ["an endless identity", { identity: "x".repeat(12_000) }, "identity: expected at most 12000 bytes"],
     ["no flags", { flags: undefined }, "flags: expected an array, got nothing"],
     ["an object for flags", { flags: {} }, "flags: expected an array, got a value of type object"],
     ["null for a flag", { flags: [null] }, "flags[0]: expected an object, got null"],
     ["no feature", flag({ feature: undefined }), "flags[1].feature: expected an object, got nothing"],
     ["no name", flag({ feature: {} }), "flags[1].feature.name: expected a non-empty string, got nothing"],
-    [
-      "text for a state",
-      flag({ enabled: "yes" }),
-      "flags[1].enabled: expected a boolean, got a value of type string",
-    ],
+    ["text for a state", flag({ enabled: "yes" }), "flags[1].enabled: expected a boolean, got a value of type string"],
     [
       "no value",
       flag({ feature_state_value: undefined }),
@@ -126,9 +117,7 @@ describe("parseEvaluation", () => {
   });
 
   it("refuses a body that is no object", () => {
-    expect(() => parseEvaluation(Buffer.from("[]"))).toThrow(
-      new Error("body: expected an object, got an array"),
-    );
+    expect(() => parseEvaluation(Buffer.from("[]"), EVERYTHING)).toThrow(new Error("body: expected an object, got an array"));
   });
 
   it("takes the longest identity that Flagsmith stores, in the script that needs most bytes", () => {

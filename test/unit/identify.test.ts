@@ -1,21 +1,8 @@
-import { parseEvaluation } from "../../lambda/domain/evaluation";
-import {
-  type IdentifyOptions,
-  MAX_CALL_BYTES,
-  parseIdentifyCall,
-  toIdentifyCalls,
-  toQueueMessage,
-  withSentAt,
-} from "../../lambda/domain/identify";
-import {
-  bytesOf,
-  callBody,
-  evaluationPayload,
-  type FlagInput,
-  flagPayload,
-  identifyOptions,
-  NOON,
-} from "../support/builders";
+import { MAX_CALL_BYTES, parseIdentifyCall, toQueueMessage, withSentAt } from "../../lambda/identify-call";
+import { parseEvaluation } from "../../lambda/receive/evaluation";
+import { type IdentifyOptions, toIdentifyCalls } from "../../lambda/receive/identify";
+import { bytesOf, callBody, evaluationPayload, type FlagInput, flagPayload, NOON } from "../cloud/events";
+import { identifyOptions } from "../support/fakes";
 
 const receipt = { stackName: "FlagsmithToSegment-test", requestId: "JKJaXmPLvHcESHA=", receivedAt: NOON };
 
@@ -25,9 +12,10 @@ function map(
   overrides: Readonly<Record<string, unknown>> = {},
   from = receipt,
 ) {
-  const evaluation = parseEvaluation(
-    bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...overrides })),
-  );
+  const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...overrides })), {
+    traits: false,
+    segments: false,
+  });
   if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
   return toIdentifyCalls(evaluation, from, { ...identifyOptions, ...options });
 }
@@ -134,6 +122,13 @@ describe("toIdentifyCalls", () => {
     expect(parsed(calls[0].body).traits).toEqual({ huge: true, huge_value: null });
   });
 
+  it("cuts a value that does not fit beside its name, and keeps a long name", () => {
+    const name = "n".repeat(11_990);
+    const { calls, cut } = map([{ name, value: "x".repeat(20_000) }]);
+    expect(parsed(calls[0].body).traits).toEqual({ [name]: true });
+    expect(cut).toEqual([{ name, bytes: 20_002 }]);
+  });
+
   it("leaves an identity's own trait out if it is too large: it has no state", () => {
     const traits = [{ trait_key: "bio", trait_value: "x".repeat(40_000) }];
     const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })), {
@@ -178,10 +173,11 @@ describe("parseIdentifyCall", () => {
     ["a list", "[]", "queue message: expected a JSON object"],
     ["no user", "{}", "queue message: expected userId or anonymousId, a string"],
     ["no id", '{"userId":"u"}', "queue message: expected messageId, a string"],
-    ["no time", '{"userId":"u","messageId":"m"}', "queue message: expected timestamp, a string"],
+    ["no time", '{"userId":"u","messageId":"m"}', "queue message: expected timestamp, a date"],
+    ["a time that is none", '{"userId":"u","messageId":"m","timestamp":"t"}', "queue message: expected timestamp, a date"],
     [
       "no traits",
-      '{"userId":"u","messageId":"m","timestamp":"t"}',
+      '{"userId":"u","messageId":"m","timestamp":"2026-11-23T12:00:00.000Z"}',
       "queue message: expected traits, an object",
     ],
   ])("refuses %s", (_, body, message) => {

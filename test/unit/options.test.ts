@@ -1,14 +1,7 @@
-import {
-  assertOptions,
-  fromEnvironment,
-  OPTIONS,
-  type Options,
-  putParameterCommand,
-  resolveOptions,
-  toEnvironment,
-} from "../../lambda/contract";
+import { setParameterCommand } from "../../lambda/names";
+import { assertOptions, type Options, resolveOptions } from "../../lambda/options";
 
-const every: Required<Options> = {
+const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> } = {
   segmentRegion: "eu",
   segmentEndpoint: "https://segment.example.com/proxy",
   traitPrefix: "42",
@@ -48,9 +41,7 @@ describe("assertOptions", () => {
   it("gathers every fault and lists what is allowed", () => {
     const faults = faultsOf({ segmentRegion: "mars", colour: "red" });
     expect(faults).toContain('production.segmentRegion: allowed is "us" or "eu"; got "mars"');
-    expect(faults).toContain(
-      "production.colour: unknown option; allowed are segmentRegion, segmentEndpoint,",
-    );
+    expect(faults).toContain("production.colour: unknown option; allowed are segmentRegion, segmentEndpoint,");
   });
 
   it.each([
@@ -66,9 +57,7 @@ describe("assertOptions", () => {
     ["flags", { includes: ["a"] }],
     ["flags", { include: "a" }],
     ["flags", { include: [""] }],
-    ["flags", { include: ["x".repeat(2_000)] }],
     ["flagsmithTraits", "plan"],
-    ["flagsmithTraits", ["x".repeat(1_000)]],
     ["segments", "true"],
     ["anonymousIdentities", "ignore"],
     ["markActive", 1],
@@ -93,15 +82,21 @@ describe("assertOptions", () => {
     expect(faultsOf({ [name]: value })).toContain(`production.${name}: allowed is `);
   });
 
-  it.each(["http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000"])(
-    "takes %s: it is loopback",
-    (url) => {
-      expect(faultsOf({ segmentEndpoint: url })).toBe("");
-    },
-  );
+  it.each(["http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000"])("takes %s: it is loopback", (url) => {
+    expect(faultsOf({ segmentEndpoint: url })).toBe("");
+  });
 
   it.each([null, [], "production"])("refuses %j for a set of options", (input) => {
     expect(faultsOf(input)).toContain("production: allowed is an object of options");
+  });
+
+  it("counts in bytes what names flags and traits: Lambda's variables have 4 KB", () => {
+    const cyrillic = { include: ["ж".repeat(1_490)] };
+    expect(faultsOf({ flags: cyrillic })).toContain(
+      "production: allowed are 3000 bytes for traitPrefix, flags, flagsmithTraits",
+    );
+    expect(faultsOf({ flags: cyrillic.include.length, flagsmithTraits: true })).toContain("production.flags: allowed is ");
+    expect(faultsOf({ flags: { include: ["x".repeat(1_490)] }, flagsmithTraits: ["y".repeat(1_400)] })).toBe("");
   });
 
   it("does not take a name of Object.prototype for an option", () => {
@@ -109,47 +104,25 @@ describe("assertOptions", () => {
   });
 });
 
-describe("the options of a function", () => {
-  const carried = { ...toEnvironment("receive", every), ...toEnvironment("deliver", every) };
-
-  it.each(["receive", "deliver"] as const)("reach %s through its environment unchanged", (functionName) => {
-    const { options, faults } = fromEnvironment(functionName, toEnvironment(functionName, every));
-    expect(faults).toEqual([]);
-    expect(every).toMatchObject(options);
-    expect(Object.keys(options).length).toBeGreaterThan(3);
-  });
-
-  it("have a variable each, but for those that infra alone reads", () => {
-    const variables = Object.values(OPTIONS).flatMap(({ env }) => env ?? []);
-    expect(Object.keys(carried).sort()).toEqual(variables.sort());
-  });
-
-  it("are absent when they were not given", () => {
-    expect(toEnvironment("receive", {})).toEqual({});
-    expect(fromEnvironment("receive", {})).toEqual({ options: {}, faults: [] });
-  });
-
-  it("are checked again, by variable", () => {
-    expect(fromEnvironment("receive", { SEGMENTS: "yes", TRAIT_STYLE: "loose" }).faults).toEqual([
-      'TRAIT_STYLE: allowed is "flagsmith" or "typed"; got "loose"',
-      'SEGMENTS: allowed is true or false; got "yes"',
-    ]);
-  });
-});
-
 describe("resolveOptions", () => {
+  it("takes what is undefined for not given, within throttle as well", () => {
+    const { traitStyle, throttle } = resolveOptions({
+      traitStyle: undefined,
+      throttle: { rateLimit: undefined, burstLimit: 5 },
+    });
+    expect({ traitStyle, throttle }).toEqual({ traitStyle: "flagsmith", throttle: { rateLimit: 1_000, burstLimit: 5 } });
+  });
+
   it("takes the endpoint of the region unless one is given", () => {
     expect(resolveOptions({}).segmentEndpoint).toBe("https://api.segment.io");
-    expect(resolveOptions({ segmentRegion: "eu" }).segmentEndpoint).toBe(
-      "https://events.eu1.segmentapis.com",
-    );
+    expect(resolveOptions({ segmentRegion: "eu" }).segmentEndpoint).toBe("https://events.eu1.segmentapis.com");
     expect(resolveOptions(every).segmentEndpoint).toBe("https://segment.example.com/proxy");
   });
 });
 
-describe("putParameterCommand", () => {
+describe("setParameterCommand", () => {
   it("makes a SecureString, in the region and with the key that are given", () => {
-    expect(putParameterCommand("/p", "secret", { region: "eu-west-1", keyId: "arn:k" })).toBe(
+    expect(setParameterCommand("/p", "secret", { region: "eu-west-1", keyId: "arn:k" })).toBe(
       "aws ssm put-parameter --region eu-west-1 --name /p --type SecureString --key-id arn:k --overwrite --value '<secret>'",
     );
   });

@@ -1,6 +1,7 @@
-import { Parameters } from "../../lambda/adapters/parameters";
-import { AwsCallError, type ParameterError } from "../../lambda/domain/errors";
-import { NOON } from "../support/builders";
+import { ParameterReader } from "../../lambda/adapters/parameters";
+import { AwsCallError, type ParameterError } from "../../lambda/errors";
+import { TIMING } from "../../lambda/timing";
+import { NOON } from "../cloud/events";
 
 const TTL = 1_000;
 const REFRESH = 100;
@@ -12,9 +13,9 @@ function store(...answers: readonly (unknown | Error)[]) {
   const calls: unknown[][] = [];
   const clock = { now: NOON };
   const stale: ParameterError[] = [];
-  const parameters = new Parameters({
+  const parameters = new ParameterReader({
     ssm: {
-      call: async (...call) => {
+      send: async (...call) => {
         calls.push(call);
         const answer = answers[Math.min(calls.length, answers.length) - 1];
         if (answer instanceof Error) throw answer;
@@ -22,9 +23,8 @@ function store(...answers: readonly (unknown | Error)[]) {
       },
     },
     now: () => clock.now,
-    ttl: TTL,
+    timing: { ...TIMING, parameterTtl: TTL, parameterStale: STALE },
     refreshInterval: REFRESH,
-    stale: STALE,
     onStale: (error) => stale.push(error),
     placeholder: "the secret",
     region: "eu-west-1",
@@ -35,20 +35,25 @@ function store(...answers: readonly (unknown | Error)[]) {
 
 const holding = (value: string) => ({ Parameter: { Value: value } });
 
-describe("Parameters", () => {
+describe("ParameterReader", () => {
   it("asks SSM for the decrypted value", async () => {
     const { parameters, calls } = store(holding("s"));
-    await expect(parameters.get(NAME)).resolves.toBe("s");
+    await expect(parameters.get(NAME)).resolves.toEqual(["s"]);
     expect(calls).toEqual([["GetParameter", { Name: NAME, WithDecryption: true }, undefined]]);
+  });
+
+  it("gives a secret per line, without what pasting left around them", async () => {
+    const { parameters } = store(holding(" old \r\n\nnew\n"));
+    await expect(parameters.get(NAME)).resolves.toEqual(["old", "new"]);
   });
 
   it("reads once in a time-to-live", async () => {
     const { parameters, calls, clock } = store(holding("old"), holding("new"));
     await parameters.get(NAME);
     clock.now += TTL - 1;
-    await expect(parameters.get(NAME)).resolves.toBe("old");
+    await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
     clock.now += 1;
-    await expect(parameters.get(NAME)).resolves.toBe("new");
+    await expect(parameters.get(NAME)).resolves.toEqual(["new"]);
     expect(calls).toHaveLength(2);
   });
 
@@ -59,31 +64,28 @@ describe("Parameters", () => {
   });
 
   it("does not keep a failure", async () => {
-    const { parameters } = store(
-      new AwsCallError("ssm:GetParameter", "ThrottlingException", true),
-      holding("s"),
-    );
+    const { parameters } = store(new AwsCallError("ssm:GetParameter", "ThrottlingException", true), holding("s"));
     await expect(parameters.get(NAME)).rejects.toThrow();
-    await expect(parameters.get(NAME)).resolves.toBe("s");
+    await expect(parameters.get(NAME)).resolves.toEqual(["s"]);
   });
 
-  it("reads anew what did not fit, but not again within the refresh interval", async () => {
+  it("reads again what did not match, but not again within the refresh interval", async () => {
     const { parameters, calls, clock } = store(holding("old"), holding("new"), holding("newest"));
     await parameters.get(NAME);
-    await expect(parameters.refresh(NAME)).resolves.toBe("new");
+    await expect(parameters.refresh(NAME)).resolves.toEqual(["new"]);
     clock.now += REFRESH - 1;
-    await expect(parameters.refresh(NAME)).resolves.toBe("new");
+    await expect(parameters.refresh(NAME)).resolves.toEqual(["new"]);
     expect(calls).toHaveLength(2);
     clock.now += 1;
-    await expect(parameters.refresh(NAME)).resolves.toBe("newest");
-    await expect(parameters.get(NAME)).resolves.toBe("newest");
+    await expect(parameters.refresh(NAME)).resolves.toEqual(["newest"]);
+    await expect(parameters.get(NAME)).resolves.toEqual(["newest"]);
   });
 
   it("makes one call for ten refreshes at once, however often forgers try", async () => {
     const { parameters, calls } = store(holding("s"));
     await parameters.get(NAME);
     const refreshes = Array.from({ length: 10 }, () => parameters.refresh(NAME));
-    await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill("s"));
+    await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill(["s"]));
     expect(calls).toHaveLength(2);
   });
 
@@ -94,13 +96,13 @@ describe("Parameters", () => {
     const { parameters, calls, clock, stale } = store(holding("old"), failure, holding("new"));
     await parameters.get(NAME);
     clock.now += TTL;
-    await expect(parameters.get(NAME)).resolves.toBe("old");
+    await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
     expect(stale).toMatchObject([{ parameter: NAME, code: "parameter-unreadable", actor }]);
     clock.now += STALE - 1;
-    await expect(parameters.get(NAME)).resolves.toBe("old");
+    await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
     expect(calls).toHaveLength(2);
     clock.now += 1;
-    await expect(parameters.get(NAME)).resolves.toBe("new");
+    await expect(parameters.get(NAME)).resolves.toEqual(["new"]);
     expect(stale).toHaveLength(1);
   });
 
@@ -120,13 +122,12 @@ describe("Parameters", () => {
     ["refused", new AwsCallError("ssm:GetParameter", "AccessDeniedException", false), "parameter-unreadable"],
     ["blank", holding(" \n"), "parameter-empty"],
     ["without value", {}, "parameter-unreadable"],
-  ])("names the parameter and the command that mends it when it is %s", async (_, answer, code) => {
+  ])("names the parameter and the command that fixes it when it is %s", async (_, answer, code) => {
     const { parameters } = store(answer);
     await expect(parameters.get(NAME)).rejects.toMatchObject({
       parameter: NAME,
       code,
       actor: "operator",
-      retryable: true,
       remedy: `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --overwrite --value '<the secret>'`,
     });
   });

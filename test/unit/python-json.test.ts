@@ -1,4 +1,4 @@
-import { parsePythonJson } from "../../lambda/domain/python-json";
+import { parsePythonJson } from "../../lambda/receive/python-json";
 
 const parse = (text: string | Buffer) => parsePythonJson(Buffer.from(text));
 
@@ -9,6 +9,10 @@ describe("parsePythonJson", () => {
       b: [null, null],
       NaN: "Infinity, NaN",
     });
+  });
+
+  it.each(["NaN", "Infinity", "-Infinity"])("takes %s for null where nothing else is odd", (token) => {
+    expect(parse(`{"a": ${token}}`)).toEqual({ a: null });
   });
 
   it.each([

@@ -1,6 +1,7 @@
-import { Queue, type QueueMessage } from "../../lambda/adapters/queue";
+import { type OutgoingMessage, Queue, toReceivedMessage } from "../../lambda/adapters/queue";
+import { NOON, queueRecord } from "../cloud/events";
 
-const message = (n: number, overrides: Partial<QueueMessage> = {}): QueueMessage => ({
+const message = (n: number, overrides: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
   body: `body ${n}`,
   groupId: "group",
   deduplicationId: `id-${n}`,
@@ -15,7 +16,7 @@ const isPayload = (payload: unknown): payload is Payload =>
 function queue(answer?: unknown) {
   const calls: { action: string; payload: Payload }[] = [];
   const sqs = {
-    call: async (action: string, payload: unknown) => {
+    send: async (action: string, payload: unknown) => {
       if (!isPayload(payload)) throw new Error("not a batch");
       calls.push({ action, payload });
       return answer ?? { Successful: payload.Entries.map(({ Id }) => ({ Id })) };
@@ -64,18 +65,18 @@ describe("Queue", () => {
 
   it("sets when received messages come back", async () => {
     const { queue: fifo, calls } = queue();
-    await fifo.setVisibility([
-      { receiptHandle: "a", seconds: 2 },
-      { receiptHandle: "b", seconds: 0 },
-    ]);
+    await fifo.setVisibility(
+      ["a", "b"].map((id) => toReceivedMessage(queueRecord({ id }))),
+      2,
+    );
     expect(calls).toEqual([
       {
         action: "ChangeMessageVisibilityBatch",
         payload: {
           QueueUrl: "https://sqs/queue.fifo",
           Entries: [
-            { Id: "0", ReceiptHandle: "a", VisibilityTimeout: 2 },
-            { Id: "1", ReceiptHandle: "b", VisibilityTimeout: 0 },
+            { Id: "0", ReceiptHandle: "receipt-a", VisibilityTimeout: 2 },
+            { Id: "1", ReceiptHandle: "receipt-b", VisibilityTimeout: 2 },
           ],
         },
       },
@@ -86,29 +87,40 @@ describe("Queue", () => {
     const { queue: fifo } = queue({
       Failed: [{ Id: "0", Code: "ReceiptHandleIsInvalid", SenderFault: true }],
     });
-    await expect(fifo.setVisibility([{ receiptHandle: "a", seconds: 2 }])).rejects.toMatchObject({
+    await expect(fifo.setVisibility([toReceivedMessage(queueRecord())], 2)).rejects.toMatchObject({
       action: "sqs:ChangeMessageVisibilityBatch",
       code: "ReceiptHandleIsInvalid",
     });
   });
 
   it.each([
-    [
-      "SQS's own fault",
-      { Failed: [{ Id: "0", Code: "InternalError", SenderFault: false }] },
-      "InternalError",
-      true,
-    ],
-    [
-      "a fault of ours",
-      { Failed: [{ Id: "0", Code: "AccessDenied", SenderFault: true }] },
-      "AccessDenied",
-      false,
-    ],
+    ["SQS's own fault", { Failed: [{ Id: "0", Code: "InternalError", SenderFault: false }] }, "InternalError", true],
+    ["a fault of ours", { Failed: [{ Id: "0", Code: "AccessDenied", SenderFault: true }] }, "AccessDenied", false],
     ["a message that SQS does not confirm", { Successful: [] }, "unconfirmed", true],
     ["an answer that is none", undefined, "unconfirmed", true],
   ])("throws for %s inside of a 200", async (_, answer, code, retryable) => {
     const { queue: fifo } = queue(answer ?? "nothing");
     await expect(fifo.send([message(1)])).rejects.toMatchObject({ code, retryable });
+  });
+});
+
+describe("toReceivedMessage", () => {
+  it("reads what Lambda's event source hands over", () => {
+    expect(toReceivedMessage(queueRecord({ id: "a", body: "body", receiveCount: 3, sentAt: NOON - 5 }))).toEqual({
+      id: "a",
+      receiptHandle: "receipt-a",
+      body: "body",
+      groupId: expect.stringMatching(/^[0-9a-f]{64}$/),
+      sentAt: NOON - 5,
+      receiveCount: 3,
+      sequence: 18_849_496_460_467_696_129n,
+      attributes: { kind: "identify", version: 1, environment: 23 },
+    });
+  });
+
+  it("takes a message without attributes, and leaves out an environment that is no number", () => {
+    expect(toReceivedMessage(queueRecord({ attributes: {} })).attributes).toEqual({});
+    const environment = { DataType: "String", StringValue: "production" };
+    expect(toReceivedMessage(queueRecord({ attributes: { environment } })).attributes.environment).toBeUndefined();
   });
 });

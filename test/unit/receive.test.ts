@@ -1,34 +1,23 @@
-import { AwsCallError, ParameterError } from "../../lambda/domain/errors";
-import { type ReceiveDependencies, receiveHandler } from "../../lambda/handlers/receive";
-import {
-  bytesOf,
-  evaluationPayload,
-  flagPayload,
-  identifyOptions,
-  NOON,
-  SECRET,
-  type WebhookInput,
-  webhookEvent,
-} from "../support/builders";
-import { FakeParameters, FakeQueue, RecordingTelemetry } from "../support/fakes";
+import { AwsCallError, ParameterError } from "../../lambda/errors";
+import { type ReceiveDependencies, receiveHandler } from "../../lambda/receive/receive";
+import { bytesOf, evaluationPayload, flagPayload, NOON, SECRET, type WebhookInput, webhookEvent } from "../cloud/events";
+import { FakeParameters, FakeQueue, identifyOptions, RecordingLog } from "../support/fakes";
 import { fixture } from "../support/fixtures";
 
 const PARAMETER = "/flagsmith-to-segment/test/webhook-secret";
 
 function setUp(overrides: Partial<ReceiveDependencies> = {}) {
-  const telemetry = new RecordingTelemetry();
+  const log = new RecordingLog();
   const queue = new FakeQueue();
-  const clock = [NOON, NOON + 7];
+  const clock = [NOON];
   const handler = receiveHandler({
-    config: {
-      stackName: "stack",
-      webhookSecretParameter: PARAMETER,
-      identify: identifyOptions,
-      reading: { traits: false, segments: false },
-    },
-    parameters: new FakeParameters({ [PARAMETER]: SECRET }),
+    stackName: "stack",
+    webhookSecretParameter: PARAMETER,
+    mapping: identifyOptions,
+    read: { traits: false, segments: false },
+    parameters: new FakeParameters({ [PARAMETER]: [[SECRET]] }),
     queue,
-    telemetry,
+    log,
     now: () => clock.shift() ?? NOON + 7,
     budget: 6_000,
     ...overrides,
@@ -37,21 +26,12 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
     const { body, ...response } = await handler(webhookEvent(input), { awsRequestId: "invocation-1" });
     return { ...response, body: JSON.parse(body ?? "") };
   };
-  return { post, queue, telemetry };
+  return { post, handler, queue, log };
 }
-
-const withIdentify = (identify: Partial<typeof identifyOptions>) => ({
-  config: {
-    stackName: "stack",
-    webhookSecretParameter: PARAMETER,
-    identify: { ...identifyOptions, ...identify },
-    reading: { traits: false, segments: false },
-  },
-});
 
 describe("receive", () => {
   it("queues a signed evaluation for its identity and answers 202", async () => {
-    const { post, queue, telemetry } = setUp();
+    const { post, queue, log } = setUp();
     const body = bytesOf(evaluationPayload());
     expect(await post({ body })).toEqual({
       statusCode: 202,
@@ -64,10 +44,10 @@ describe("receive", () => {
         // printf user-1 | sha256sum
         groupId: "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b",
         deduplicationId: "stack-JKJaXmPLvHcESHA=-1",
-        attributes: { environment: 23 },
+        attributes: { kind: "identify", version: 1, environment: 23 },
       },
     ]);
-    expect(telemetry.line).toMatchObject({
+    expect(log.line).toMatchObject({
       event: "accepted",
       requestId: "invocation-1",
       apiRequestId: "JKJaXmPLvHcESHA=",
@@ -95,7 +75,7 @@ describe("receive", () => {
   });
 
   it("accepts either secret of a rotation", async () => {
-    const { post } = setUp({ parameters: new FakeParameters({ [PARAMETER]: `old\n${SECRET}` }) });
+    const { post } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [["old", SECRET]] }) });
     expect(await post({ secret: "old" })).toMatchObject({ statusCode: 202 });
     expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
   });
@@ -106,11 +86,11 @@ describe("receive", () => {
       parameters: {
         get: async (_, deadline) => {
           deadlines.push(deadline);
-          return "old";
+          return ["old"];
         },
         refresh: async (_, deadline) => {
           deadlines.push(deadline);
-          return SECRET;
+          return [SECRET];
         },
       },
       queue: {
@@ -124,15 +104,15 @@ describe("receive", () => {
     expect(deadlines).toEqual([NOON + 6_000, NOON + 6_000, NOON + 6_000]);
   });
 
-  it("takes the signature of a secret that was put since the last read", async () => {
-    const parameters = new FakeParameters({ [PARAMETER]: ["old", SECRET] });
+  it("takes the signature of a secret that was set since the last read", async () => {
+    const parameters = new FakeParameters({ [PARAMETER]: [["old"], [SECRET]] });
     const { post } = setUp({ parameters });
     expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
     expect(parameters.refreshed).toEqual([PARAMETER]);
   });
 
   it("does not ask SSM again for a signature that fits, nor for one that is missing", async () => {
-    const parameters = new FakeParameters({ [PARAMETER]: SECRET });
+    const parameters = new FakeParameters({ [PARAMETER]: [[SECRET]] });
     const { post } = setUp({ parameters });
     await post();
     await post({ signature: null });
@@ -142,25 +122,22 @@ describe("receive", () => {
   });
 
   it("queues the parts of a large evaluation in order", async () => {
-    const { post, queue, telemetry } = setUp();
+    const { post, queue, log } = setUp();
     const flags = Array.from({ length: 300 }, (_, i) => flagPayload({ name: `f${i}` }));
     await post({ body: bytesOf(evaluationPayload({ flags })) });
     expect(queue.sent.map(({ deduplicationId }) => deduplicationId)).toEqual([
       "stack-JKJaXmPLvHcESHA=-1",
       "stack-JKJaXmPLvHcESHA=-2",
     ]);
-    expect(telemetry.line).toMatchObject({ calls: 2, traitCount: 300 });
+    expect(log.line).toMatchObject({ calls: 2, traitCount: 300 });
   });
 
   it("says which flags were renamed, overwritten or cut, how many and the first by name", async () => {
-    const { post, telemetry } = setUp();
+    const { post, log } = setUp();
     const names = ["email", "email", "name", "phone", "age", "id", "title"];
-    const flags = [
-      ...names.map((name) => flagPayload({ name })),
-      flagPayload({ name: "huge", value: "x".repeat(40_000) }),
-    ];
+    const flags = [...names.map((name) => flagPayload({ name })), flagPayload({ name: "huge", value: "x".repeat(40_000) })];
     await post({ body: bytesOf(evaluationPayload({ flags })) });
-    expect(telemetry.line).toMatchObject({
+    expect(log.line).toMatchObject({
       renamed: "7: flag_email, flag_email, flag_name, flag_phone, flag_age",
       overwritten: "1: flag_email",
       cut: "1: 40002 bytes huge",
@@ -168,14 +145,14 @@ describe("receive", () => {
   });
 
   it("ignores another event of Flagsmith's", async () => {
-    const { post, queue, telemetry } = setUp();
+    const { post, queue, log } = setUp();
     const reason = "not an identity's evaluation but another Flagsmith event, FLAG_UPDATED";
     expect(await post({ body: fixture("not-identity/env-flag-updated.json") })).toMatchObject({
       statusCode: 200,
       body: { status: "ignored", reason },
     });
     expect(queue.sent).toEqual([]);
-    expect(telemetry.line).toMatchObject({ event: "ignored", reason });
+    expect(log.line).toMatchObject({ event: "ignored", reason });
   });
 
   it("does not repeat an event type that is not Flagsmith's", async () => {
@@ -185,11 +162,11 @@ describe("receive", () => {
   });
 
   it("ignores the nameless if the option says drop, and nobody else", async () => {
-    const { post, queue, telemetry } = setUp(withIdentify({ anonymousIdentities: "drop" }));
+    const { post, queue, log } = setUp({ mapping: { ...identifyOptions, anonymousIdentities: "drop" } });
     const nameless = bytesOf(evaluationPayload({ identity: "5d41402abc4b2a76b9719d911017c592" }));
     expect(await post({ body: nameless })).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
     expect(queue.sent).toEqual([]);
-    expect(telemetry.line).toMatchObject({
+    expect(log.line).toMatchObject({
       event: "ignored",
       reason: expect.stringContaining("anonymousIdentities"),
     });
@@ -201,13 +178,13 @@ describe("receive", () => {
     ["a wrong signature", { secret: "wrong" }, "signature-wrong"],
     ["an empty signature", { signature: "" }, "signature-wrong"],
   ])("answers 401 to %s, one text for all", async (_, input, code) => {
-    const { post, queue, telemetry } = setUp();
+    const { post, queue, log } = setUp();
     expect(await post(input)).toMatchObject({
       statusCode: 401,
       body: { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" },
     });
     expect(queue.sent).toEqual([]);
-    expect(telemetry.line).toMatchObject({ event: "unauthorized", code });
+    expect(log.line).toMatchObject({ event: "unauthorized", code });
   });
 
   it("looks at the signature before it looks at the body", async () => {
@@ -216,25 +193,25 @@ describe("receive", () => {
   });
 
   it("answers 400 to a signed body that is no evaluation, by the path of its fault", async () => {
-    const { post, queue, telemetry } = setUp();
+    const { post, queue, log } = setUp();
     const reason = "identity: expected a non-empty string, got an empty string";
     expect(await post({ body: bytesOf(evaluationPayload({ identity: "" })) })).toMatchObject({
       statusCode: 400,
       body: { status: "invalid", reason },
     });
     expect(queue.sent).toEqual([]);
-    expect(telemetry.line).toMatchObject({ event: "invalid", error: { message: reason } });
+    expect(log.line).toMatchObject({ event: "invalid", error: { message: reason } });
   });
 
   it("answers 503 when the secret is missing, and logs the parameter and its remedy", async () => {
     const missing = new ParameterError(PARAMETER, "parameter-missing", "aws ssm put-parameter …");
-    const { post, telemetry } = setUp({ parameters: new FakeParameters({ [PARAMETER]: missing }) });
+    const { post, log } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [missing] }) });
     expect(await post()).toEqual({
       statusCode: 503,
       headers: { "content-type": "application/json", "retry-after": "1" },
       body: { status: "unavailable", reason: "not taken, send it again" },
     });
-    expect(telemetry.line).toMatchObject({
+    expect(log.line).toMatchObject({
       event: "unavailable",
       parameter: PARAMETER,
       remedy: "aws ssm put-parameter …",
@@ -246,8 +223,21 @@ describe("receive", () => {
     ["the queue is unreachable", new AwsCallError("sqs:SendMessageBatch", "timeout", true)],
     ["something fails that nobody foresaw", new TypeError("a defect")],
   ])("answers 503 when %s: the sender keeps the event", async (_, failure) => {
-    const { post, telemetry } = setUp({ queue: new FakeQueue(failure) });
+    const { post, log } = setUp({ queue: new FakeQueue(failure) });
     expect(await post()).toMatchObject({ statusCode: 503, headers: { "retry-after": "1" } });
-    expect(telemetry.line).toMatchObject({ event: "unavailable", error: failure });
+    expect(log.line).toMatchObject({ event: "unavailable", error: failure });
+  });
+
+  it.each([
+    ["the console's test event", { key1: "value1" }],
+    ["a warmer's", {}],
+    ["nothing", undefined],
+    ["a batch of SQS's", { Records: [] }],
+    ["a REST API's", { headers: {}, requestContext: { requestId: "r" } }],
+  ])("says in one line that %s is not a webhook, and fails at nothing", async (_, event) => {
+    const { handler, queue, log } = setUp();
+    await expect(handler(event, { awsRequestId: "invocation-1" })).resolves.toMatchObject({ statusCode: 200 });
+    expect(queue.sent).toEqual([]);
+    expect(log.line).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
   });
 });

@@ -23,11 +23,7 @@ function post(endpoint: string, target: string, body: string): Promise<string> {
 }
 
 export async function handler(event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
-  const {
-    AWS_ENDPOINT_URL_SSM: ssm = "",
-    AWS_ENDPOINT_URL_SQS: sqs = "",
-    WEBHOOK_SECRET_PARAMETER,
-  } = process.env;
+  const { AWS_ENDPOINT_URL_SSM: ssm = "", AWS_ENDPOINT_URL_SQS: sqs = "", WEBHOOK_SECRET_PARAMETER } = process.env;
   secret ??= post(ssm, "AmazonSSM.GetParameter", JSON.stringify({ Name: WEBHOOK_SECRET_PARAMETER })).then(
     (text) => JSON.parse(text).Parameter.Value,
   );

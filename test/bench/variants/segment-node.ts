@@ -16,9 +16,7 @@ interface Body {
 export async function handler(event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
   const { WEBHOOK_SECRET_PARAMETER = "", WRITE_KEY_PARAMETER = "", SEGMENT_ENDPOINT = "" } = process.env;
   const [secret, writeKey] = await Promise.all(
-    [WEBHOOK_SECRET_PARAMETER, WRITE_KEY_PARAMETER].map((name) =>
-      getParameter(name, { decrypt: true, maxAge: 300 }),
-    ),
+    [WEBHOOK_SECRET_PARAMETER, WRITE_KEY_PARAMETER].map((name) => getParameter(name, { decrypt: true, maxAge: 300 })),
   );
   const signature = createHmac("sha256", secret ?? "")
     .update(event.body ?? "")

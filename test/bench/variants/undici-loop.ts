@@ -5,9 +5,7 @@ const endpoint = new URL(process.env.SEGMENT_ENDPOINT ?? "");
 const pool = new Pool(endpoint.origin, { connections: 10, pipelining: 1 });
 const authorization = `Basic ${Buffer.from("write-key:").toString("base64")}`;
 
-export async function handler(event: {
-  readonly Records: readonly { readonly body: string }[];
-}): Promise<object> {
+export async function handler(event: { readonly Records: readonly { readonly body: string }[] }): Promise<object> {
   await Promise.all(
     event.Records.map(async ({ body }) => {
       const answer = await pool.request({

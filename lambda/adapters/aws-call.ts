@@ -1,0 +1,169 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Hash } from "@smithy/hash-node";
+import { SignatureV4 } from "@smithy/signature-v4";
+import type { Aws, AwsService } from "../config";
+import { AwsCallError, codeOf, TimeoutError } from "../errors";
+import { isJsonObject, tryParseJson } from "../json";
+import { USER_AGENT } from "../names";
+import type { Machine } from "../timing";
+
+const PROTOCOLS: Readonly<Record<AwsService, { readonly target: string; readonly contentType: string }>> = {
+  ssm: { target: "AmazonSSM", contentType: "application/x-amz-json-1.1" },
+  sqs: { target: "AmazonSQS", contentType: "application/x-amz-json-1.0" },
+  dynamodb: { target: "DynamoDB_20120810", contentType: "application/x-amz-json-1.0" },
+};
+
+/** AWS says "slow down" with one of these, at status 400. */
+const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown/;
+/** A container's clock may be minutes off after a freeze. AWS's own SDKs as well correct it by the answer's `Date`. */
+const WRONG_CLOCK = /^RequestExpired |^RequestTimeTooSkewed |^RequestInTheFuture |^InvalidSignature.*(expired|not yet)/i;
+/** The only faults whose message is passed on: it names the role and the resource, never the request. */
+const REFUSED_ACCESS = /AccessDenied|NotAuthorized|UnrecognizedClient|KMS|KeyId/i;
+/** Bytes. DynamoDB's largest item is 400 KB, in base64 in JSON. */
+const MAX_ANSWER = 1024 * 1024;
+/** Milliseconds for each address of a name. Node.js gives 250, which one lost packet uses up. */
+const ADDRESS_TIMEOUT = 600;
+
+/** Signed calls to one AWS API that speaks JSON, over sockets that are kept. */
+export class AwsCall {
+  readonly #origin: URL;
+  readonly #signer: SignatureV4;
+  #agent: HttpAgent;
+  #lastUsedAt = 0;
+  /** Milliseconds that AWS's clock is ahead of this container's. */
+  #clockOffset = 0;
+
+  constructor(
+    private readonly service: AwsService,
+    { region, credentials, endpointOf }: Aws,
+    private readonly machine: Pick<Machine, "now" | "timing">,
+  ) {
+    this.#origin = new URL(endpointOf(service));
+    const sha256 = Hash.bind(null, "sha256");
+    // The body's hash is signed in any case; as a header of its own it is only for S3.
+    this.#signer = new SignatureV4({ service, region, credentials, sha256, applyChecksum: false });
+    this.#agent = this.#newAgent();
+  }
+
+  /**
+   * Calls `action` and gives the parsed answer. `deadline`, in milliseconds since 1970: no attempt lasts longer or begins later.
+   *
+   * @throws AwsCallError once the attempts or the time are used up, or the fault is final.
+   */
+  async send(action: string, payload: object, deadline = Number.POSITIVE_INFINITY): Promise<unknown> {
+    const { now, timing } = this.machine;
+    const name = `${this.service}:${action}`;
+    const body = JSON.stringify(payload);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(name, action, body, deadline);
+      } catch (cause) {
+        const error = cause instanceof AwsCallError ? cause : new AwsCallError(name, codeOf(cause), true, { cause });
+        const over = attempt >= timing.awsAttempts || deadline - now() <= timing.awsPause;
+        if (!error.retryable || over) throw error;
+        await sleep(timing.awsPause);
+      }
+    }
+  }
+
+  async #attempt(name: string, action: string, body: string, deadline: number): Promise<unknown> {
+    const { now, timing } = this.machine;
+    const headers = await this.#sign(action, body);
+    const timeout = Math.min(timing.awsAttempt, deadline - now());
+    const { status, date, text } = await this.#exchange(headers, body, timeout);
+    const answer = tryParseJson(text);
+    if (status === 200) {
+      // A proxy between here and AWS may answer; what it says confirms nothing.
+      if (answer === undefined) throw new AwsCallError(name, "no-json", true);
+      return answer;
+    }
+    const type = textOf(answer, "__type");
+    const code = type.slice(type.lastIndexOf("#") + 1) || `http-${status}`;
+    const message = textOf(answer, "message") || textOf(answer, "Message");
+    const wrongClock = WRONG_CLOCK.test(`${code} ${message}`);
+    if (wrongClock && !Number.isNaN(date)) this.#clockOffset = date - now();
+    const retryable = wrongClock || status >= 500 || status === 408 || status === 429 || THROTTLED.test(code);
+    throw new AwsCallError(name, code, retryable, { detail: REFUSED_ACCESS.test(code) ? message : "" });
+  }
+
+  async #sign(action: string, body: string): Promise<Record<string, string>> {
+    const { target, contentType } = PROTOCOLS[this.service];
+    const { host, hostname } = this.#origin;
+    const headers = {
+      host,
+      "user-agent": USER_AGENT,
+      "content-type": contentType,
+      "content-length": String(Buffer.byteLength(body)),
+      "x-amz-target": `${target}.${action}`,
+    };
+    const request = { method: "POST", protocol: "https:", hostname, path: "/", headers, body };
+    const signingDate = new Date(this.machine.now() + this.#clockOffset);
+    return (await this.#signer.sign(request, { signingDate })).headers;
+  }
+
+  #exchange(headers: Record<string, string>, body: string, timeout: number): Promise<Answer> {
+    const request = this.#origin.protocol === "http:" ? httpRequest : httpsRequest;
+    const agent = this.#currentAgent();
+    return new Promise((resolve, reject) => {
+      const outgoing = request(this.#origin, { method: "POST", agent, headers });
+      const timer = setTimeout(() => outgoing.destroy(new TimeoutError()), timeout);
+      outgoing.on("response", async (incoming) => {
+        // A status decides, whatever becomes of the body behind it.
+        outgoing.off("error", reject).on("error", () => {});
+        resolve(await toAnswer(incoming));
+      });
+      outgoing.on("error", reject).on("close", () => {
+        clearTimeout(timer);
+        this.#lastUsedAt = this.machine.now();
+      });
+      outgoing.end(body);
+    });
+  }
+
+  /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
+  #currentAgent(): HttpAgent {
+    const { now, timing } = this.machine;
+    if (Math.abs(now() - this.#lastUsedAt) > timing.maxIdle) {
+      this.#agent.destroy();
+      this.#agent = this.#newAgent();
+    }
+    this.#lastUsedAt = now();
+    return this.#agent;
+  }
+
+  #newAgent(): HttpAgent {
+    const options = { keepAlive: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT };
+    return this.#origin.protocol === "http:" ? new HttpAgent(options) : new HttpsAgent(options);
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  /** Header `Date`, in milliseconds since 1970; NaN if there is none. */
+  readonly date: number;
+  readonly text: string;
+}
+
+/** With as much of the body as came, if that is not too much: whether it is JSON tells whether it is whole. */
+async function toAnswer(incoming: IncomingMessage): Promise<Answer> {
+  const { statusCode: status = 0, headers } = incoming;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of incoming) {
+      bytes += chunk.length;
+      if (bytes > MAX_ANSWER) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    // The socket broke or the time is up.
+  }
+  return { status, date: Date.parse(headers.date ?? ""), text: Buffer.concat(chunks).toString() };
+}
+
+function textOf(answer: unknown, name: string): string {
+  const value = isJsonObject(answer) ? answer[name] : undefined;
+  return typeof value === "string" ? value : "";
+}

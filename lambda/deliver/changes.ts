@@ -1,0 +1,101 @@
+import type { DeliveredTable } from "../adapters/delivered-table";
+import { AwsCallError } from "../errors";
+import { hashIdentity, type IdentifyCall } from "../identify-call";
+import type { Log } from "../log";
+import { type Delivered, decodeDelivered, encodeDelivered, fingerprintsOf, isUnchanged, withDelivered } from "./fingerprints";
+
+/** One call against what Segment was last given. */
+export interface Comparison {
+  readonly unchanged: boolean;
+  /**
+   * To be called once Segment took the call. False = it could not be recorded, so the next comparison would be with an old state:
+   * the message must come again. True once it is recorded, or once recording was given up.
+   */
+  record(): Promise<boolean>;
+}
+
+export interface Comparer {
+  /** Never throws. `sequence`: SQS's number of the message, which rises within an identity. */
+  compare(call: IdentifyCall, sequence: bigint, writeKey: string): Promise<Comparison>;
+}
+
+/** Option `forward: "every"`. */
+export const ALWAYS_CHANGED: Comparer = {
+  compare: async () => ({ unchanged: false, record: async () => true }),
+};
+
+export interface ChangesOptions {
+  readonly table: Pick<DeliveredTable, "read" | "write">;
+  readonly log: Log;
+  /** Of Segment. */
+  readonly endpoint: string;
+  /** Seconds after which an unchanged trait is sent again. */
+  readonly refresh: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Recordings that fail one after the other before a container gives them up. From then on nobody's events are kept in the queue
+ * because of the table; what Segment shows may be newer than what is recorded, until the next change or refresh.
+ */
+const FAILURES_OF_A_TABLE_THAT_IS_DOWN = 12;
+
+/** Added to an item's expiry, so that DynamoDB deletes people of whom nothing comes any more. */
+const EXPIRY_MARGIN = 24 * 3_600;
+
+/**
+ * Option `forward: "changes"`: a call that tells Segment nothing new is not sent. The FIFO group guarantees that nothing else of
+ * the identity is in flight between reading and writing. Where SQS delivers a message again all the same, its sequence number
+ * tells.
+ */
+export class Changes implements Comparer {
+  readonly #options: ChangesOptions;
+  /** Recordings that failed since the last one that did not. */
+  #failures = 0;
+
+  constructor(options: ChangesOptions) {
+    this.#options = options;
+  }
+
+  /** What DynamoDB does not tell counts as changed: a call too many is better than a wrong trait. */
+  async compare(call: IdentifyCall, sequence: bigint, writeKey: string): Promise<Comparison> {
+    const { table, endpoint, refresh } = this.#options;
+    const now = this.#options.now() / 1_000;
+    const person = hashIdentity(call.identity);
+    const prints = fingerprintsOf(call, { endpoint, writeKey });
+    const told = new Set<unknown>();
+    const last = await this.#orUnknown(call, told, () => table.read(person));
+    const known: Delivered = last === undefined ? new Map() : decodeDelivered(last.traits);
+    const isOld = last !== undefined && sequence <= last.sequence;
+    return {
+      unchanged: isOld || isUnchanged(known, prints, now, refresh),
+      record: async () => {
+        const traits = encodeDelivered(withDelivered(known, prints, now, refresh));
+        const written = await this.#orUnknown(call, told, async () => {
+          await table.write(person, { traits, sequence }, now + refresh + EXPIRY_MARGIN);
+          return true;
+        });
+        this.#failures = written === true ? 0 : this.#failures + 1;
+        return written === true || this.#failures >= FAILURES_OF_A_TABLE_THAT_IS_DOWN;
+      },
+    };
+  }
+
+  /** One line per call, though reading and writing fail alike; a second only where somebody else must act. */
+  async #orUnknown<Result>(
+    { messageId }: IdentifyCall,
+    told: Set<unknown>,
+    act: () => Promise<Result>,
+  ): Promise<Result | undefined> {
+    try {
+      return await act();
+    } catch (error) {
+      const actor = error instanceof AwsCallError ? error.actor : undefined;
+      const message = "the call is sent, changed or not";
+      if (!told.has(actor)) this.#options.log.write({ event: "delivered-unknown", message, fields: { messageId }, error });
+      told.add(actor);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import type { ReceivedMessage } from "../adapters/queue";
+import type { LogFields, Outcome } from "../log";
+import type { DeliverDependencies } from "./dependencies";
+import { type Failure, judge, type Reason } from "./judge";
+import { deadLettered, retrying } from "./outcomes";
+import type { People } from "./people";
+
+/** The first of a person's messages that was not settled, and those behind it. */
+export interface Stop {
+  readonly message: ReceivedMessage;
+  readonly failure: Failure;
+  readonly fields: LogFields;
+  readonly behind: readonly ReceivedMessage[];
+}
+
+export interface Conclusion {
+  readonly outcome: Outcome;
+  /** What the queue must not forget. */
+  readonly kept: readonly ReceivedMessage[];
+}
+
+/** Judges a failure and acts on it: the message is moved to the dead-letter queue, or it comes back with those behind it. */
+export async function conclude(deps: DeliverDependencies, people: People, stop: Stop): Promise<Conclusion> {
+  const { message, failure, behind } = stop;
+  const now = deps.now();
+  const person = message.groupId;
+  const circumstances = people.circumstancesOf(person, now);
+  const waiting = { age: (now - message.sentAt) / 1_000, receiveCount: message.receiveCount };
+  const { move, wait } = judge(failure, waiting, circumstances, deps.random);
+  if (failure.kind === "not-taken" && circumstances.othersWell) people.failedAlone(person, now);
+  if (move === undefined) {
+    return keep(deps, stop, retrying(failure, circumstances.othersWell, deps), [message, ...behind], wait);
+  }
+  try {
+    await deps.deadLetterQueue.send([toDeadLetter(stop, move)]);
+  } catch (error) {
+    return keep(deps, stop, retrying({ kind: "error", error }, false, deps), [message, ...behind], wait);
+  }
+  if (failure.kind === "not-taken") people.moved(now);
+  return keep(deps, stop, deadLettered(failure, move), behind, 0);
+}
+
+function toDeadLetter({ message, failure, fields }: Stop, reason: Reason) {
+  const status = failure.kind === "not-taken" ? failure.answer.status : undefined;
+  const { body, groupId, id, attributes } = message;
+  // SQS's own id is new after a redrive, so a message that is moved again within 5 minutes is stored again.
+  return {
+    body,
+    groupId,
+    deduplicationId: id,
+    attributes: { ...attributes, reason, status, messageId: String(fields.messageId) },
+  };
+}
+
+/**
+ * Sets when the messages that stay come back, all at once: SQS hands out none of a group while any of it is invisible, and the one
+ * that failed must not wait for those behind it. If that fails, they come back with the queue's own time-out.
+ */
+async function keep(
+  deps: DeliverDependencies,
+  stop: Stop,
+  { fields, ...outcome }: Outcome,
+  kept: readonly ReceivedMessage[],
+  seconds: number,
+): Promise<Conclusion> {
+  const retries = kept.includes(stop.message);
+  const held = stop.behind.length === 0 ? undefined : stop.behind.length;
+  const about = { ...stop.fields, ...fields, held };
+  const told = (schedule: LogFields) => ({
+    kept,
+    outcome: { ...outcome, fields: { ...about, ...(retries ? schedule : {}) } },
+  });
+  if (kept.length === 0) return told({});
+  try {
+    await deps.queue.setVisibility(kept, seconds);
+    return told({ retryInSeconds: seconds });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : typeof error;
+    return told({
+      retryInSeconds: deps.timing.visibility / 1_000,
+      visibility: `schedule not set: ${reason}`,
+    });
+  }
+}

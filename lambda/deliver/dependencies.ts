@@ -1,0 +1,34 @@
+import type { ParameterReader } from "../adapters/parameters";
+import type { Queue } from "../adapters/queue";
+import type { Segment } from "../adapters/segment";
+import type { Log } from "../log";
+import type { Timing } from "../timing";
+import type { Comparer } from "./changes";
+
+export interface DeliverDependencies {
+  /** Of the queue that deliver is for. */
+  readonly queueArn: string;
+  readonly writeKeyParameter: string;
+  readonly dryRun: boolean;
+  readonly parameters: Pick<ParameterReader, "get" | "refresh" | "remedy">;
+  readonly segment: Pick<Segment, "identify">;
+  readonly comparer: Comparer;
+  readonly queue: Pick<Queue, "setVisibility">;
+  readonly deadLetterQueue: Pick<Queue, "send">;
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly timing: Pick<Timing, "deliverCall" | "secondTryPause" | "visibility">;
+}
+
+/** What the calls of one invocation share. */
+export interface Invocation {
+  /** Whether there is time for a call at its longest. */
+  readonly hasTime: () => boolean;
+  /** Set once Segment answered 429: nothing more is sent. Seconds that it asked for, 0 if it did not say. */
+  slowDown: number | undefined;
+  /** Set once the invocation's one second try was made. */
+  secondTryMade: boolean;
+}

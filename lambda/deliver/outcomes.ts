@@ -1,0 +1,60 @@
+import { ParameterError } from "../errors";
+import type { LogFields, Outcome } from "../log";
+import type { DeliverDependencies } from "./dependencies";
+import { classOf, type Failure, type Reason } from "./judge";
+
+/** The line of a message that stays in the queue. `othersWell`: other people's calls were taken at the same time. */
+export function retrying(
+  failure: Failure,
+  othersWell: boolean,
+  { parameters, writeKeyParameter: parameter }: Pick<DeliverDependencies, "parameters" | "writeKeyParameter">,
+): Outcome {
+  const event = "retrying";
+  switch (failure.kind) {
+    case "not-taken": {
+      const fields = answerFields(failure);
+      // While others are well, the key is good: a firewall refuses this call.
+      if ((fields.status === 401 || fields.status === 403) && !othersWell) {
+        const key = { code: "write-key-refused", parameter, remedy: parameters.remedy(parameter) };
+        return {
+          event,
+          message: "Segment, or a firewall before it, refuses the write key",
+          fields: { ...fields, ...key },
+        };
+      }
+      return { event, message: "Segment did not take the call", fields };
+    }
+    case "unrecorded": {
+      const { status, elapsed: segmentMs } = failure.answer;
+      return { event, message: "delivered but not recorded, comes again", fields: { status, segmentMs } };
+    }
+    case "not-tried":
+      return { event, message: "not tried", fields: { reason: failure.why } };
+    case "unknown-version":
+      return {
+        event,
+        message: "a kind or version of message that this release does not know",
+        fields: { code: failure.kind },
+      };
+    case "unreadable":
+      return { event, message: "message can't be read", error: failure.error };
+    case "error": {
+      const { error } = failure;
+      const fields = error instanceof ParameterError ? { parameter: error.parameter, remedy: error.remedy } : {};
+      return { event, message: "the call was not sent", fields, error };
+    }
+  }
+}
+
+/** The line of a message that was moved to the dead-letter queue. `reason` is the message's attribute of that name. */
+export function deadLettered(failure: Failure, reason: Reason): Outcome {
+  const fields = failure.kind === "not-taken" ? { ...answerFields(failure), reason } : { reason };
+  const why = failure.kind === "unreadable" ? `: ${failure.error.message}` : "";
+  return { event: "dead-lettered", message: `moved to the dead-letter queue${why}`, fields };
+}
+
+function answerFields({ answer }: Extract<Failure, { kind: "not-taken" }>): LogFields {
+  const { status, reason, elapsed: segmentMs } = answer;
+  const { code, actor } = classOf(status);
+  return { status, reason, segmentMs, code, actor };
+}

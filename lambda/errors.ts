@@ -1,0 +1,97 @@
+/** Who can make the fault go away. */
+export type Actor = "sender" | "operator" | "aws";
+
+/**
+ * Root of every error this product throws on purpose. Messages are safe to log and to answer: they never hold a body,
+ * a secret, a signature or a trait value.
+ */
+export abstract class FlagsmithToSegmentError extends Error {
+  /** Stable, machine-readable; the field `code` of the log line. */
+  abstract readonly code: string;
+  abstract readonly actor: Actor;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The signed body is not an evaluation. `path` names the field, the message says what was expected there. */
+export class InvalidEvaluationError extends FlagsmithToSegmentError {
+  readonly code = "invalid-evaluation";
+  readonly actor = "sender";
+
+  constructor(
+    readonly path: string,
+    expected: string,
+  ) {
+    super(`${path}: expected ${expected}`);
+  }
+}
+
+/** A message in the queue is not one that receive wrote. */
+export class UnreadableMessageError extends FlagsmithToSegmentError {
+  readonly code = "unreadable-message";
+  readonly actor = "operator";
+
+  constructor(expected: string) {
+    super(`queue message: expected ${expected}`);
+  }
+}
+
+/** Options or the environment of a function are wrong. Gathers every fault, so that one deploy fixes them all. */
+export class ConfigurationError extends FlagsmithToSegmentError {
+  readonly code = "configuration";
+  readonly actor = "operator";
+
+  constructor(readonly faults: readonly string[]) {
+    super(`${faults.length} configuration fault(s):\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+  }
+}
+
+/**
+ * A call to an AWS API failed after its own retries. AWS's message is kept for refused access only: for other faults it
+ * may quote the request, and with it trait values.
+ */
+export class AwsCallError extends FlagsmithToSegmentError {
+  /** `aws`: it passes by itself. `operator`: it does not. */
+  readonly actor: Actor;
+
+  constructor(
+    readonly action: string,
+    readonly code: string,
+    readonly retryable: boolean,
+    options?: ErrorOptions & { readonly detail?: string },
+  ) {
+    super(`${action} failed: ${code}${options?.detail ? ` (${options.detail})` : ""}`, options);
+    this.actor = retryable ? "aws" : "operator";
+  }
+}
+
+/** A parameter in SSM Parameter Store can't be used. `remedy` is the command that fixes it. */
+export class ParameterError extends FlagsmithToSegmentError {
+  readonly actor: Actor;
+
+  constructor(
+    readonly parameter: string,
+    readonly code: "parameter-missing" | "parameter-empty" | "parameter-unreadable",
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${parameter}: ${code}`, options);
+    // SSM throttled or silent passes by itself; all else waits for the operator.
+    this.actor = options?.cause instanceof AwsCallError ? options.cause.actor : "operator";
+  }
+}
+
+/** A request took longer than it may. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+  readonly code = "timeout";
+}
+
+/** A short, safe name for what went wrong on the way to a server: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
+export function codeOf(error: unknown): string {
+  const { code } = Object(error);
+  return typeof code === "string" ? code : "network";
+}

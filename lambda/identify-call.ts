@@ -1,0 +1,74 @@
+import { hash } from "node:crypto";
+import { UnreadableMessageError } from "./errors";
+import { isJsonObject, tryParseJson } from "./json";
+
+/** The kind and the version of the messages in the queue, in their attributes. Receive writes them, deliver reads them. */
+export const MESSAGE_KIND = "identify";
+export const MESSAGE_VERSION = 1;
+
+/** Segment takes 32 KB per call. Counted as 32,000 bytes, which holds whether its KB has 1,000 or 1,024. */
+export const MAX_CALL_BYTES = 32_000;
+
+/** One call to Segment, complete but for `sentAt`, which is set again at each attempt. */
+export interface IdentifyCall {
+  /** JSON text. */
+  readonly body: string;
+  readonly messageId: string;
+  /** Flagsmith's identity, whether it is sent as `userId` or as `anonymousId`. */
+  readonly identity: string;
+  /** When the evaluation was received, in milliseconds since 1970. Segment's `timestamp`. */
+  readonly receivedAt: number;
+  readonly traitCount: number;
+}
+
+/**
+ * SHA-256 of the identity, in hex: the message group, and the user id of a log that must not name people. An identity itself
+ * may be 2,000 characters of any script, more than SQS takes.
+ */
+export function hashIdentity(identity: string): string {
+  return hash("sha256", identity, "hex");
+}
+
+/**
+ * What SQS may refuse in a message: U+FFFE and U+FFFF always, and, by its older documentation and by emulators, all beyond
+ * U+FFFF, emoji for one. JSON may spell them out.
+ */
+const OUTSIDE_SQS = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
+const SPELLED_OUT = /\\u(?:d[89a-f]|fff[ef])/;
+
+/** The call as it waits in the queue: the same JSON, up to three times as long. */
+export function toQueueMessage(call: IdentifyCall): string {
+  return call.body.replace(OUTSIDE_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+}
+
+/**
+ * Reads a message of the queue back.
+ *
+ * @throws UnreadableMessageError for a message that receive did not write.
+ */
+export function parseIdentifyCall(message: string): IdentifyCall {
+  const call = tryParseJson(message);
+  if (!isJsonObject(call)) throw new UnreadableMessageError("a JSON object");
+  const identity = call.userId ?? call.anonymousId;
+  const { messageId, timestamp, traits } = call;
+  if (typeof identity !== "string") throw new UnreadableMessageError("userId or anonymousId, a string");
+  if (typeof messageId !== "string") throw new UnreadableMessageError("messageId, a string");
+  const receivedAt = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
+  if (Number.isNaN(receivedAt)) throw new UnreadableMessageError("timestamp, a date");
+  if (!isJsonObject(traits)) throw new UnreadableMessageError("traits, an object");
+  // Spelled out it may exceed Segment's limit, which was held for the call as it is.
+  const body = SPELLED_OUT.test(message) ? JSON.stringify(call) : message;
+  return { body, identity, messageId, receivedAt, traitCount: Object.keys(traits).length };
+}
+
+/** The request body of one attempt. */
+export function withSentAt(call: IdentifyCall, sentAt: number): string {
+  return sentAtField(sentAt) + call.body.slice(1);
+}
+
+function sentAtField(sentAt: number): string {
+  return `{"sentAt":"${new Date(sentAt).toISOString()}",`;
+}
+
+/** What `withSentAt` adds. Its length never varies, so receive can leave room for it. */
+export const SENT_AT_BYTES = sentAtField(0).length - "{".length;

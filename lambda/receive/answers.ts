@@ -1,0 +1,116 @@
+import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import { InvalidEvaluationError, ParameterError } from "../errors";
+import type { Outcome } from "../log";
+import type { Evaluation } from "./evaluation";
+import type { IdentifyCalls } from "./identify";
+
+/** What the sender is told. Its `status` is the event of the log line. */
+type Answer =
+  | { readonly status: "accepted"; readonly messageId: string }
+  | { readonly status: "ignored" | "unauthorized" | "invalid" | "unavailable"; readonly reason: string };
+
+/** How a webhook ends: its log line, and what its sender is told. */
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly answer: Answer;
+}
+
+/** Seconds after which a sender may try again. Flagsmith ignores it: its own retries come within 3 s. */
+const RETRY_AFTER = "1";
+
+/** The status codes. Never a 3xx: Flagsmith takes it for success, and the event is lost. */
+const STATUS_CODES: Readonly<Record<Answer["status"], number>> = {
+  accepted: 202,
+  ignored: 200,
+  unauthorized: 401,
+  invalid: 400,
+  unavailable: 503,
+};
+
+export function toResponse(answer: Answer): APIGatewayProxyStructuredResultV2 {
+  return {
+    statusCode: STATUS_CODES[answer.status],
+    headers: {
+      "content-type": "application/json",
+      ...(answer.status === "unavailable" ? { "retry-after": RETRY_AFTER } : {}),
+    },
+    body: JSON.stringify(answer),
+  };
+}
+
+export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, cut }: IdentifyCalls): Ending {
+  const { messageId } = calls[0];
+  const fields = {
+    messageId,
+    userId: evaluation.identity,
+    environment: evaluation.environment,
+    traitCount: calls.reduce((sum, call) => sum + call.traitCount, 0),
+    calls: calls.length,
+    renamed: countAndFirst(renamed),
+    overwritten: countAndFirst(overwritten),
+    cut: countAndFirst(cut.map(({ name, bytes }) => `${bytes} bytes ${name}`)),
+  };
+  return {
+    outcome: { event: "accepted", message: "evaluation queued", fields },
+    answer: { status: "accepted", messageId },
+  };
+}
+
+export function ignored(reason: string): Ending {
+  return {
+    outcome: { event: "ignored", message: "webhook ignored", fields: { reason } },
+    answer: { status: "ignored", reason },
+  };
+}
+
+/** Flagsmith's other webhooks, and what its "Test your webhook" button sends. Any other type may hold anything: it is not told. */
+const OTHER_EVENTS: ReadonlySet<string> = new Set([
+  "AUDIT_LOG_CREATED",
+  "FLAG_DELETED",
+  "FLAG_UPDATED",
+  "NEW_VERSION_PUBLISHED",
+]);
+
+export function otherEvent(eventType: string): Ending {
+  const name = OTHER_EVENTS.has(eventType) ? `, ${eventType}` : "";
+  return ignored(`not an identity's evaluation but another Flagsmith event${name}`);
+}
+
+const UNAUTHORIZED = {
+  "signature-missing": "no X-Flagsmith-Signature: set the secret in Flagsmith's webhook integration",
+  "signature-wrong": "X-Flagsmith-Signature does not match: the secret in Flagsmith differs from the parameter's",
+} as const;
+
+/** One answer for both, so that it tells a forger nothing. The log tells them apart. */
+export function unauthorized(code: keyof typeof UNAUTHORIZED, sourceIp: string): Ending {
+  const fields = { code, reason: UNAUTHORIZED[code], sourceIp };
+  return {
+    outcome: { event: "unauthorized", message: "signature refused", fields },
+    answer: { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" },
+  };
+}
+
+/** Whatever was thrown before SQS had the event: the sender still owns it. */
+export function failed(error: unknown): Ending {
+  if (error instanceof InvalidEvaluationError) {
+    return {
+      outcome: { event: "invalid", message: "webhook body refused", error },
+      answer: { status: "invalid", reason: error.message },
+    };
+  }
+  const fields = error instanceof ParameterError ? { parameter: error.parameter, remedy: error.remedy } : {};
+  return {
+    outcome: { event: "unavailable", message: "webhook not taken, the sender keeps it", fields, error },
+    answer: { status: "unavailable", reason: "not taken, send it again" },
+  };
+}
+
+const SHOWN = 5;
+
+/**
+ * How many, and the first of them, as one text, which Logs Insights finds by the field's name. The number comes first, because
+ * the text is cut where the names are long. undefined = nothing to say.
+ */
+function countAndFirst(names: readonly string[]): string | undefined {
+  return names.length === 0 ? undefined : `${names.length}: ${names.slice(0, SHOWN).join(", ")}`;
+}

@@ -1,0 +1,88 @@
+import { isUtf8 } from "node:buffer";
+import { InvalidEvaluationError } from "../errors";
+import { tryParseJson } from "../json";
+
+/** Flagsmith's own bodies are 4 deep; the bound keeps a hostile one from costing memory. */
+const MAX_DEPTH = 64;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const BYTE_ORDER_MARK = 0xfeff;
+
+/** 2^53 has 16 digits: a shorter run of digits is a number that JavaScript holds exactly. */
+const UNSAFE_DIGITS = 16;
+
+/** The tokens that JSON.parse refuses or rounds. A number is one of them only as a whole integer, not as part of a fraction. */
+const PYTHON_TOKENS = /-?Infinity|NaN|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
+
+/**
+ * Parses what Python's `json.dumps` writes, in time linear in the body. That is JSON with two additions: `NaN` and the
+ * infinities, which count as null, and integers of any size, which keep their digits as a string once beyond 2^53.
+ *
+ * @throws InvalidEvaluationError for anything else, without quoting it.
+ */
+export function parsePythonJson(body: Buffer): unknown {
+  if (body.length === 0) throw new InvalidEvaluationError("body", "JSON, got nothing");
+  if (!isUtf8(body)) throw new InvalidEvaluationError("body", "UTF-8");
+  const decoded = body.toString("utf8");
+  const text = decoded.charCodeAt(0) === BYTE_ORDER_MARK ? decoded.slice(1) : decoded;
+  const source = needsRewriting(text) ? rewrite(text) : text;
+  const parsed = tryParseJson(source);
+  if (parsed === undefined) throw new InvalidEvaluationError("body", "JSON");
+  return parsed;
+}
+
+/** One pass over what is outside of strings: bounds the depth, and tells whether a Python token may be there. */
+function needsRewriting(text: string): boolean {
+  let depth = 0;
+  let digits = 0;
+  let found = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char >= 0x30 && char <= 0x39) {
+      if (++digits === UNSAFE_DIGITS) found = true;
+      continue;
+    }
+    digits = 0;
+    if (char === QUOTE) i = endOfString(text, i);
+    else if (char === 0x7b || char === 0x5b) {
+      if (++depth > MAX_DEPTH) throw new InvalidEvaluationError("body", `at most ${MAX_DEPTH} levels of nesting`);
+    } else if (char === 0x7d || char === 0x5d) depth--;
+    else if (char === 0x49 || char === 0x4e) found = true; // the I of Infinity, the N of NaN
+  }
+  if (depth > 0) throw new InvalidEvaluationError("body", "complete JSON, it ends early");
+  return found;
+}
+
+function rewrite(text: string): string {
+  let rewritten = "";
+  for (let from = 0; from < text.length; ) {
+    const quote = text.indexOf('"', from);
+    const open = quote === -1 ? text.length : quote;
+    const close = Math.min(endOfString(text, open) + 1, text.length);
+    rewritten += text.slice(from, open).replace(PYTHON_TOKENS, replaceToken) + text.slice(open, close);
+    from = close;
+  }
+  return rewritten;
+}
+
+function replaceToken(token: string): string {
+  if (token.endsWith("y") || token === "NaN") return "null";
+  const magnitude = BigInt(token.startsWith("-") ? token.slice(1) : token);
+  return magnitude > 2n ** 53n ? `"${token}"` : token;
+}
+
+/** Index of the quote that closes the string opened at `open`; the text's length if none does. */
+function endOfString(text: string, open: number): number {
+  let quote = text.indexOf('"', open + 1);
+  while (quote !== -1 && text.charCodeAt(quote - 1) === BACKSLASH && isEscaped(text, quote))
+    quote = text.indexOf('"', quote + 1);
+  return quote === -1 ? text.length : quote;
+}
+
+/** A run of backslashes belongs to the one quote behind it, so all these walks together stay linear. */
+function isEscaped(text: string, quote: number): boolean {
+  let first = quote;
+  while (text.charCodeAt(first - 1) === BACKSLASH) first--;
+  return (quote - first) % 2 === 1;
+}

@@ -1,0 +1,131 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
+import type { ParameterReader } from "../adapters/parameters";
+import type { Queue } from "../adapters/queue";
+import { hashIdentity, MESSAGE_KIND, MESSAGE_VERSION, toQueueMessage } from "../identify-call";
+import { isJsonObject } from "../json";
+import type { Log } from "../log";
+import { accepted, type Ending, failed, ignored, otherEvent, toResponse, unauthorized } from "./answers";
+import { isNameless, type OptionalParts, parseEvaluation } from "./evaluation";
+import { type IdentifyOptions, toIdentifyCalls } from "./identify";
+import { verifySignature } from "./signature";
+
+export interface ReceiveDependencies {
+  readonly stackName: string;
+  readonly webhookSecretParameter: string;
+  /** Which optional parts of a body are read. */
+  readonly read: OptionalParts;
+  readonly mapping: IdentifyOptions;
+  readonly parameters: Pick<ParameterReader, "get" | "refresh">;
+  readonly queue: Pick<Queue, "send">;
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds that one webhook may wait for SSM and SQS, so that it is answered before the sender gives up. */
+  readonly budget: number;
+}
+
+export type ReceiveHandler = (
+  event: unknown,
+  context: Pick<Context, "awsRequestId">,
+) => Promise<APIGatewayProxyStructuredResultV2>;
+
+/** One webhook, as API Gateway passed it on. */
+interface Webhook {
+  /** What was signed, to the byte. */
+  readonly body: Buffer;
+  readonly signature: string | undefined;
+  readonly sourceIp: string;
+  /** Of API Gateway: unique for each reception. */
+  readonly requestId: string;
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number;
+  /** Milliseconds since 1970. SSM and SQS must have answered by then. */
+  readonly deadline: number;
+  /** Notes what was done, for lines about failures. */
+  readonly step: (text: string) => void;
+}
+
+const SIGNATURE_HEADER = "x-flagsmith-signature";
+
+/** Verify, parse, map, enqueue. An error is answered only while the sender still owns the event. */
+export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
+  return async (event, { awsRequestId: requestId }) => {
+    if (!isFromApiGateway(event)) {
+      const reason = "the event is not an HTTP API's: nothing was received";
+      deps.log.write({ event: "unknown-source", message: "event ignored", fields: { requestId, reason } });
+      return toResponse({ status: "ignored", reason });
+    }
+    const startedAt = deps.now();
+    const steps: string[] = [];
+    const step = (text: string) => void steps.push(`${text} at ${deps.now() - startedAt} ms`);
+    const webhook = { ...webhookOf(event), deadline: startedAt + deps.budget, step };
+    const { outcome, answer } = await receive(deps, webhook).catch(failed);
+    const fields = {
+      requestId,
+      apiRequestId: webhook.requestId,
+      bytes: webhook.body.length,
+      durationMs: deps.now() - startedAt,
+      ...outcome.fields,
+      steps,
+    };
+    deps.log.write({ ...outcome, fields });
+    return toResponse(answer);
+  };
+}
+
+async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<Ending> {
+  const { body, signature, sourceIp } = webhook;
+  if (signature === undefined) return unauthorized("signature-missing", sourceIp);
+  if (!(await verify(deps, webhook, signature))) return unauthorized("signature-wrong", sourceIp);
+  const evaluation = parseEvaluation(body, deps.read);
+  if (evaluation.kind === "other") return otherEvent(evaluation.eventType);
+  if (deps.mapping.anonymousIdentities === "drop" && isNameless(evaluation.identity)) {
+    return ignored("identity without a name, option anonymousIdentities is drop");
+  }
+  const { stackName, mapping, queue } = deps;
+  const { requestId, receivedAt, deadline, step } = webhook;
+  const identify = toIdentifyCalls(evaluation, { stackName, requestId, receivedAt }, mapping);
+  step(`mapped to ${identify.calls.length} calls`);
+  const groupId = hashIdentity(evaluation.identity);
+  const attributes = { kind: MESSAGE_KIND, version: MESSAGE_VERSION, environment: evaluation.environment };
+  const messages = identify.calls.map((call) => {
+    return { body: toQueueMessage(call), groupId, deduplicationId: call.messageId, attributes };
+  });
+  await queue.send(messages, deadline);
+  step("queued");
+  return accepted(evaluation, identify);
+}
+
+/** A signature that does not match may be of a secret that was set since the last read. */
+async function verify(deps: ReceiveDependencies, webhook: Webhook, signature: string): Promise<boolean> {
+  const { webhookSecretParameter: name, parameters } = deps;
+  const { body, deadline, step } = webhook;
+  const known = await parameters.get(name, deadline);
+  step("secret known");
+  if (verifySignature(body, signature, known)) return true;
+  const current = await parameters.refresh(name, deadline);
+  step("secret read again");
+  return verifySignature(body, signature, current);
+}
+
+/** Everything else, the console's test event or a warmer's, has no HTTP request. */
+function isFromApiGateway(event: unknown): event is APIGatewayProxyEventV2 {
+  return (
+    isJsonObject(event) &&
+    isJsonObject(event.headers) &&
+    isJsonObject(event.requestContext) &&
+    isJsonObject(event.requestContext.http)
+  );
+}
+
+/** API Gateway passes text on as it is and all else in base64. */
+function webhookOf(event: APIGatewayProxyEventV2): Omit<Webhook, "deadline" | "step"> {
+  const { http, requestId, timeEpoch } = event.requestContext;
+  return {
+    body: Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8"),
+    signature: event.headers[SIGNATURE_HEADER],
+    sourceIp: http.sourceIp,
+    requestId,
+    receivedAt: timeEpoch,
+  };
+}

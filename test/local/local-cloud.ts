@@ -1,0 +1,199 @@
+import { createServer } from "node:http";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import type { DeliverHandler } from "../../lambda/deliver/deliver";
+import { parameterNames } from "../../lambda/names";
+import type { Options } from "../../lambda/options";
+import type { ReceiveHandler } from "../../lambda/receive/receive";
+import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import { createDynamodb, createTable } from "../cloud/dynamodb";
+import { FifoQueue } from "../cloud/fifo-queue";
+import { FakeSegment } from "../cloud/segment";
+import { ACCOUNT, CREDENTIALS, close, listen, REGION } from "../cloud/server";
+import { FakeSqs, queueArn } from "../cloud/sqs";
+import { FakeSsm } from "../cloud/ssm";
+import { resolve } from "../support/template";
+import { cdkJsonEnvironment, type Deployment, type FunctionDeployment, synthesize } from "./deployment";
+import { EventSource } from "./event-source";
+import { createFront } from "./front";
+
+export interface Handlers {
+  readonly receive: ReceiveHandler;
+  readonly deliver: DeliverHandler;
+}
+
+/** What Lambda tells each function. */
+export interface Environments {
+  readonly receive: Readonly<Record<string, string>>;
+  readonly deliver: Readonly<Record<string, string>>;
+}
+
+export interface LocalCloudOptions {
+  /** 0 = any. */
+  readonly port: number;
+  readonly webhookSecret: string;
+  readonly writeKey: string;
+  /** @default - the embedded one */
+  readonly segmentEndpoint?: string;
+  /** The Flagsmith environment and its options. @default - the first one in `cdk.json` */
+  readonly environment?: readonly [name: string, options: unknown];
+  /** Over those of the environment. */
+  readonly options?: Options;
+  /** @default - the sources */
+  readonly load?: (environments: Environments) => Handlers | Promise<Handlers>;
+}
+
+export interface LocalQueue {
+  readonly url: string;
+  readonly arn: string;
+  readonly queue: FifoQueue;
+}
+
+/** API Gateway, SSM, SQS, Lambda's event source, DynamoDB and Segment in one process, around the two functions. */
+export interface LocalCloud {
+  readonly webhookUrl: string;
+  readonly segmentEndpoint: string;
+  readonly stackName: string;
+  readonly queue: LocalQueue;
+  readonly deadLetterQueue: LocalQueue;
+  readonly sqsEndpoint: string;
+  readonly sqs: SQSClient;
+  readonly segment: FakeSegment;
+  /** The embedded Segment, whatever endpoint the calls go to. */
+  readonly segmentUrl: string;
+  readonly ssm: FakeSsm;
+  readonly parameterNames: ReturnType<typeof parameterNames>;
+  stop(): Promise<void>;
+}
+
+export function loadSources({ receive, deliver }: Environments): Handlers {
+  return { receive: composeReceive(receive), deliver: composeDeliver(deliver) };
+}
+
+/** Starts everything, or nothing: what was started is stopped again when a later part fails. */
+export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
+  const started: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const stopPart of started.splice(0).reverse()) await stopPart();
+  };
+  try {
+    return { ...(await start(options, started)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(options: LocalCloudOptions, started: (() => Promise<unknown>)[]): Promise<Omit<LocalCloud, "stop">> {
+  const serve = async (server: ReturnType<typeof createServer>, port = 0) => {
+    const url = await listen(server, port);
+    started.push(() => close(server));
+    return url;
+  };
+  const front = createServer();
+  const webhookUrl = `${await serve(front, options.port)}/webhook`;
+  const segment = new FakeSegment();
+  const segmentUrl = await serve(segment.server);
+  segment.knownKeys.add(options.writeKey);
+  const segmentEndpoint = options.segmentEndpoint ?? segmentUrl;
+
+  const [name, ownOptions] = options.environment ?? cdkJsonEnvironment();
+  const deployment = synthesize(name, ownOptions, { ...options.options, segmentEndpoint });
+  const ssm = new FakeSsm();
+  const names = parameterNames(name);
+  ssm.set(names.webhookSecret, options.webhookSecret);
+  ssm.set(names.writeKey, options.writeKey);
+
+  const queues = createQueues(deployment);
+  const byName = Object.fromEntries([...queues].map(([id, queue]) => [`${id}.fifo`, queue]));
+  const sqsEndpoint = await serve(new FakeSqs({ queues: byName }).server);
+  const dynamodbEndpoint = await serve(createDynamodb());
+  for (const { logicalId, properties } of deployment.tables) await createTable(dynamodbEndpoint, logicalId, properties);
+
+  const queueOf = (logicalId: string): LocalQueue => {
+    const queue = queues.get(logicalId);
+    if (queue === undefined) throw new Error(`the template has no queue ${logicalId}`);
+    return { queue, url: `${sqsEndpoint}/${ACCOUNT}/${logicalId}.fifo`, arn: queueArn(`${logicalId}.fifo`) };
+  };
+  const environmentOf = ({ environment }: FunctionDeployment) => ({
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+    AWS_ENDPOINT_URL_SSM: ssmEndpoint,
+    AWS_ENDPOINT_URL_SQS: sqsEndpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodbEndpoint,
+    ...Object.fromEntries(
+      Object.entries(environment).map(([variable, value]) => [variable, resolve(value, (id) => referred(id, queues, queueOf))]),
+    ),
+  });
+  const ssmEndpoint = await serve(ssm.server);
+  const environments = { receive: environmentOf(deployment.receive), deliver: environmentOf(deployment.deliver) };
+  const { receive, deliver } = await (options.load ?? loadSources)(environments);
+  front.on("request", createFront(receive, deployment.receive.timeout));
+
+  // The SDK warns of Node.js 20 at every start; the functions run on 24 and without the SDK.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
+  const sqs = new SQSClient({ endpoint: sqsEndpoint, region: REGION, credentials: CREDENTIALS });
+  started.push(async () => sqs.destroy());
+  const { queue: source, batchSize, maxConcurrency } = deployment.eventSource;
+  const queue = queueOf(source);
+  const { timeout } = deployment.deliver;
+  const eventSource = new EventSource({
+    sqs,
+    queueUrl: queue.url,
+    queueArn: queue.arn,
+    batchSize,
+    maxConcurrency,
+    deliver,
+    timeout,
+  });
+  started.push(() => eventSource.stop());
+  const dead = [...queues.keys()].find((id) => id !== source) ?? "";
+  return {
+    webhookUrl,
+    segmentEndpoint,
+    stackName: deployment.stackName,
+    queue,
+    deadLetterQueue: queueOf(dead),
+    sqsEndpoint,
+    sqs,
+    segment,
+    segmentUrl,
+    ssm,
+    parameterNames: names,
+  };
+}
+
+/** By logical id; dead-letter queues first, as CloudFormation would. */
+function createQueues({ queues }: Deployment): ReadonlyMap<string, FifoQueue> {
+  const clock = {
+    get now() {
+      return Date.now();
+    },
+  };
+  const created = new Map<string, FifoQueue>();
+  const redriveOf = (properties: Readonly<Record<string, unknown>>) => Object(properties.RedrivePolicy ?? {});
+  const ordered = [...queues].sort(
+    (one, other) => Number("RedrivePolicy" in one.properties) - Number("RedrivePolicy" in other.properties),
+  );
+  for (const { logicalId, properties } of ordered) {
+    const { deadLetterTargetArn: target, maxReceiveCount } = redriveOf(properties);
+    const deadLetterQueue = created.get(target?.["Fn::GetAtt"][0]);
+    created.set(
+      logicalId,
+      new FifoQueue({
+        clock,
+        visibility: 1_000 * Number(properties.VisibilityTimeout),
+        retention: 1_000 * Number(properties.MessageRetentionPeriod),
+        ...(deadLetterQueue === undefined ? {} : { deadLetters: { queue: deadLetterQueue, maxReceiveCount } }),
+      }),
+    );
+  }
+  return created;
+}
+
+/** A queue's `Ref` is its URL, a table's its name. */
+function referred(reference: string, queues: ReadonlyMap<string, FifoQueue>, queueOf: (id: string) => LocalQueue): string {
+  const [logicalId = "", attribute] = reference.split(".");
+  if (!queues.has(logicalId)) return logicalId;
+  return attribute === "Arn" ? queueOf(logicalId).arn : queueOf(logicalId).url;
+}

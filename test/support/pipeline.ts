@@ -1,0 +1,102 @@
+import type { Options } from "../../lambda/options";
+import { sign } from "../../lambda/receive/signature";
+import type { ArrivingCall } from "../cloud/segment";
+import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from "../local/local-cloud";
+import { captureOutput, type LogLine } from "./capture";
+
+export interface Sent {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** "" if the answer has none. */
+  readonly messageId: string;
+}
+
+export interface PostInput {
+  /** null = no header. @default - the right one */
+  readonly signature?: string | null | undefined;
+  readonly contentType?: string;
+}
+
+/** The local cloud as the integration tests use it. */
+export interface Pipeline {
+  readonly cloud: LocalCloud;
+  /** Log lines that the functions wrote, parsed. */
+  readonly log: readonly LogLine[];
+  /** Everything that was written to the terminal. */
+  readonly output: () => string;
+  post(body: Buffer, input?: PostInput): Promise<Sent>;
+  /** The call with that id, as it arrived at Segment. */
+  identify(messageId: string): Promise<ArrivingCall>;
+  until(holds: () => boolean | Promise<boolean>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface PipelineOptions {
+  readonly webhookSecret?: string;
+  readonly options?: Options;
+  readonly load?: NonNullable<LocalCloudOptions["load"]>;
+}
+
+export async function startPipeline({
+  webhookSecret = "integration-secret",
+  options = {},
+  load,
+}: PipelineOptions = {}): Promise<Pipeline> {
+  const capture = captureOutput();
+  let stopped = false;
+  // For as long as the test runner lets it: a deadline of its own would depend on the machine's speed.
+  const until: Pipeline["until"] = async (holds) => {
+    while (!(await holds())) {
+      if (stopped) throw new Error("the pipeline was stopped before what it was waited for came true");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const cloud = await startLocalCloud({
+    port: 0,
+    // Whatever its owner wrote into `cdk.json`.
+    environment: ["production", {}],
+    webhookSecret,
+    writeKey: "write-key",
+    options,
+    ...(load === undefined ? {} : { load }),
+  });
+  return {
+    cloud,
+    get log() {
+      return capture.lines();
+    },
+    output: capture.text,
+    post: (body, { signature = sign(body, webhookSecret), contentType = "application/json" } = {}) =>
+      post(cloud.webhookUrl, body, signature, contentType),
+    identify: async (messageId) => {
+      let found: ArrivingCall | undefined;
+      await until(() => {
+        found = cloud.segment.calls.find((call) => call.messageId === messageId);
+        return found !== undefined;
+      });
+      return found as unknown as ArrivingCall;
+    },
+    until,
+    stop: async () => {
+      stopped = true;
+      await cloud.stop();
+      capture.end();
+    },
+  };
+}
+
+async function post(url: string, body: Buffer, signature: string | null, contentType: string): Promise<Sent> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": contentType,
+      ...(signature === null ? {} : { "x-flagsmith-signature": signature }),
+    },
+    body: new Uint8Array(body),
+    redirect: "manual",
+  });
+  const text = await response.text();
+  const { messageId = "" } = JSON.parse(text);
+  return { status: response.status, headers: response.headers, text, messageId };
+}

@@ -1,0 +1,138 @@
+import { AwsCall } from "../../lambda/adapters/aws-call";
+import { TIMING } from "../../lambda/timing";
+import { NOON } from "../cloud/events";
+import { type Behaviour, Loopback, type LoopbackRequest } from "../support/loopback";
+
+let aws: Loopback;
+
+const timing = { ...TIMING, awsAttempt: 200, awsPause: 1 };
+const credentials = { accessKeyId: "AKID", secretAccessKey: "secret", sessionToken: "token" };
+
+async function start(
+  answer: (request: LoopbackRequest, index: number) => Behaviour,
+  service: "ssm" | "sqs" | "dynamodb" = "sqs",
+  now = () => NOON,
+) {
+  aws = await Loopback.start(answer);
+  return new AwsCall(service, { region: "eu-west-1", credentials, endpointOf: () => aws.url }, { now, timing });
+}
+afterEach(() => aws.stop());
+
+const fault = (type: string, status = 400, message = "", date?: string): Behaviour => ({
+  status,
+  body: JSON.stringify({ __type: `com.amazonaws.sqs#${type}`, message }),
+  ...(date === undefined ? {} : { headers: { date } }),
+});
+
+describe("AwsCall", () => {
+  it.each([
+    ["ssm", "AmazonSSM.Act", "application/x-amz-json-1.1"],
+    ["sqs", "AmazonSQS.Act", "application/x-amz-json-1.0"],
+    ["dynamodb", "DynamoDB_20120810.Act", "application/x-amz-json-1.0"],
+  ] as const)("posts to %s in its JSON protocol, signed", async (service, target, contentType) => {
+    const call = await start(() => ({ body: '{"answer":1}' }), service);
+    await expect(call.send("Act", { a: "ü" })).resolves.toEqual({ answer: 1 });
+    expect(aws.requests).toMatchObject([
+      {
+        method: "POST",
+        path: "/",
+        body: '{"a":"ü"}',
+        headers: {
+          "x-amz-target": target,
+          "content-type": contentType,
+          "x-amz-date": "20261123T120000Z",
+          "x-amz-security-token": "token",
+          "user-agent": expect.stringMatching(/^flagsmith-to-segment\/\d/),
+          authorization: expect.stringMatching(
+            `^AWS4-HMAC-SHA256 Credential=AKID/20261123/eu-west-1/${service}/aws4_request, SignedHeaders=.*host.*x-amz-target, Signature=[0-9a-f]{64}$`,
+          ),
+        },
+      },
+    ]);
+  });
+
+  it("keeps its connection", async () => {
+    const call = await start(() => ({}));
+    for (let i = 0; i < 3; i++) await call.send("Act", {});
+    expect(new Set(aws.requests.map(({ clientPort }) => clientPort)).size).toBe(1);
+  });
+
+  it.each<[string, Behaviour, string]>([
+    ["a throttle", fault("ThrottlingException"), "ThrottlingException"],
+    ["a fault of AWS's", fault("InternalError", 500), "InternalError"],
+    ["a proxy's answer", { status: 503, body: "<html>" }, "http-503"],
+    ["a 200 that is not JSON", { body: "<html>" }, "no-json"],
+    ["a 200 that is too long", { body: `"${"x".repeat(2 ** 20)}"` }, "no-json"],
+    ["a reset", "reset", "ECONNRESET"],
+    ["silence", "hang", "timeout"],
+    ["a 200 whose body breaks off", { rest: "breaks" }, "no-json"],
+    ["a 200 whose body never ends", { rest: "stalls" }, "no-json"],
+    ["something that is not HTTP", "garbage", "HPE_INVALID_CONSTANT"],
+  ])("tries again after %s, and then says that AWS must act", async (_, behaviour, code) => {
+    const call = await start((_, index) => (index === 0 ? behaviour : {}));
+    await expect(call.send("Act", {})).resolves.toEqual({});
+    await aws.stop();
+    const failing = await start(() => behaviour);
+    await expect(failing.send("Act", {})).rejects.toMatchObject({ action: "sqs:Act", code, retryable: true, actor: "aws" });
+    expect(aws.requests).toHaveLength(TIMING.awsAttempts);
+  });
+
+  it.each<[string, Behaviour, string]>([
+    ["a mistake of ours", fault("QueueDoesNotExist"), "QueueDoesNotExist"],
+    ["a redirect", { status: 301, headers: { location: "/" } }, "http-301"],
+    [
+      "a wrong signature",
+      fault("InvalidSignatureException", 403, "The request signature we calculated does not match"),
+      "InvalidSignatureException",
+    ],
+  ])("does not try again after %s: the operator must act", async (_, behaviour, code) => {
+    const call = await start(() => behaviour);
+    await expect(call.send("Act", {})).rejects.toMatchObject({ code, retryable: false, actor: "operator" });
+    expect(aws.requests).toHaveLength(1);
+  });
+
+  it("passes on AWS's text for refused access only: another may quote the request", async () => {
+    const refused = await start(() => fault("AccessDeniedException", 400, "role x may not read y"));
+    await expect(refused.send("Act", {})).rejects.toThrow("sqs:Act failed: AccessDeniedException (role x may not read y)");
+    await aws.stop();
+    const invalid = await start(() => fault("InvalidMessageContents", 400, "trait value"));
+    await expect(invalid.send("Act", {})).rejects.toThrow(/^sqs:Act failed: InvalidMessageContents$/);
+  });
+
+  it.each([
+    ["RequestExpired", ""],
+    ["RequestTimeTooSkewed", ""],
+    ["RequestInTheFuture", ""],
+    ["InvalidSignatureException", "Signature expired: 20261123T115000Z is now earlier than 20261123T115500Z"],
+    ["InvalidSignatureException", "Signature not yet current: 20261123T120000Z is still later than 20261123T115500Z"],
+  ])("corrects its clock by the answer's date after %s %s, and keeps that", async (type, message) => {
+    const ahead = new Date(NOON + 600_000).toUTCString();
+    const call = await start((_, index) => (index === 0 ? fault(type, 403, message, ahead) : {}));
+    await call.send("Act", {});
+    await call.send("Act", {});
+    expect(aws.requests.map(({ headers }) => headers["x-amz-date"])).toEqual([
+      "20261123T120000Z",
+      "20261123T121000Z",
+      "20261123T121000Z",
+    ]);
+  });
+
+  it("says that AWS must act where the clock stays wrong", async () => {
+    const call = await start(() => fault("RequestExpired"));
+    await expect(call.send("Act", {})).rejects.toMatchObject({ code: "RequestExpired", actor: "aws" });
+  });
+
+  it("begins no attempt after the deadline, and lets none outlast it", async () => {
+    let now = NOON;
+    const call = await start(
+      () => {
+        now += 200;
+        return "hang";
+      },
+      "sqs",
+      () => now,
+    );
+    await expect(call.send("Act", {}, NOON + 150)).rejects.toMatchObject({ code: "timeout" });
+    expect(aws.requests).toHaveLength(1);
+  });
+});

@@ -1,0 +1,118 @@
+import { AwsCallError, ParameterError } from "../../lambda/errors";
+import { createLog, type Outcome } from "../../lambda/log";
+import { captureOutput } from "../support/capture";
+
+const options = { functionName: "receive", logUserId: "plain", sampling: 0, random: () => 0.5 } as const;
+
+/** What Powertools writes for these outcomes. */
+function linesOf(outcomes: readonly Outcome[], overrides: Partial<Parameters<typeof createLog>[0]> = {}) {
+  const capture = captureOutput();
+  try {
+    const log = createLog({ ...options, ...overrides });
+    for (const outcome of outcomes) log.write(outcome);
+    return capture.lines();
+  } finally {
+    capture.end();
+  }
+}
+
+const lineOf = (outcome: Outcome, overrides: Partial<Parameters<typeof createLog>[0]> = {}) => linesOf([outcome], overrides)[0];
+
+describe("a line", () => {
+  it("has level, message, time and service, then the fields that are known", () => {
+    const fields = { messageId: "m", environment: undefined, traitCount: 0 };
+    const line = lineOf({ event: "accepted", message: "evaluation queued", fields });
+    expect(Object.entries(Object(line))).toEqual([
+      ["level", "INFO"],
+      ["message", "evaluation queued"],
+      ["timestamp", expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)],
+      ["service", "receive"],
+      ["event", "accepted"],
+      ["messageId", "m"],
+      ["traitCount", 0],
+    ]);
+  });
+
+  it.each([
+    ["retrying", {}, "WARN"],
+    ["retrying", { actor: "operator" }, "ERROR"],
+    ["dead-lettered", {}, "ERROR"],
+    ["delivered", {}, "INFO"],
+  ] as const)("is of the event's level, and an ERROR where the operator must act: %s %j", (event, fields, level) => {
+    expect(lineOf({ event, message: "", fields })).toMatchObject({ level });
+  });
+
+  it("tells an error of ours by code, actor and the reasons down the chain", () => {
+    const cause = new AwsCallError("ssm:GetParameter", "timeout", true, { cause: new Error("of no interest") });
+    const error = new ParameterError("/p", "parameter-unreadable", "aws …", { cause });
+    expect(lineOf({ event: "unavailable", message: "", error })).toMatchObject({
+      code: "parameter-unreadable",
+      actor: "aws",
+      reason: "/p: parameter-unreadable: ssm:GetParameter failed: timeout",
+    });
+  });
+
+  it("tells any other error by name and stack, and none of its texts: they may quote a body", () => {
+    const error = new TypeError("SECRET\n  at SECRET (SECRET:1:1)", { cause: new SyntaxError("SECRET is not valid JSON") });
+    const line = lineOf({ event: "unavailable", message: "", error: Object.assign(error, { SECRET: "SECRET" }) });
+    expect(line).toMatchObject({
+      code: "internal",
+      error: { name: "TypeError", stack: expect.stringMatching(/^at .+log\.test/) },
+    });
+    expect(JSON.stringify(line)).not.toContain("SECRET");
+    expect(lineOf({ event: "unavailable", message: "", error: "SECRET" })).toMatchObject({ reason: "a thrown string" });
+  });
+
+  it("cuts texts at a number of bytes, and between characters", () => {
+    const fields = {
+      userId: "x".repeat(101),
+      reason: "ж".repeat(81),
+      renamed: `2: ${"🚩".repeat(20)}`,
+      remedy: "y".repeat(1_000),
+    };
+    expect(lineOf({ event: "retrying", message: "", fields })).toMatchObject({
+      userId: `${"x".repeat(100)}…`,
+      reason: `${"ж".repeat(80)}…`,
+      renamed: `2: ${"🚩".repeat(11)}…`,
+      remedy: "y".repeat(1_000),
+    });
+  });
+});
+
+describe("steps", () => {
+  it("are told of failures, and of the share of successes that is sampled", () => {
+    const fields = { steps: ["one"] };
+    expect(lineOf({ event: "retrying", message: "", fields })).toMatchObject({ steps: ["one"] });
+    expect(lineOf({ event: "delivered", message: "", fields })).not.toHaveProperty("steps");
+    expect(lineOf({ event: "delivered", message: "", fields }, { sampling: 0.51 })).toMatchObject({ steps: ["one"] });
+  });
+});
+
+describe("logUserId: hashed", () => {
+  it("names nobody, nor in the call of a dry run", () => {
+    const fields = { userId: "user-1", call: { anonymousId: "user-1", traits: {} } };
+    // printf user-1 | sha256sum
+    const hash = "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b";
+    const line = lineOf({ event: "dry-run", message: "", fields }, { logUserId: "hashed" });
+    expect(line).toMatchObject({ userId: hash, call: { anonymousId: hash } });
+  });
+});
+
+describe("POWERTOOLS_LOG_LEVEL", () => {
+  const withLevel = (level: string) => {
+    process.env.POWERTOOLS_LOG_LEVEL = level;
+    try {
+      return linesOf([{ event: "delivered", message: "" }]).map(({ event }) => event);
+    } finally {
+      delete process.env.POWERTOOLS_LOG_LEVEL;
+    }
+  };
+
+  it.each(["WARN", "ERROR", "CRITICAL", "SILENT"])("%s hides no line that metrics count, and is told of once", (level) => {
+    expect(withLevel(level)).toEqual(["level-raised", "delivered"]);
+  });
+
+  it.each(["INFO", "DEBUG", "TRACE", "nonsense"])("%s changes nothing", (level) => {
+    expect(withLevel(level)).toEqual(["delivered"]);
+  });
+});
