@@ -7,7 +7,7 @@ import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { DeliverConfig, ReceiveConfig } from "../lambda/config";
 import { ConfigurationError } from "../lambda/errors";
-import { BATCH_SIZE, parameterNames, SECRET_PLACEHOLDER, setParameterCommand, WRITE_KEY_PLACEHOLDER } from "../lambda/names";
+import { BATCH_SIZE, createParameterCommand, PLACEHOLDERS, parameterNames } from "../lambda/names";
 import { assertOptions, type Options, type ResolvedOptions, resolveOptions } from "../lambda/options";
 import { TIMING } from "../lambda/timing";
 import { environmentNameFaults } from "./environment-name";
@@ -48,9 +48,9 @@ export class FlagsmithToSegment extends Construct {
   readonly deliveredTable: Table | undefined;
   readonly receive: LambdaFunction;
   readonly deliver: LambdaFunction;
-  /** Commands that set the two parameters: CloudFormation can't create a SecureString. */
-  readonly setWebhookSecret: string;
-  readonly setWriteKey: string;
+  /** Commands that create the two parameters: CloudFormation can't create a SecureString. */
+  readonly createWebhookSecret: string;
+  readonly createWriteKey: string;
 
   /** @throws ConfigurationError for a name or an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: FlagsmithToSegmentProps) {
@@ -71,8 +71,8 @@ export class FlagsmithToSegment extends Construct {
     this.api = addWebhookApi(this, this.receive, options);
     this.webhookUrl = `${this.api.apiEndpoint}/webhook`;
     const where = { region: Stack.of(this).region, keyId: options.kmsKeyArn };
-    this.setWebhookSecret = setParameterCommand(parameters.webhookSecret, SECRET_PLACEHOLDER, where);
-    this.setWriteKey = setParameterCommand(parameters.writeKey, WRITE_KEY_PLACEHOLDER, where);
+    this.createWebhookSecret = createParameterCommand(parameters.webhookSecret, '"$(openssl rand -hex 32)"', where);
+    this.createWriteKey = createParameterCommand(parameters.writeKey, `'${PLACEHOLDERS.writeKey}'`, where);
   }
 
   private addReceive(options: ResolvedOptions, webhookSecretParameter: string): LambdaFunction {

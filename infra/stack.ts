@@ -23,8 +23,8 @@ export class FlagsmithToSegmentStack extends Stack {
     this.output("QueueUrl", "Identify calls that wait for Segment", pipeline.queue.queueUrl);
     this.output("DeadLetterQueueUrl", "Messages that failed for good, with their reason", pipeline.deadLetterQueue.queueUrl);
     this.output("RedriveDeadLetters", "Sends dead-letter messages again, see the README", redrive(pipeline));
-    this.output("SetWebhookSecret", "Sets the webhook secret", pipeline.setWebhookSecret);
-    this.output("SetWriteKey", "Sets Segment's write key", pipeline.setWriteKey);
+    this.output("CreateWebhookSecret", "Creates a random webhook secret", pipeline.createWebhookSecret);
+    this.output("CreateWriteKey", "Creates the parameter of Segment's write key", pipeline.createWriteKey);
   }
 
   private output(id: string, description: string, value: string): void {

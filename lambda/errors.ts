@@ -68,19 +68,17 @@ export class AwsCallError extends FlagsmithToSegmentError {
   }
 }
 
-/** A parameter in SSM Parameter Store can't be used. `remedy` is the command that fixes it. */
+/** A parameter in SSM Parameter Store can't be used. `remedy` says what fixes it. */
 export class ParameterError extends FlagsmithToSegmentError {
-  readonly actor: Actor;
-
   constructor(
     readonly parameter: string,
-    readonly code: "parameter-missing" | "parameter-empty" | "parameter-unreadable",
+    readonly code: "parameter-missing" | "parameter-empty" | "parameter-placeholder" | "parameter-unreadable",
+    /** SSM throttled or silent passes by itself; all else waits for the operator. */
+    readonly actor: Actor,
     readonly remedy: string,
     options?: ErrorOptions,
   ) {
     super(`${parameter}: ${code}`, options);
-    // SSM throttled or silent passes by itself; all else waits for the operator.
-    this.actor = options?.cause instanceof AwsCallError ? options.cause.actor : "operator";
   }
 }
 

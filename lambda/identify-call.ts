@@ -61,9 +61,12 @@ export function parseIdentifyCall(message: string): IdentifyCall {
   return { body, identity, messageId, receivedAt, traitCount: Object.keys(traits).length };
 }
 
-/** The request body of one attempt. */
-export function withSentAt(call: IdentifyCall, sentAt: number): string {
-  return sentAtField(sentAt) + call.body.slice(1);
+/**
+ * The request body of an attempt at `now`, in milliseconds since 1970. Segment stores receivedAt - (sentAt - timestamp): with a
+ * container's clock behind API Gateway's, an earlier `sentAt` would put the event into the future.
+ */
+export function withSentAt(call: IdentifyCall, now: number): string {
+  return sentAtField(Math.max(now, call.receivedAt)) + call.body.slice(1);
 }
 
 function sentAtField(sentAt: number): string {

@@ -15,19 +15,19 @@ export function parameterNames(environmentName: string): {
   return { webhookSecret: `${path}/webhook-secret`, writeKey: `${path}/segment-write-key` };
 }
 
-/** The command that sets a parameter; `placeholder` stands where the operator writes the value. */
-export function setParameterCommand(
+/** The command that creates a parameter. Where it exists, SSM refuses it without `--overwrite`. `value` as in a shell. */
+export function createParameterCommand(
   name: string,
-  placeholder: string,
+  value: string,
   where: { readonly region?: string | undefined; readonly keyId?: string | undefined } = {},
 ): string {
   const region = where.region === undefined ? "" : ` --region ${where.region}`;
   const key = where.keyId === undefined ? "" : ` --key-id ${where.keyId}`;
-  return `aws ssm put-parameter${region} --name ${name} --type SecureString${key} --overwrite --value '<${placeholder}>'`;
+  return `aws ssm put-parameter${region} --name ${name} --type SecureString${key} --value ${value}`;
 }
 
-export const SECRET_PLACEHOLDER = "the secret set in Flagsmith";
-export const WRITE_KEY_PLACEHOLDER = "the write key of the Segment source";
+/** What documents and messages write where a secret belongs. A parameter that holds one was pasted as it stood: it is no secret. */
+export const PLACEHOLDERS = { webhookSecret: "<the secret set in Flagsmith>", writeKey: "<the write key>" } as const;
 
 /** Messages of a FIFO queue that Lambda hands to deliver at once: SQS's own limit. */
 export const BATCH_SIZE = 10;

@@ -3,13 +3,11 @@ const SENDER_TIMEOUT = 10_000;
 
 /** One request to SSM, SQS or DynamoDB: they answer within tens of milliseconds, so silence for longer is a fault. */
 const AWS_ATTEMPT = 1_500;
-const AWS_ATTEMPTS = 2;
-/** Between two attempts: a container has little time, and SQS and SSM recover from a throttle within it. */
-const AWS_PAUSE = 50;
-const AWS_CALL = AWS_ATTEMPTS * AWS_ATTEMPT + (AWS_ATTEMPTS - 1) * AWS_PAUSE;
+/** One call with all its attempts, where the caller has no deadline of its own. */
+const AWS_CALL = 2 * AWS_ATTEMPT;
 
 /** Receive reads one parameter and sends to one queue, each with its retries; then it answers 503. */
-const RECEIVE_BUDGET = 2 * AWS_ATTEMPTS * AWS_ATTEMPT;
+const RECEIVE_BUDGET = 2 * AWS_CALL;
 
 const SEGMENT_SLOW_ATTEMPT = 8_000;
 /** Before the second try of an invocation; up to twice as long by chance. */
@@ -29,8 +27,12 @@ const DELIVER_FUNCTION = 60_000;
 export const TIMING = {
   senderTimeout: SENDER_TIMEOUT,
   awsAttempt: AWS_ATTEMPT,
-  awsAttempts: AWS_ATTEMPTS,
-  awsPause: AWS_PAUSE,
+  awsCall: AWS_CALL,
+  /** At most, in any time: what is throttled must not be asked for ever. */
+  awsAttempts: 12,
+  /** The longest pause before the second attempt, doubled each time up to `awsMaxPause`. How long it is, is chance. */
+  awsPause: 50,
+  awsMaxPause: 1_000,
   /** After this an idle socket is not used again: many servers close it after 5 s, and a frozen container does not notice. */
   maxIdle: 4_000,
   receiveBudget: RECEIVE_BUDGET,
@@ -61,6 +63,8 @@ export const TIMING = {
   writeKeyRefresh: 1_000,
   /** How long an old value is used after SSM failed to give a new one, before SSM is asked again. */
   parameterStale: 10_000,
+  /** The same where there is no old value; 20 % either way. Strangers can make receive ask, and SSM's quota is small. */
+  parameterFailure: 1_000,
 } as const;
 
 export type Timing = { readonly [Name in keyof typeof TIMING]: number };

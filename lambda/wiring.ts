@@ -1,6 +1,6 @@
 import { AwsCall } from "./adapters/aws-call";
 import { DeliveredTable } from "./adapters/delivered-table";
-import { ParameterReader } from "./adapters/parameters";
+import { ParameterReader, type ParameterReaderOptions } from "./adapters/parameters";
 import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
 import {
@@ -17,7 +17,7 @@ import { ALWAYS_CHANGED, Changes, type Comparer } from "./deliver/changes";
 import { type DeliverHandler, deliverHandler } from "./deliver/deliver";
 import { ConfigurationError, type ParameterError } from "./errors";
 import { createLog, type Log } from "./log";
-import { type FunctionName, SECRET_PLACEHOLDER, WRITE_KEY_PLACEHOLDER } from "./names";
+import { type FunctionName, PLACEHOLDERS } from "./names";
 import type { IdentifyOptions } from "./receive/identify";
 import { type ReceiveHandler, receiveHandler } from "./receive/receive";
 import { compileSelection } from "./receive/selection";
@@ -32,7 +32,7 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
     const aws = readAws(environment, config);
     const log = logOf("receive", config, machine);
     const { now, timing } = machine;
-    const secret = { refreshInterval: timing.secretRefresh, placeholder: SECRET_PLACEHOLDER };
+    const secret = { refreshInterval: timing.secretRefresh, placeholder: PLACEHOLDERS.webhookSecret };
     return receiveHandler({
       stackName: config.stackName,
       webhookSecretParameter: config.webhookSecretParameter,
@@ -54,7 +54,7 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
     const aws = readAws(environment, config);
     const log = logOf("deliver", config, machine);
     const sqs = new AwsCall("sqs", aws, machine);
-    const writeKey = { refreshInterval: machine.timing.writeKeyRefresh, placeholder: WRITE_KEY_PLACEHOLDER };
+    const writeKey = { refreshInterval: machine.timing.writeKeyRefresh, placeholder: PLACEHOLDERS.writeKey };
     return deliverHandler({
       ...machine,
       queueArn: config.queueArn,
@@ -101,7 +101,7 @@ function readerOf(
   { kmsKeyArn: keyId }: SharedConfig,
   { write }: Log,
   machine: Machine,
-  secret: { readonly refreshInterval: number; readonly placeholder: string },
+  secret: Pick<ParameterReaderOptions, "refreshInterval" | "placeholder">,
 ): ParameterReader {
   const onStale = (error: ParameterError) => {
     const { parameter, remedy } = error;

@@ -38,7 +38,7 @@ export class AwsCall {
   constructor(
     private readonly service: AwsService,
     { region, credentials, endpointOf }: Aws,
-    private readonly machine: Pick<Machine, "now" | "timing">,
+    private readonly machine: Machine,
   ) {
     this.#origin = new URL(endpointOf(service));
     const sha256 = Hash.bind(null, "sha256");
@@ -52,18 +52,19 @@ export class AwsCall {
    *
    * @throws AwsCallError once the attempts or the time are used up, or the fault is final.
    */
-  async send(action: string, payload: object, deadline = Number.POSITIVE_INFINITY): Promise<unknown> {
-    const { now, timing } = this.machine;
+  async send(action: string, payload: object, deadline?: number): Promise<unknown> {
+    const { now, random, timing } = this.machine;
+    const end = deadline ?? now() + timing.awsCall;
     const name = `${this.service}:${action}`;
     const body = JSON.stringify(payload);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(name, action, body, deadline);
+        return await this.#attempt(name, action, body, end);
       } catch (cause) {
         const error = cause instanceof AwsCallError ? cause : new AwsCallError(name, codeOf(cause), true, { cause });
-        const over = attempt >= timing.awsAttempts || deadline - now() <= timing.awsPause;
-        if (!error.retryable || over) throw error;
-        await sleep(timing.awsPause);
+        const pause = random() * Math.min(timing.awsPause * 2 ** (attempt - 1), timing.awsMaxPause);
+        if (!error.retryable || attempt >= timing.awsAttempts || end - now() <= pause) throw error;
+        await sleep(pause);
       }
     }
   }

@@ -37,22 +37,32 @@ export interface ChangesOptions {
 
 /**
  * Recordings that fail one after the other before a container gives them up. From then on nobody's events are kept in the queue
- * because of the table; what Segment shows may be newer than what is recorded, until the next change or refresh.
+ * because of the table.
  */
 const FAILURES_OF_A_TABLE_THAT_IS_DOWN = 12;
 
-/** Added to an item's expiry, so that DynamoDB deletes people of whom nothing comes any more. */
+/** People whose recordings were given up, of whom a container remembers it. Beyond that it trusts nobody's item. */
+const MAX_GIVEN_UP = 10_000;
+
+/** Seconds. Added to an item's expiry, so that DynamoDB deletes people of whom nothing comes any more. */
 const EXPIRY_MARGIN = 24 * 3_600;
 
 /**
  * Option `forward: "changes"`: a call that tells Segment nothing new is not sent. The FIFO group guarantees that nothing else of
  * the identity is in flight between reading and writing. Where SQS delivers a message again all the same, its sequence number
  * tells.
+ *
+ * What was given up leaves an item that is older than what Segment has. This container does not trust it until it is written
+ * again; another may, until the refresh.
  */
 export class Changes implements Comparer {
   readonly #options: ChangesOptions;
-  /** Recordings that failed since the last one that did not. */
+  /** Recordings that failed since the last one that did not. While there are any, nothing counts as unchanged. */
   #failures = 0;
+  /** People whose item is older than what Segment has. */
+  readonly #givenUp = new Set<string>();
+  /** Seconds since 1970. Until then no item is trusted. */
+  #trustFrom = 0;
 
   constructor(options: ChangesOptions) {
     this.#options = options;
@@ -66,20 +76,38 @@ export class Changes implements Comparer {
     const prints = fingerprintsOf(call, { endpoint, writeKey });
     const told = new Set<unknown>();
     const last = await this.#orUnknown(call, told, () => table.read(person));
-    const known: Delivered = last === undefined ? new Map() : decodeDelivered(last.traits);
+    const trusted = last !== undefined && !this.#givenUp.has(person) && now >= this.#trustFrom;
+    const known: Delivered = trusted ? decodeDelivered(last.traits) : new Map();
     const isOld = last !== undefined && sequence <= last.sequence;
     return {
-      unchanged: isOld || isUnchanged(known, prints, now, refresh),
+      unchanged: isOld || (this.#failures === 0 && isUnchanged(known, prints, now, refresh)),
       record: async () => {
         const traits = encodeDelivered(withDelivered(known, prints, now, refresh));
         const written = await this.#orUnknown(call, told, async () => {
           await table.write(person, { traits, sequence }, now + refresh + EXPIRY_MARGIN);
           return true;
         });
-        this.#failures = written === true ? 0 : this.#failures + 1;
-        return written === true || this.#failures >= FAILURES_OF_A_TABLE_THAT_IS_DOWN;
+        return written === true ? this.#recorded(person) : this.#failed(person, now);
       },
     };
+  }
+
+  #recorded(person: string): true {
+    this.#failures = 0;
+    this.#givenUp.delete(person);
+    return true;
+  }
+
+  /** Whether the recording is given up. */
+  #failed(person: string, now: number): boolean {
+    this.#failures++;
+    if (this.#failures < FAILURES_OF_A_TABLE_THAT_IS_DOWN) return false;
+    this.#givenUp.add(person);
+    if (this.#givenUp.size > MAX_GIVEN_UP) {
+      this.#givenUp.clear();
+      this.#trustFrom = now + this.#options.refresh;
+    }
+    return true;
   }
 
   /** One line per call, though reading and writing fail alike; a second only where somebody else must act. */

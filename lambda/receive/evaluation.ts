@@ -55,9 +55,8 @@ const MAX_NAME_BYTES = 12_000;
  */
 export function parseEvaluation(bytes: Buffer, read: OptionalParts): Evaluation | OtherEvent {
   const body = object(parsePythonJson(bytes), "body");
-  if (body.identity === undefined && body.flags === undefined && typeof body.event_type === "string") {
-    return { kind: "other", eventType: body.event_type };
-  }
+  const otherEvent = otherEventOf(body);
+  if (otherEvent !== undefined) return otherEvent;
   const identity = name(body.identity, "identity");
   const flags = array(body.flags, "flags");
   return {
@@ -68,6 +67,26 @@ export function parseEvaluation(bytes: Buffer, read: OptionalParts): Evaluation 
     traits: read.traits ? listed(body.traits).flatMap(trait) : [],
     segments: read.segments ? listed(body.segments).flatMap(segment) : [],
   };
+}
+
+/** The audit log's webhook has a flat form as well, whose fields are those of the log. */
+const AUDIT_LOG_FIELDS = [
+  "author",
+  "created_date",
+  "environment",
+  "log",
+  "project",
+  "related_object_id",
+  "related_object_type",
+];
+
+/** Anything else without identity and flags stays invalid: a field that Flagsmith renames must be seen. */
+function otherEventOf(body: JsonObject): OtherEvent | undefined {
+  if (body.identity !== undefined) return undefined;
+  const { event_type: eventType, flags } = body;
+  if (flags === undefined && typeof eventType === "string") return { kind: "other", eventType };
+  const isAuditLog = AUDIT_LOG_FIELDS.filter((name) => Object.hasOwn(body, name)).length >= 4;
+  return isAuditLog ? { kind: "other", eventType: "AUDIT_LOG_CREATED" } : undefined;
 }
 
 /** Flagsmith names the nameless: 64 hex digits are a hash of their traits, 32 are fresh at every call. */

@@ -4,7 +4,7 @@ import { checkParameter, checkWriteKey } from "./parameters";
 import { examine, type Finding, finding, type Patient } from "./patient";
 
 const STACK_PREFIX = "FlagsmithToSegment-";
-const OUTPUTS = ["WebhookUrl", "QueueUrl", "DeadLetterQueueUrl", "SetWebhookSecret", "SetWriteKey"];
+const OUTPUTS = ["WebhookUrl", "QueueUrl", "DeadLetterQueueUrl", "CreateWebhookSecret", "CreateWriteKey"];
 
 /** Every check in the order of the pipeline, up to the first that makes the next ones pointless. Never throws. */
 export async function* diagnose(patient: Patient): AsyncGenerator<Finding> {
@@ -18,12 +18,12 @@ export async function* diagnose(patient: Patient): AsyncGenerator<Finding> {
   if (outputs === undefined || !stack.ok) return;
 
   const names = parameterNames(stackName.replace(STACK_PREFIX, ""));
-  const { WebhookUrl = "", SetWebhookSecret = "", SetWriteKey = "" } = outputs;
-  const secret = await checkParameter(patient, names.webhookSecret, SetWebhookSecret, true);
+  const { WebhookUrl = "", CreateWebhookSecret = "", CreateWriteKey = "" } = outputs;
+  const secret = await checkParameter(patient, names.webhookSecret, CreateWebhookSecret, true);
   yield secret.finding;
-  const writeKey = await checkParameter(patient, names.writeKey, SetWriteKey, false);
+  const writeKey = await checkParameter(patient, names.writeKey, CreateWriteKey, false);
   yield writeKey.finding;
-  if (writeKey.value !== undefined) yield await checkWriteKey(patient, writeKey.value, SetWriteKey);
+  if (writeKey.value !== undefined) yield await checkWriteKey(patient, writeKey.value, CreateWriteKey);
   if (secret.value === undefined) return;
 
   const posted = await post(patient, WebhookUrl, secret.value);

@@ -1,4 +1,4 @@
-import { SECRET_PLACEHOLDER, setParameterCommand, WRITE_KEY_PLACEHOLDER } from "../../lambda/names";
+import { createParameterCommand } from "../../lambda/names";
 import type { LocalCloud } from "../local/local-cloud";
 import type { LogLine } from "../support/capture";
 import type { Patient } from "./patient";
@@ -15,8 +15,8 @@ export function localPatient(cloud: LocalCloud, log: () => readonly LogLine[]): 
       WebhookUrl: cloud.webhookUrl,
       QueueUrl: cloud.queue.url,
       DeadLetterQueueUrl: cloud.deadLetterQueue.url,
-      SetWebhookSecret: setParameterCommand(webhookSecret, SECRET_PLACEHOLDER),
-      SetWriteKey: setParameterCommand(writeKey, WRITE_KEY_PLACEHOLDER),
+      CreateWebhookSecret: createParameterCommand(webhookSecret, "…"),
+      CreateWriteKey: createParameterCommand(writeKey, "…"),
     }),
     parameter: async (name) => cloud.ssm.get(name),
     lines: async (messageId) => log().filter((line) => line.messageId === messageId),

@@ -24,6 +24,8 @@ const NEW_KEY = "new-key";
 export const CAMPAIGN_TIMING: Timing = {
   ...TIMING,
   awsAttempt: 150,
+  awsCall: 300,
+  awsAttempts: 4,
   awsPause: 1,
   receiveBudget: 600,
   segmentAttempt: 150,
@@ -32,6 +34,7 @@ export const CAMPAIGN_TIMING: Timing = {
   secondTryPause: 1,
   parameterTtl: 1_000,
   parameterStale: 500,
+  parameterFailure: 10,
 };
 
 const RETENTION = 14 * 24 * 3_600_000;

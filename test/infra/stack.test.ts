@@ -214,11 +214,11 @@ describe("access", () => {
 describe("the outputs", () => {
   it("are the three URLs and the commands", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
+      "CreateWebhookSecret",
+      "CreateWriteKey",
       "DeadLetterQueueUrl",
       "QueueUrl",
       "RedriveDeadLetters",
-      "SetWebhookSecret",
-      "SetWriteKey",
       "WebhookUrl",
     ]);
     const commands = JSON.stringify(template.findOutputs("*"));
@@ -245,7 +245,14 @@ describe("the redrive of dead letters", () => {
   });
 });
 
-describe("the commands that set the parameters", () => {
+describe("the commands that create the parameters", () => {
+  it("make a real secret, and overwrite nothing unless the reader says so", () => {
+    const [secret, key] = ["CreateWebhookSecret", "CreateWriteKey"].map((name) => JSON.stringify(template.findOutputs(name)));
+    expect(secret).toContain('--value \\"$(openssl rand -hex 32)\\"');
+    expect(key).toContain("--value '<the write key>'");
+    expect([secret, key].join()).not.toContain("--overwrite");
+  });
+
   it("carry the region, and the customer's key where there is one", () => {
     const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
     const commands = (from: Template) => JSON.stringify(from.findOutputs("*"));

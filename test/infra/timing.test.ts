@@ -15,7 +15,7 @@ const timeoutOf = (description: string) =>
 const receive = timeoutOf("Verifies");
 const deliver = timeoutOf("Delivers");
 const queue = propertiesOf("AWS::SQS::Queue", ({ RedrivePolicy: policy }) => policy !== undefined);
-const awsCall = TIMING.awsAttempts * TIMING.awsAttempt + (TIMING.awsAttempts - 1) * TIMING.awsPause;
+const { awsCall } = TIMING;
 
 const longestCall = 4 * awsCall + 3 * TIMING.segmentSlowAttempt + 2 * TIMING.secondTryPause + 2 * awsCall;
 

@@ -11,11 +11,11 @@ let table: DeliveredTable;
 
 beforeAll(async () => {
   const endpoint = await listen(server);
-  const timing = { ...TIMING, awsAttempt: 30_000 };
+  const timing = { ...TIMING, awsAttempt: 30_000, awsCall: 30_000 };
   dynamodb = new AwsCall(
     "dynamodb",
     { region: REGION, credentials: CREDENTIALS, endpointOf: () => endpoint },
-    { now: Date.now, timing },
+    { now: Date.now, random: Math.random, timing },
   );
   await createTable(endpoint, "delivered", {
     AttributeDefinitions: [{ AttributeName: "identity", AttributeType: "S" }],

@@ -34,7 +34,11 @@ describe("the webhook secret", () => {
 
 describe("whatever hangs", () => {
   /** The time-outs of production, a tenth as long. */
-  const machine = { now: Date.now, random: Math.random, timing: { ...TIMING, awsAttempt: 150, receiveBudget: 600 } };
+  const machine = {
+    now: Date.now,
+    random: Math.random,
+    timing: { ...TIMING, awsAttempt: 150, awsCall: 300, receiveBudget: 600 },
+  };
 
   it.each(["AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SQS"])("%s: receive answers 503", async (endpoint) => {
     const silent = await Loopback.start(() => "hang");

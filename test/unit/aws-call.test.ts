@@ -5,7 +5,7 @@ import { type Behaviour, Loopback, type LoopbackRequest } from "../support/loopb
 
 let aws: Loopback;
 
-const timing = { ...TIMING, awsAttempt: 200, awsPause: 1 };
+const timing = { ...TIMING, awsAttempt: 200, awsAttempts: 3, awsPause: 1 };
 const credentials = { accessKeyId: "AKID", secretAccessKey: "secret", sessionToken: "token" };
 
 async function start(
@@ -14,7 +14,11 @@ async function start(
   now = () => NOON,
 ) {
   aws = await Loopback.start(answer);
-  return new AwsCall(service, { region: "eu-west-1", credentials, endpointOf: () => aws.url }, { now, timing });
+  return new AwsCall(
+    service,
+    { region: "eu-west-1", credentials, endpointOf: () => aws.url },
+    { now, random: () => 0.5, timing },
+  );
 }
 afterEach(() => aws.stop());
 
@@ -74,7 +78,7 @@ describe("AwsCall", () => {
     await aws.stop();
     const failing = await start(() => behaviour);
     await expect(failing.send("Act", {})).rejects.toMatchObject({ action: "sqs:Act", code, retryable: true, actor: "aws" });
-    expect(aws.requests).toHaveLength(TIMING.awsAttempts);
+    expect(aws.requests).toHaveLength(timing.awsAttempts);
   });
 
   it.each<[string, Behaviour, string]>([
@@ -134,5 +138,19 @@ describe("AwsCall", () => {
     );
     await expect(call.send("Act", {}, NOON + 150)).rejects.toMatchObject({ code: "timeout" });
     expect(aws.requests).toHaveLength(1);
+  });
+
+  it("bounds its attempts, with a pause by chance before each", async () => {
+    let drawn = 0;
+    const random = () => {
+      drawn++;
+      return 0;
+    };
+    aws = await Loopback.start(() => fault("ThrottlingException"));
+    const options = { region: "eu-west-1", credentials, endpointOf: () => aws.url };
+    const call = new AwsCall("sqs", options, { now: () => NOON, random, timing: TIMING });
+    await expect(call.send("Act", {})).rejects.toMatchObject({ code: "ThrottlingException" });
+    expect(drawn).toBe(TIMING.awsAttempts);
+    expect(aws.requests).toHaveLength(TIMING.awsAttempts);
   });
 });

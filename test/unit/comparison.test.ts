@@ -12,6 +12,7 @@ const denied = new AwsCallError("dynamodb:PutItem", "AccessDeniedException", fal
 /** A table that is up, or fails at reading, writing or both. */
 function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down) {
   const log = new RecordingLog();
+  const clock = { now: 1_800_000_000_000 };
   const items = new Map<string, DeliveredItem>();
   const table = {
     read: async (identityHash: string) => {
@@ -28,11 +29,11 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
     log,
     endpoint: "https://api.segment.io",
     refresh: 3_600,
-    now: () => 1_800_000_000_000,
+    now: () => clock.now,
   });
-  const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }) =>
-    changes.compare(parseIdentifyCall(callBody({ traits })), BigInt(sequence), "key");
-  return { broken, log, compare, record: async () => (await compare()).record() };
+  const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }, identity = "user-1") =>
+    changes.compare(parseIdentifyCall(callBody({ identity, traits })), BigInt(sequence), "key");
+  return { broken, log, clock, compare, record: async () => (await compare()).record() };
 }
 
 describe("Changes", () => {
@@ -82,5 +83,45 @@ describe("Changes", () => {
     expect(await recorded(1)).toEqual([true]);
     broken.write = true;
     expect(await recorded(1)).toEqual([false]);
+  });
+
+  it("takes nothing for unchanged while recordings fail, and again once one succeeded", async () => {
+    const { broken, compare, record } = setUp();
+    await record();
+    broken.write = true;
+    expect((await compare(2)).unchanged).toBe(true);
+    await record();
+    expect((await compare(2)).unchanged).toBe(false);
+    broken.write = false;
+    await (await compare(2)).record();
+    expect((await compare(3)).unchanged).toBe(true);
+  });
+
+  it("does not trust an item that is older than what was given up, nor carries it over", async () => {
+    const { broken, compare } = setUp();
+    await (await compare(1, { plan: 1, seat: 1 })).record();
+    broken.write = true;
+    // Plan 2 is at Segment, and was given up.
+    for (let i = 0; i < 12; i++) await (await compare(2, { plan: 2 })).record();
+    broken.write = false;
+    // Somebody else's recording shows that the table is up again.
+    await (await compare(1, { plan: 1 }, "user-2")).record();
+    expect((await compare(3, { plan: 1 })).unchanged).toBe(false);
+    await (await compare(3, { seat: 1 })).record();
+    expect((await compare(4, { plan: 1 })).unchanged).toBe(false);
+    expect((await compare(4, { seat: 1 })).unchanged).toBe(true);
+  });
+
+  it("trusts nobody's item until the refresh once it can't remember whom it gave up", async () => {
+    const { broken, compare, clock } = setUp();
+    await (await compare(1, {}, "first")).record();
+    broken.write = true;
+    for (let i = 0; i < 10_020; i++) await (await compare(2, {}, `user-${i}`)).record();
+    broken.write = false;
+    await (await compare(2, {}, "last")).record();
+    expect((await compare(2, {}, "first")).unchanged).toBe(false);
+    clock.now += 3_600_000;
+    await (await compare(3, {}, "first")).record();
+    expect((await compare(4, {}, "first")).unchanged).toBe(true);
   });
 });

@@ -390,7 +390,7 @@ describe("a write key that is refused", () => {
   });
 
   it("keeps every message when it is missing", async () => {
-    const missing = new ParameterError(PARAMETER, "parameter-missing", "aws ssm put-parameter …");
+    const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
     const { deliver, log } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [missing] }) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     expect(log.line).toMatchObject({

@@ -64,6 +64,33 @@ describe("parseEvaluation", () => {
     },
   );
 
+  const auditLog = {
+    author: { id: 1 },
+    created_date: "2026-11-25T18:20:49.798637Z",
+    environment: null,
+    log: "New Flag created",
+    project: { id: 1 },
+    related_object_id: 6,
+    related_object_type: "FEATURE",
+  };
+
+  it("knows the audit log's flat form, by four of its fields", () => {
+    const { author, log, project, environment } = auditLog;
+    for (const body of [auditLog, { author, log, project, environment }]) {
+      expect(parseEvaluation(bytesOf(body), EVERYTHING)).toEqual({ kind: "other", eventType: "AUDIT_LOG_CREATED" });
+    }
+  });
+
+  it("does not take for it what has three of them, or an identity", () => {
+    const { author, log, project } = auditLog;
+    for (const body of [
+      { author, log, project },
+      { ...auditLog, identity: "" },
+    ]) {
+      expect(() => parseEvaluation(bytesOf(body), EVERYTHING)).toThrow("identity: expected a non-empty string");
+    }
+  });
+
   const flag = (overrides: Readonly<Record<string, unknown>>) => ({
     flags: [flagPayload({ name: "ok" }), { ...flagPayload({ name: "f" }), ...overrides }],
   });

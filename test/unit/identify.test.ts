@@ -186,6 +186,12 @@ describe("parseIdentifyCall", () => {
 });
 
 describe("withSentAt", () => {
+  it("is never before the time of reception: a clock that is behind would put the event into the future", () => {
+    const sentAt = (now: number) => JSON.parse(withSentAt(parseIdentifyCall(callBody()), now)).sentAt;
+    expect(sentAt(NOON - 600_000)).toBe("2026-11-23T12:00:00.000Z");
+    expect(sentAt(NOON + 1)).toBe("2026-11-23T12:00:00.001Z");
+  });
+
   it("adds the time of the attempt and changes nothing else", () => {
     const call = parseIdentifyCall(callBody());
     expect(JSON.parse(withSentAt(call, NOON + 1))).toEqual({

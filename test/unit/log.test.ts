@@ -44,7 +44,7 @@ describe("a line", () => {
 
   it("tells an error of ours by code, actor and the reasons down the chain", () => {
     const cause = new AwsCallError("ssm:GetParameter", "timeout", true, { cause: new Error("of no interest") });
-    const error = new ParameterError("/p", "parameter-unreadable", "aws …", { cause });
+    const error = new ParameterError("/p", "parameter-unreadable", "aws", "aws …", { cause });
     expect(lineOf({ event: "unavailable", message: "", error })).toMatchObject({
       code: "parameter-unreadable",
       actor: "aws",

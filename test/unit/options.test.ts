@@ -1,4 +1,3 @@
-import { setParameterCommand } from "../../lambda/names";
 import { assertOptions, type Options, resolveOptions } from "../../lambda/options";
 
 const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> } = {
@@ -117,13 +116,5 @@ describe("resolveOptions", () => {
     expect(resolveOptions({}).segmentEndpoint).toBe("https://api.segment.io");
     expect(resolveOptions({ segmentRegion: "eu" }).segmentEndpoint).toBe("https://events.eu1.segmentapis.com");
     expect(resolveOptions(every).segmentEndpoint).toBe("https://segment.example.com/proxy");
-  });
-});
-
-describe("setParameterCommand", () => {
-  it("makes a SecureString, in the region and with the key that are given", () => {
-    expect(setParameterCommand("/p", "secret", { region: "eu-west-1", keyId: "arn:k" })).toBe(
-      "aws ssm put-parameter --region eu-west-1 --name /p --type SecureString --key-id arn:k --overwrite --value '<secret>'",
-    );
   });
 });

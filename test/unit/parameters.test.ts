@@ -1,11 +1,13 @@
 import { ParameterReader } from "../../lambda/adapters/parameters";
 import { AwsCallError, type ParameterError } from "../../lambda/errors";
+import { PLACEHOLDERS } from "../../lambda/names";
 import { TIMING } from "../../lambda/timing";
 import { NOON } from "../cloud/events";
 
 const TTL = 1_000;
 const REFRESH = 100;
 const STALE = 50;
+const FAILURE = 10;
 const NAME = "/flagsmith-to-segment/test/webhook-secret";
 
 /** A store over an SSM that gives one answer a call, the last one for good. */
@@ -23,16 +25,19 @@ function store(...answers: readonly (unknown | Error)[]) {
       },
     },
     now: () => clock.now,
-    timing: { ...TIMING, parameterTtl: TTL, parameterStale: STALE },
+    random: () => 0.5,
+    timing: { ...TIMING, parameterTtl: TTL, parameterStale: STALE, parameterFailure: FAILURE },
     refreshInterval: REFRESH,
     onStale: (error) => stale.push(error),
-    placeholder: "the secret",
+    placeholder: PLACEHOLDERS.webhookSecret,
     region: "eu-west-1",
     keyId: undefined,
   });
   return { parameters, calls, clock, stale };
 }
 
+const throttled = new AwsCallError("ssm:GetParameter", "ThrottlingException", true);
+const denied = new AwsCallError("ssm:GetParameter", "AccessDeniedException", false);
 const holding = (value: string) => ({ Parameter: { Value: value } });
 
 describe("ParameterReader", () => {
@@ -63,9 +68,13 @@ describe("ParameterReader", () => {
     expect(calls).toHaveLength(1);
   });
 
-  it("does not keep a failure", async () => {
-    const { parameters } = store(new AwsCallError("ssm:GetParameter", "ThrottlingException", true), holding("s"));
-    await expect(parameters.get(NAME)).rejects.toThrow();
+  it("keeps a failure for a moment: what strangers send must not use up SSM's quota", async () => {
+    const { parameters, calls, clock } = store(throttled, holding("s"));
+    await expect(parameters.get(NAME)).rejects.toMatchObject({ code: "parameter-unreadable" });
+    clock.now += FAILURE - 1;
+    for (let i = 0; i < 300; i++) await expect(parameters.get(NAME)).rejects.toMatchObject({ code: "parameter-unreadable" });
+    expect(calls).toHaveLength(1);
+    clock.now += 1;
     await expect(parameters.get(NAME)).resolves.toEqual(["s"]);
   });
 
@@ -89,15 +98,16 @@ describe("ParameterReader", () => {
     expect(calls).toHaveLength(2);
   });
 
-  it.each([
-    ["throttles", new AwsCallError("ssm:GetParameter", "ThrottlingException", true), "aws"],
-    ["refuses", new AwsCallError("ssm:GetParameter", "AccessDeniedException", false), "operator"],
-  ])("keeps using a value while SSM %s, says so, and asks again after a while", async (_, failure, actor) => {
+  it.each<[string, unknown, string, string]>([
+    ["SSM throttles", throttled, "parameter-unreadable", "aws"],
+    ["SSM refuses", denied, "parameter-unreadable", "operator"],
+    ["it was set to a placeholder", holding("<the secret set in Flagsmith>\n"), "parameter-placeholder", "operator"],
+  ])("keeps using a value while %s, says so, and asks again after a while", async (_, failure, code, actor) => {
     const { parameters, calls, clock, stale } = store(holding("old"), failure, holding("new"));
     await parameters.get(NAME);
     clock.now += TTL;
     await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
-    expect(stale).toMatchObject([{ parameter: NAME, code: "parameter-unreadable", actor }]);
+    expect(stale).toMatchObject([{ parameter: NAME, code, actor }]);
     clock.now += STALE - 1;
     await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
     expect(calls).toHaveLength(2);
@@ -114,21 +124,26 @@ describe("ParameterReader", () => {
     await parameters.get(NAME);
     clock.now += TTL;
     await expect(parameters.get(NAME)).rejects.toMatchObject({ actor: "operator" });
+    clock.now += FAILURE;
     await expect(parameters.get(NAME)).rejects.toMatchObject({ actor: "operator" });
   });
 
-  it.each([
-    ["missing", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false), "parameter-missing"],
-    ["refused", new AwsCallError("ssm:GetParameter", "AccessDeniedException", false), "parameter-unreadable"],
-    ["blank", holding(" \n"), "parameter-empty"],
-    ["without value", {}, "parameter-unreadable"],
-  ])("names the parameter and the command that fixes it when it is %s", async (_, answer, code) => {
-    const { parameters } = store(answer);
-    await expect(parameters.get(NAME)).rejects.toMatchObject({
-      parameter: NAME,
-      code,
-      actor: "operator",
-      remedy: `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --overwrite --value '<the secret>'`,
-    });
+  it("takes no placeholder for a secret, whichever of the two, and the secrets beside it", async () => {
+    const { parameters } = store(holding("<the write key>\nreal\n<the secret set in Flagsmith>"));
+    await expect(parameters.get(NAME)).resolves.toEqual(["real"]);
+    await expect(store(holding("<another text>")).parameters.get(NAME)).resolves.toEqual(["<another text>"]);
+  });
+
+  const create = `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --value '<the secret set in Flagsmith>'`;
+
+  it.each<[string, unknown, string, string, string]>([
+    ["missing", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false), "parameter-missing", "operator", create],
+    ["blank", holding(" \n"), "parameter-empty", "operator", `${create} --overwrite`],
+    ["a placeholder", holding("<the write key>"), "parameter-placeholder", "operator", `${create} --overwrite`],
+    ["without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again/)],
+    ["refused", denied, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again.*kmsKeyArn$/)],
+    ["throttled", throttled, "parameter-unreadable", "aws", expect.stringMatching(/^wait; .*high-throughput/)],
+  ])("names the parameter, who must act, and a remedy that fits, when it is %s", async (_, answer, code, actor, remedy) => {
+    await expect(store(answer).parameters.get(NAME)).rejects.toMatchObject({ parameter: NAME, code, actor, remedy });
   });
 });

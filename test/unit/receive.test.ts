@@ -204,7 +204,7 @@ describe("receive", () => {
   });
 
   it("answers 503 when the secret is missing, and logs the parameter and its remedy", async () => {
-    const missing = new ParameterError(PARAMETER, "parameter-missing", "aws ssm put-parameter …");
+    const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
     const { post, log } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [missing] }) });
     expect(await post()).toEqual({
       statusCode: 503,
