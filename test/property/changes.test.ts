@@ -186,7 +186,7 @@ describeProperties("forward: changes", () => {
   });
 
   it("trusts no item that was given up: plan 2 gives way to plan 1 again", async () => {
-    const plan = (x: number, identity = "a") => ({ identity, traits: { x }, pause: 0 });
+    const plan = (x: number, identity = "a") => ({ identity, traits: { x }, pause: 1 });
     // Somebody else's recording shows that the table is up again.
     const history = [plan(1), ...Array(20).fill(plan(2)), plan(1, "b"), plan(1)];
     const { profiles } = await simulate(history, "changes", 1, 0, { outage: [1, 21] });
