@@ -28,9 +28,9 @@ export const TIMING = {
   senderTimeout: SENDER_TIMEOUT,
   awsAttempt: AWS_ATTEMPT,
   awsCall: AWS_CALL,
-  /** At most, in any time: what is throttled must not be asked for ever. */
+  /** At most; they take up receive's budget while AWS throttles: Flagsmith tries twice more within 3 s only. */
   awsAttempts: 12,
-  /** The longest pause before the second attempt, doubled each time up to `awsMaxPause`. How long it is, is chance. */
+  /** The longest pause before the second attempt, doubled each time up to `awsMaxPause`. Half of it is chance. */
   awsPause: 50,
   awsMaxPause: 1_000,
   /** After this an idle socket is not used again: many servers close it after 5 s, and a frozen container does not notice. */

@@ -62,7 +62,8 @@ export class AwsCall {
         return await this.#attempt(name, action, body, end);
       } catch (cause) {
         const error = cause instanceof AwsCallError ? cause : new AwsCallError(name, codeOf(cause), true, { cause });
-        const pause = random() * Math.min(timing.awsPause * 2 ** (attempt - 1), timing.awsMaxPause);
+        const longest = Math.min(timing.awsPause * 2 ** (attempt - 1), timing.awsMaxPause);
+        const pause = longest * (0.5 + 0.5 * random());
         if (!error.retryable || attempt >= timing.awsAttempts || end - now() <= pause) throw error;
         await sleep(pause);
       }

@@ -13,6 +13,8 @@ export interface ArrivingCall {
   readonly body: Readonly<Record<string, unknown>>;
   readonly bytes: number;
   readonly headers: IncomingMessage["headers"];
+  /** Equal for two calls over one connection. */
+  readonly clientPort: number | undefined;
 }
 
 export type SegmentBehaviour =
@@ -87,14 +89,14 @@ export class FakeSegment {
 
   readonly server = createServer(this.listener);
 
-  #read({ headers }: IncomingMessage, bytes: Buffer): ArrivingCall {
+  #read({ headers, socket }: IncomingMessage, bytes: Buffer): ArrivingCall {
     const body = JSON.parse(bytes.toString());
     const { messageId, userId = body.anonymousId, traits } = body;
     const attempt = (this.#attempts.get(messageId) ?? 0) + 1;
     this.#attempts.set(messageId, attempt);
     const [, encoded = ""] = headers.authorization?.split(" ") ?? [];
     const writeKey = Buffer.from(encoded, "base64").toString().replace(/:$/, "");
-    return { messageId, userId, traits, writeKey, attempt, body, bytes: bytes.length, headers };
+    return { messageId, userId, traits, writeKey, attempt, body, bytes: bytes.length, headers, clientPort: socket.remotePort };
   }
 }
 

@@ -1,30 +1,25 @@
 import type { Handlers } from "../local/local-cloud";
 import { SEED } from "../support/seed";
 import { runScenario } from "./campaign";
-import { type Fault, faultsMet } from "./faults";
+import { type Fault, faultsMet, verdictOn } from "./faults";
 
-const options = { events: 100, identities: 15, seed: SEED };
+const options = { events: 100, identities: 15, seed: SEED, containers: 2 };
 
-/** A short run of `npm run faults`. */
+/** A short run of `npm run faults`. Rows with events of their own are long, and are run once. */
 describe.each(["every", "changes"] as const)(`the fault campaign, forward %s, SEED=${SEED}`, (forward) => {
-  it.each(faultsMet(forward).map((fault) => [fault.name, fault] as const))(
-    "loses and reorders nothing: %s",
-    async (_, fault) => {
-      const { strikes, deadLettered, ...findings } = await runScenario(fault, { ...options, forward });
-      expect(findings).toMatchObject({ lost: 0, reordered: 0, invented: 0, events: 100 });
-      if (fault.within !== undefined) expect(findings.worstDelay / 1_000).toBeLessThan(fault.within);
-      expect(strikes > 0).toBe(fault.name !== "none");
-      expect(Object.keys(deadLettered)).toEqual(fault.expects === undefined ? [] : [fault.expects]);
-    },
-  );
+  const rows = faultsMet(forward).filter(({ events }) => events === undefined || forward === "every");
+
+  it.each(rows.map((fault) => [fault.name, fault] as const))("loses and reorders nothing: %s", async (_, fault) => {
+    const result = await runScenario(fault, { ...options, forward });
+    expect(result).toMatchObject({ lost: 0, reordered: 0, invented: 0, events: fault.events ?? 100 });
+    expect(result.strikes > 0).toBe(fault.name !== "none");
+    expect(verdictOn(fault, result)).toEqual([]);
+  });
 });
 
 /** Handlers with a fault of their own: what the campaign must not let pass. */
 describe("the campaign finds", () => {
-  const failing: Fault = {
-    name: "Segment 500",
-    segment: (_, random) => ({ status: random() < 0.4 ? 500 : 200 }),
-  };
+  const failing: Fault = { name: "Segment 500", segment: (_, random) => ({ status: random() < 0.4 ? 500 : 200 }) };
   const run = (sabotage: (handlers: Handlers) => Handlers) => runScenario(failing, options, sabotage);
 
   it("a deliver that reports its failures as done", async () => {

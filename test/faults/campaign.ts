@@ -5,7 +5,7 @@ import type { Message } from "../cloud/fifo-queue";
 import type { Handlers } from "../local/local-cloud";
 import { captureOutput } from "../support/capture";
 import { check, type Findings, type SentEvent, traitName } from "./checker";
-import type { Fault, InvocationFault } from "./faults";
+import { BUSY, type Fault, type InvocationFault } from "./faults";
 import { seeded, zipf } from "./random";
 import { CAMPAIGN_TIMING, createWorld, SECRET, type World } from "./world";
 
@@ -15,18 +15,22 @@ export interface CampaignOptions {
   readonly seed: number;
   /** The option of that name. @default "every" */
   readonly forward?: "every" | "changes";
+  /** Of each function. @default 3 */
+  readonly containers?: number;
 }
 
 /** 2026-11-23T00:00:00Z */
 const START = Date.UTC(2026, 10, 23);
-/** Between two webhooks. */
+const HOUR = 3_600_000;
+/** Milliseconds between two webhooks, where the row does not spread them over hours. */
 const INTERVAL = 50;
 const MAX_TRIES = 3;
 const PARALLEL_SENDS = 10;
 const PARALLEL_INVOCATIONS = 10;
-const CONTAINERS = 3;
+/** After this a container is replaced by one that remembers nothing, as Lambda's are. */
+const LIFETIME = 6 * HOUR;
 /** A scenario that has not ended by then has lost its way. */
-const END = START + 20 * 24 * 3_600_000;
+const END = START + 20 * 24 * HOUR;
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 type PlannedEvent = Mutable<Omit<SentEvent, "answers">> & { readonly answers: number[] };
@@ -45,7 +49,7 @@ export async function runScenario(
   const capture = captureOutput();
   const restoreLookup = failLookups(fault.lookupFails ?? 0, world, random);
   try {
-    const containers = createContainers(fault, world, random).map(sabotage);
+    const containers = new Containers(fault, world, random, options.containers ?? 3, sabotage);
     const findings = await new Scenario(fault, options, world, containers, random).run();
     return { ...findings, strikes: world.strikes };
   } finally {
@@ -55,14 +59,38 @@ export async function runScenario(
   }
 }
 
-/** Several of each function, each with its own caches, sockets and clock. */
-function createContainers(fault: Fault, world: World, random: () => number): readonly Handlers[] {
-  const { receive, deliver } = world.environments;
-  return Array.from({ length: CONTAINERS }, (_, index) => {
-    const skew = fault.skews?.[index] ?? 0;
-    const machine = { now: () => world.clock.now + skew, random, timing: CAMPAIGN_TIMING };
-    return { receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) };
-  });
+/** Several of each function, each with its own memory, sockets and clock. */
+class Containers {
+  readonly #slots: { handlers: Handlers; bornAt: number }[];
+
+  constructor(
+    private readonly fault: Fault,
+    private readonly world: World,
+    private readonly random: () => number,
+    count: number,
+    private readonly sabotage: (handlers: Handlers) => Handlers,
+  ) {
+    // Not all are of one age.
+    this.#slots = Array.from({ length: count }, (_, index) => {
+      return { handlers: this.#create(index), bornAt: START - (index * LIFETIME) / count };
+    });
+  }
+
+  any(): Handlers {
+    const index = Math.floor(this.random() * this.#slots.length);
+    const slot = this.#slots[index];
+    if (slot === undefined) throw new Error("no container");
+    const { now } = this.world.clock;
+    if (now - slot.bornAt > LIFETIME) Object.assign(slot, { handlers: this.#create(index), bornAt: now });
+    return slot.handlers;
+  }
+
+  #create(index: number): Handlers {
+    const { receive, deliver } = this.world.environments;
+    const skew = this.fault.skews?.[index] ?? 0;
+    const machine = { now: () => this.world.clock.now + skew, random: this.random, timing: CAMPAIGN_TIMING };
+    return this.sabotage({ receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) });
+  }
 }
 
 function failLookups(share: number, world: World, random: () => number): () => void {
@@ -85,29 +113,36 @@ class Scenario {
   readonly #busyIdentities = new Set<string>();
   readonly #sending = new Set<Promise<void>>();
   readonly #invocations = new Set<Promise<void>>();
+  readonly #end: number;
   #requests = 0;
 
   constructor(
     private readonly fault: Fault,
     options: CampaignOptions,
     private readonly world: World,
-    private readonly containers: readonly Handlers[],
+    private readonly containers: Containers,
     private readonly random: () => number,
   ) {
-    this.#planned = plan(options, random);
+    this.#end = fault.endsAfter === undefined ? END : START + fault.endsAfter * HOUR;
+    this.#planned = plan(fault, options, random);
   }
 
   async run(): Promise<Findings> {
     const waiting = [...this.#planned];
     while (await this.#step(waiting));
-    return check({
+    const journal = {
       sent: this.#planned,
       taken: this.world.taken,
       deadLetters: this.world.deadLetters.messages.map(({ body, attributes }) => {
         const { userId, traits } = JSON.parse(body);
         return { userId, traitNames: Object.keys(traits), reason: attributes.reason?.StringValue };
       }),
-    });
+      waiting: this.world.queue.messages.map(({ body, sentAt }) => {
+        const { userId, traits } = JSON.parse(body);
+        return { userId, traitNames: Object.keys(traits), age: this.world.clock.now - sentAt };
+      }),
+    };
+    return check(journal, this.fault.strikes);
   }
 
   /** Starts what can start; when nothing is left to run at this time, moves the clock to the next. False at the end. */
@@ -122,7 +157,7 @@ class Scenario {
     const { clock, queue, agenda } = this.world;
     const next = [waiting[0]?.sentAt, queue.nextVisibleAt, agenda[0]?.at].filter((at) => at !== undefined);
     const workLeft = waiting.length > 0 || queue.size > 0;
-    if (!workLeft || next.length === 0 || clock.now > END) return false;
+    if (!workLeft || next.length === 0 || clock.now > this.#end) return false;
     clock.now = Math.max(clock.now, Math.min(...next));
     while ((agenda[0]?.at ?? Number.POSITIVE_INFINITY) <= clock.now) await agenda.shift()?.act();
     return true;
@@ -159,7 +194,7 @@ class Scenario {
         requestId: `request-${this.#requests++}`,
         at: this.world.clock.now,
       });
-      const { statusCode = 0 } = await this.#container().receive(request, {
+      const { statusCode = 0 } = await this.containers.any().receive(request, {
         awsRequestId: request.requestContext.requestId,
       });
       event.answers.push(statusCode);
@@ -181,7 +216,7 @@ class Scenario {
     const fault: InvocationFault = this.fault.invocation?.(this.random);
     if (fault !== undefined) this.world.strikes++;
     const release = fault === "killed" ? this.#killWithin(messages) : undefined;
-    const deliver = this.#container().deliver;
+    const deliver = this.containers.any().deliver;
     const event = { Records: messages.map((message) => toRecord(message, QUEUE_ARN)) };
     const context = {
       awsRequestId: "invocation",
@@ -189,7 +224,7 @@ class Scenario {
     };
     const [{ batchItemFailures }] = await Promise.all([
       deliver(event, context),
-      fault === "doubled" ? this.#container().deliver(event, context) : undefined,
+      fault === "doubled" ? this.containers.any().deliver(event, context) : undefined,
     ]);
     release?.();
     if (fault === "killed" || fault === "unreported" || fault === "undeleted") return;
@@ -215,22 +250,18 @@ class Scenario {
       for (const { receiptHandle } of messages) dead.delete(receiptHandle);
     };
   }
-
-  #container(): Handlers {
-    const container = this.containers[Math.floor(this.random() * this.containers.length)];
-    if (container === undefined) throw new Error("no container");
-    return container;
-  }
 }
 
 /** Every twentieth event is too large for one call. */
-function plan({ events, identities }: CampaignOptions, random: () => number): PlannedEvent[] {
-  const rank = zipf(identities, random);
+function plan({ hours, busy = 0, ...fault }: Fault, options: CampaignOptions, random: () => number): PlannedEvent[] {
+  const { events = options.events, people = options.identities } = fault;
+  const rank = zipf(people, random);
+  const interval = hours === undefined ? INTERVAL : (hours * HOUR) / events;
   return Array.from({ length: events }, (_, number) => ({
-    identity: `person-${rank()}`,
+    identity: random() < busy ? BUSY : `person-${rank()}`,
     number,
     flags: number % 20 === 19 ? 310 : 1 + Math.floor(random() * 5),
-    sentAt: START + number * INTERVAL,
+    sentAt: START + number * interval,
     answers: [],
   }));
 }

@@ -15,6 +15,7 @@ const journal: Journal = {
     { userId: "a", messageId: "4", traitNames: ["e1.1.1"], at: 520 },
   ],
   deadLetters: [],
+  waiting: [],
 };
 
 const without = (index: number): Journal => ({
@@ -33,6 +34,9 @@ describe("the checker", () => {
       lost: 0,
       deadLettered: {},
       worstDelay: 500,
+      othersWorstDelay: 0,
+      waiting: 0,
+      oldestWaiting: 0,
       invented: 0,
     });
   });
@@ -44,6 +48,15 @@ describe("the checker", () => {
   it("does not take a dead letter for a loss, and counts those without a reason", () => {
     const dead = [{ userId: "a", traitNames: ["e0.1.0"], reason: undefined }];
     expect(check({ ...without(0), deadLetters: dead })).toMatchObject({ lost: 0, deadLettered: { none: 1 } });
+  });
+
+  it("does not take what still waits for a loss, and tells its age", () => {
+    const waiting = [{ userId: "a", traitNames: ["e0.1.0"], age: 7 }];
+    expect(check({ ...without(0), waiting })).toMatchObject({ lost: 0, waiting: 1, oldestWaiting: 7 });
+  });
+
+  it("tells the delays of those whom a fault strikes from others'", () => {
+    expect(check(journal, (identity) => identity === "b")).toMatchObject({ worstDelay: 100, othersWorstDelay: 500 });
   });
 
   it.each([

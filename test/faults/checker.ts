@@ -7,6 +7,15 @@ export interface Journal {
   /** Calls that Segment took, in order. */
   readonly taken: readonly TakenCall[];
   readonly deadLetters: readonly DeadLetter[];
+  /** What is still in the queue at the end. */
+  readonly waiting: readonly WaitingCall[];
+}
+
+export interface WaitingCall {
+  readonly userId: string;
+  readonly traitNames: readonly string[];
+  /** Milliseconds since SQS took it. */
+  readonly age: number;
 }
 
 /** One evaluation of one identity; the numbers of an identity rise. */
@@ -40,21 +49,29 @@ export interface Findings {
   readonly delivered: number;
   /** Calls beyond the first with the same messageId; Segment drops them. */
   readonly duplicates: number;
-  /** Calls that reached Segment for the first time after a later one of the same person. */
+  /** Calls that brought something to Segment after something later of the same person. */
   readonly reordered: number;
-  /** Accepted events of which a trait is neither at Segment nor among the dead letters. */
+  /** Accepted events of which a trait is neither at Segment, nor among the dead letters, nor in the queue. */
   readonly lost: number;
   /** Dead letters by reason; `none` = nobody said why. */
   readonly deadLettered: Readonly<Record<string, number>>;
-  /** Milliseconds from the webhook to the last of its traits at Segment. */
+  /** Milliseconds from the webhook to the last of its traits at Segment, of those whom the fault strikes and of all others. */
   readonly worstDelay: number;
+  readonly othersWorstDelay: number;
+  /** Calls still in the queue at the end, and milliseconds that the oldest has waited. */
+  readonly waiting: number;
+  readonly oldestWaiting: number;
   /** Calls that no event accounts for. */
   readonly invented: number;
 }
 
 const ACCEPTED = 202;
 
-export function check({ sent, taken, deadLetters }: Journal): Findings {
+/** `strikes` tells whom the fault is about; it is about everybody where there is no such person. */
+export function check(
+  { sent, taken, deadLetters, waiting }: Journal,
+  strikes: (identity: string) => boolean = () => true,
+): Findings {
   const first = firstArrivals(taken);
   const arrived = new Map<string, number>();
   for (const { userId, traitNames, at } of first) {
@@ -63,22 +80,30 @@ export function check({ sent, taken, deadLetters }: Journal): Findings {
       if (!arrived.has(key)) arrived.set(key, at);
     }
   }
-  const dead = new Set(deadLetters.flatMap(({ userId, traitNames }) => traitNames.map((t) => `${userId} ${t}`)));
+  const kept = new Set(
+    [...deadLetters, ...waiting].flatMap(({ userId, traitNames }) => traitNames.map((t) => `${userId} ${t}`)),
+  );
   const accepted = sent.filter(({ answers }) => answers.at(-1) === ACCEPTED);
   const known = new Set(sent.flatMap((event) => event.answers.flatMap((_, index) => traitsOf(event, index + 1))));
   const delays = accepted.flatMap((event) => {
     const times = traitsOf(event).map((key) => arrived.get(key));
-    return times.every((time) => time !== undefined) ? [Math.max(...times) - event.sentAt] : [];
+    const delay = Math.max(...times.map((time) => time ?? Number.NaN)) - event.sentAt;
+    return Number.isNaN(delay) ? [] : [{ delay, struck: strikes(event.identity) }];
   });
+  const worst = (struck: boolean) =>
+    delays.reduce((most, each) => (each.struck === struck ? Math.max(most, each.delay) : most), 0);
   return {
     events: sent.length,
     accepted: accepted.length,
     delivered: delays.length,
     duplicates: taken.length - first.length,
     reordered: countReordered(first),
-    lost: accepted.filter((event) => traitsOf(event).some((key) => !arrived.has(key) && !dead.has(key))).length,
+    lost: accepted.filter((event) => traitsOf(event).some((key) => !arrived.has(key) && !kept.has(key))).length,
     deadLettered: countReasons(deadLetters),
-    worstDelay: delays.reduce((worst, delay) => Math.max(worst, delay), 0),
+    worstDelay: worst(true),
+    othersWorstDelay: worst(false),
+    waiting: waiting.length,
+    oldestWaiting: waiting.reduce((most, { age }) => Math.max(most, age), 0),
     invented: [...arrived.keys()].filter((key) => !known.has(key)).length,
   };
 }
@@ -101,14 +126,17 @@ function firstArrivals(taken: readonly TakenCall[]): readonly TakenCall[] {
   });
 }
 
-/** A call's place is that of its first trait: its event, the sender's try, and its part of the event. */
+/** A call is out of order if a trait that it brings first is of an earlier event, try or part than one that came before. */
 function countReordered(first: readonly TakenCall[]): number {
   const last = new Map<string, readonly number[]>();
+  const seen = new Set<string>();
   let reordered = 0;
   for (const { userId, traitNames } of first) {
-    const place = (traitNames[0] ?? "").slice(1).split(".").map(Number);
-    if (comesBefore(place, last.get(userId) ?? [])) reordered++;
-    else last.set(userId, place);
+    const fresh = traitNames.filter((trait) => !seen.has(`${userId} ${trait}`));
+    for (const trait of fresh) seen.add(`${userId} ${trait}`);
+    const places = fresh.map((trait) => trait.slice(1).split(".").map(Number));
+    if (places.some((place) => comesBefore(place, last.get(userId) ?? []))) reordered++;
+    for (const place of places) if (!comesBefore(place, last.get(userId) ?? [])) last.set(userId, place);
   }
   return reordered;
 }

@@ -3,6 +3,7 @@ import type { DynamodbBehaviour } from "../cloud/dynamodb";
 import type { ArrivingCall, SegmentBehaviour } from "../cloud/segment";
 import type { SqsBehaviour } from "../cloud/sqs";
 import type { SsmBehaviour } from "../cloud/ssm";
+import type { Findings } from "./checker";
 
 type Random = () => number;
 
@@ -32,20 +33,50 @@ export interface Fault {
   readonly rotation?: { readonly atSegment: number; readonly atSsm: number };
   /** Milliseconds by which each container's clock is off. */
   readonly skews?: readonly number[];
-  /** Seconds within which every event must be at Segment all the same. */
+  /** Hours over which the webhooks are spread, and how many there are of how many people. @default - 20 per second, as told */
+  readonly hours?: number;
+  readonly events?: number;
+  readonly people?: number;
+  /** Hours after which the row ends, whatever still waits. @default - when the queue is empty */
+  readonly endsAfter?: number;
+  /** Seconds for which the oldest event may wait at that end. */
+  readonly oldest?: number;
+  /** Share of the webhooks that is of one person, `BUSY`. */
+  readonly busy?: number;
+  /** Messages, from the oldest, among which SQS looks for groups. @default 120,000 */
+  readonly window?: number;
+  /** Whom it is about. @default - everybody */
+  readonly strikes?: (identity: string) => boolean;
+  /** Seconds within which every event of all others must be at Segment; of everybody, where it is about everybody. */
   readonly within?: number;
-  /** Dead letters with this reason are expected. */
-  readonly expects?: "rejected-by-segment" | "fails-alone";
+  /** Reasons of dead letters that are expected, with how many there are at most. */
+  readonly expects?: Readonly<Partial<Record<"rejected-by-segment" | "fails-alone" | "expired", number>>>;
+  /** How many of the expected ones there must be. @default 1 */
+  readonly atLeast?: number;
 }
+
+export const BUSY = "busy";
 
 const OK: SegmentBehaviour = { status: 200 };
 
 /** One call in 8, and the same ones every time. */
 const isPoison = ({ messageId }: ArrivingCall) => createHash("sha256").update(messageId).digest().readUInt8() % 8 === 0;
 
-const poison = (status: number): Pick<Fault, "segment" | "expects"> => ({
+/** Whether these are traits of one of the events with these numbers. */
+const isOfEvent = (traits: ArrivingCall["traits"], from: number, to: number) => {
+  const number = Number(/^e(\d+)\./.exec(Object.keys(traits)[0] ?? "")?.[1]);
+  return from <= number && number < to;
+};
+
+const isTenth = (identity: string) => createHash("sha256").update(identity).digest().readUInt8() % 10 === 0;
+
+/** While others are well, such a call is moved within minutes; what is left when the webhooks end waits for a day. */
+const poison = (status: number): Pick<Fault, "segment" | "expects" | "hours" | "endsAfter" | "oldest"> => ({
+  hours: 1,
+  endsAfter: 1,
+  oldest: HOUR,
   segment: (call) => (isPoison(call) ? { status } : OK),
-  expects: "rejected-by-segment",
+  expects: { "rejected-by-segment": Number.POSITIVE_INFINITY },
 });
 
 const often = (share: number, behaviour: SegmentBehaviour): Pick<Fault, "segment"> => ({
@@ -64,7 +95,9 @@ const invocation = (share: number, fault: InvocationFault): Pick<Fault, "invocat
   invocation: (random) => (random() < share ? fault : undefined),
 });
 
-const HOUR = 3_600_000;
+/** Seconds. */
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
 
 const FAULTS: readonly Fault[] = [
   { name: "none" },
@@ -107,7 +140,7 @@ const FAULTS: readonly Fault[] = [
     ...poison(400),
     sqs: (_, queue, random) => (queue === "dead-letters.fifo" && random() < 0.7 ? "error" : undefined),
   },
-  { name: "clocks an hour off", ...often(0.2, { status: 500 }), skews: [0, HOUR, -HOUR] },
+  { name: "clocks an hour off", ...often(0.2, { status: 500 }), skews: [0, 1_000 * HOUR, -1_000 * HOUR] },
   { name: "DynamoDB throttled", dynamodb: (random) => (random() < 0.3 ? "throttled" : undefined) },
   {
     name: "DynamoDB down for an hour",
@@ -118,6 +151,9 @@ const FAULTS: readonly Fault[] = [
   { name: "DynamoDB answer lost", dynamodb: (random) => (random() < 0.1 ? "lost-answer" : undefined) },
   {
     name: "all at once",
+    hours: 1,
+    endsAfter: 2,
+    oldest: 2 * HOUR,
     segment: (call, random) => {
       if (isPoison(call)) return { status: 400 };
       const drawn = random();
@@ -131,12 +167,115 @@ const FAULTS: readonly Fault[] = [
     ssm: (random) => (random() < 0.2 ? "throttled" : undefined),
     invocation: (random) => (["killed", "unreported", "doubled", "undeleted"] as const)[Math.floor(random() * 20)],
     dynamodb: (random) => (random() < 0.1 ? "throttled" : undefined),
-    skews: [0, HOUR, -HOUR],
-    expects: "rejected-by-segment",
+    skews: [0, 1_000 * HOUR, -1_000 * HOUR],
+    expects: { "rejected-by-segment": Number.POSITIVE_INFINITY },
+  },
+  {
+    name: "poison call of a busy person",
+    hours: 8,
+    events: 640,
+    people: 60,
+    busy: 0.3,
+    segment: ({ userId, traits }) => ({ status: userId === BUSY && isOfEvent(traits, 40, 60) ? 503 : 200 }),
+    strikes: (identity) => identity === BUSY,
+    within: 30,
+    expects: { "fails-alone": 12 },
+  },
+  {
+    name: "proxy restarts with 404s",
+    hours: 1,
+    events: 640,
+    people: 60,
+    segment: (_, __, seconds) => ({ status: seconds > 600 && seconds < 660 ? 404 : 200 }),
+    within: 5 * MINUTE,
+  },
+  {
+    name: "firewall refuses one value",
+    hours: 6,
+    events: 640,
+    people: 60,
+    segment: ({ userId, traits }) => ({ status: userId === "person-2" && isOfEvent(traits, 0, 100) ? 403 : 200 }),
+    strikes: (identity) => identity === "person-2",
+    within: 30,
+    expects: { "fails-alone": 100 },
+  },
+  {
+    name: "firewall refuses a tenth",
+    hours: 3,
+    endsAfter: 3,
+    oldest: 75 * MINUTE,
+    events: 2_400,
+    people: 40,
+    segment: ({ userId }) => ({ status: isTenth(userId) ? 403 : 200 }),
+    strikes: isTenth,
+    within: 30,
+    expects: { "fails-alone": Number.POSITIVE_INFINITY },
+  },
+  {
+    name: "endpoint answers 400 to all",
+    hours: 4,
+    events: 640,
+    people: 60,
+    segment: (_, __, seconds) => ({ status: seconds > 3_600 && seconds < 3 * 3_600 ? 400 : 200 }),
+    within: 2 * HOUR + 30 * MINUTE,
+    expects: { "rejected-by-segment": 1 },
+    atLeast: 0,
+  },
+  {
+    name: "one bad node",
+    hours: 4,
+    events: 640,
+    people: 60,
+    // Every fifth connection ends at it.
+    segment: ({ clientPort = 0 }) => ({ status: Math.floor(clientPort / 2) % 5 === 0 ? 400 : 200 }),
+    within: 30 * MINUTE,
+    expects: { "rejected-by-segment": 1 },
+    atLeast: 0,
+  },
+  {
+    name: "outage of six hours",
+    hours: 12,
+    events: 320,
+    people: 60,
+    segment: (_, random, seconds) => ({ status: seconds < 6 * HOUR || random() < 0.01 ? 503 : 200 }),
+    within: 6 * HOUR + 30 * MINUTE,
+  },
+  {
+    name: "endpoint comes and goes",
+    hours: 3,
+    events: 320,
+    people: 60,
+    segment: (_, __, seconds) => ({ status: seconds < 2 * HOUR && seconds % 240 >= 60 ? 503 : 200 }),
+    within: 2 * HOUR + 15 * MINUTE,
+  },
+  {
+    name: "partial outage",
+    hours: 3,
+    events: 640,
+    people: 60,
+    segment: (_, random, seconds) => ({ status: seconds < 2 * HOUR && random() < 0.3 ? 503 : 200 }),
+    within: 30 * MINUTE,
   },
 ];
 
 /** The rows of a campaign; those of DynamoDB only where the option makes use of it. */
 export function faultsMet(forward: "every" | "changes"): readonly Fault[] {
   return forward === "changes" ? FAULTS : FAULTS.filter(({ name }) => !name.startsWith("DynamoDB"));
+}
+
+/** What a row did not promise, in words: dead letters that nobody expects, too few of those that are, and others' delays. */
+export function verdictOn(
+  fault: Fault,
+  { deadLettered, worstDelay, othersWorstDelay, oldestWaiting }: Findings,
+): readonly string[] {
+  const { expects = {}, atLeast = 1, within = Number.POSITIVE_INFINITY, oldest = 0, strikes } = fault;
+  const unexpected = Object.entries(deadLettered).filter(([reason, count]) => count > (Object(expects)[reason] ?? 0));
+  const found = Object.keys(expects).reduce((sum, reason) => sum + (deadLettered[reason] ?? 0), 0);
+  const delay = (strikes === undefined ? worstDelay : othersWorstDelay) / 1_000;
+  return [
+    ...unexpected.map(([reason, count]) => `${count} dead letters ${reason}`),
+    ...(Object.keys(expects).length > 0 && found < atLeast ? [`${found} dead letters of those that are expected`] : []),
+    ...(delay > within ? [`a delay of ${Math.round(delay)} s`] : []),
+    ...(oldestWaiting > 1_000 * oldest ? [`an event that waits for ${Math.round(oldestWaiting / 1_000)} s`] : []),
+  ];
 }

@@ -14,6 +14,7 @@ import type { TakenCall } from "./checker";
 import type { Fault } from "./faults";
 
 export const SECRET = "campaign-secret";
+export const NAMES = parameterNames("campaign");
 const OLD_KEY = "old-key";
 const NEW_KEY = "new-key";
 
@@ -66,18 +67,18 @@ export async function createWorld(
   const clock = { now: start };
   const options = { clock, visibility: TIMING.visibility, retention: RETENTION };
   const deadLetters = new FifoQueue(options);
-  const queue = new FifoQueue({ ...options, deadLetters: { queue: deadLetters, maxReceiveCount: 1_000 } });
+  const { window = 120_000 } = fault;
+  const queue = new FifoQueue({ ...options, window, deadLetters: { queue: deadLetters, maxReceiveCount: 1_000 } });
   const dead = new Set<string>();
   const taken: TakenCall[] = [];
-  const names = parameterNames("campaign");
   const struck = <Behaviour>(behaviour: Behaviour): Behaviour => {
     if (behaviour !== undefined && Object(behaviour).status !== 200) world.strikes++;
     return behaviour;
   };
   const secondsFromStart = () => (clock.now - start) / 1_000;
   const ssm = new FakeSsm(() => struck(fault.ssm?.(random)));
-  ssm.set(names.webhookSecret, SECRET);
-  ssm.set(names.writeKey, OLD_KEY);
+  ssm.set(NAMES.webhookSecret, SECRET);
+  ssm.set(NAMES.writeKey, OLD_KEY);
 
   let goodKey = OLD_KEY;
   const segment = new FakeSegment({
@@ -124,7 +125,7 @@ export async function createWorld(
     at(fault.rotation.atSegment, () => {
       goodKey = NEW_KEY;
     });
-    at(fault.rotation.atSsm, () => ssm.set(names.writeKey, NEW_KEY));
+    at(fault.rotation.atSsm, () => ssm.set(NAMES.writeKey, NEW_KEY));
   }
   const world: World = {
     clock,
@@ -137,7 +138,6 @@ export async function createWorld(
     onArrival: () => false,
     environments: environmentsOf({
       forward,
-      names,
       sqsUrl,
       ssmUrl,
       dynamodbUrl,
@@ -154,7 +154,6 @@ const TABLE = "delivered";
 
 interface Places {
   readonly forward: "every" | "changes";
-  readonly names: ReturnType<typeof parameterNames>;
   readonly sqsUrl: string;
   readonly ssmUrl: string;
   readonly dynamodbUrl: string;
@@ -162,15 +161,15 @@ interface Places {
 }
 
 /** As infra writes them. */
-function environmentsOf({ forward, names, sqsUrl, ssmUrl, dynamodbUrl, segmentUrl }: Places): Environments {
+export function environmentsOf({ forward, sqsUrl, ssmUrl, dynamodbUrl, segmentUrl }: Places): Environments {
   const options = resolveOptions({ segmentEndpoint: segmentUrl });
   const shared = { ...options, urlSuffix: "invalid", queueUrl: `${sqsUrl}/queue.fifo` };
-  const receive: ReceiveConfig = { ...shared, stackName: "campaign", webhookSecretParameter: names.webhookSecret };
+  const receive: ReceiveConfig = { ...shared, stackName: "campaign", webhookSecretParameter: NAMES.webhookSecret };
   const deliver: DeliverConfig = {
     ...shared,
     queueArn: QUEUE_ARN,
     deadLetterQueueUrl: `${sqsUrl}/dead-letters.fifo`,
-    writeKeyParameter: names.writeKey,
+    writeKeyParameter: NAMES.writeKey,
     changes: forward === "changes" ? { table: TABLE, refreshHours: options.refreshHours } : undefined,
   };
   const aws = {

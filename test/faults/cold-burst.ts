@@ -1,0 +1,93 @@
+import type { ReceiveHandler } from "../../lambda/receive/receive";
+import { TIMING } from "../../lambda/timing";
+import { composeReceive } from "../../lambda/wiring";
+import { bytesOf, evaluationPayload, webhookEvent } from "../cloud/events";
+import { FifoQueue } from "../cloud/fifo-queue";
+import { close, listen } from "../cloud/server";
+import { FakeSqs } from "../cloud/sqs";
+import { FakeSsm } from "../cloud/ssm";
+import { captureOutput } from "../support/capture";
+import { environmentsOf, NAMES, SECRET } from "./world";
+
+export interface ColdBurst {
+  readonly events: number;
+  readonly accepted: number;
+  /** Events that Flagsmith gave up after three tries. */
+  readonly lost: number;
+  readonly containers: number;
+  /** Reads of the secret, throttled ones among them. */
+  readonly reads: number;
+}
+
+const PER_SECOND = 100;
+/** SSM's quota, scaled as the webhooks: 1,000 per second and 40. */
+const READS_PER_SECOND = 4;
+/** Milliseconds that a container takes to start. */
+const COLD_START = 300;
+/** Milliseconds before Flagsmith's second and third try: between 0.4 and 3 s. */
+const RETRIES = [400, 2_600] as const;
+
+/**
+ * Webhooks from cold, in real time: SSM takes few reads, and each webhook is handled by an idle container or by a new one, as Lambda
+ * does it.
+ */
+export async function runColdBurst(seconds: number): Promise<ColdBurst> {
+  let reads = 0;
+  // The account's quota is in use by others: nothing is saved up.
+  let nextAt = Date.now();
+  const ssm = new FakeSsm(() => {
+    reads++;
+    if (Date.now() < nextAt) return "throttled";
+    nextAt = Date.now() + 1_000 / READS_PER_SECOND;
+    return undefined;
+  });
+  ssm.set(NAMES.webhookSecret, SECRET);
+  const queue = new FifoQueue({
+    clock: {
+      get now() {
+        return Date.now();
+      },
+    },
+    visibility: 60_000,
+    retention: 3_600_000,
+  });
+  const sqs = new FakeSqs({ queues: { "queue.fifo": queue } });
+  const [ssmUrl, sqsUrl] = [await listen(ssm.server), await listen(sqs.server)];
+  const places = { forward: "every", sqsUrl, ssmUrl, dynamodbUrl: sqsUrl, segmentUrl: sqsUrl } as const;
+  const { receive: environment } = environmentsOf(places);
+  const idle: ReceiveHandler[] = [];
+  let containers = 0;
+  const create = async () => {
+    containers++;
+    await new Promise((resolve) => setTimeout(resolve, COLD_START));
+    return composeReceive(environment, { now: Date.now, random: Math.random, timing: TIMING });
+  };
+  const invoke = async (number: number, attempt: number): Promise<boolean> => {
+    const container = idle.pop() ?? (await create());
+    const body = bytesOf(evaluationPayload({ identity: `person-${number % 50}` }));
+    const request = webhookEvent({ body, secret: SECRET, requestId: `${number}-${attempt}`, at: Date.now() });
+    const { statusCode } = await container(request, { awsRequestId: `${number}` });
+    idle.push(container);
+    return statusCode === 202;
+  };
+  const send = async (number: number): Promise<boolean> => {
+    if (await invoke(number, 1)) return true;
+    for (const [index, pause] of RETRIES.entries()) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      if (await invoke(number, index + 2)) return true;
+    }
+    return false;
+  };
+  const capture = captureOutput();
+  const sends: Promise<boolean>[] = [];
+  for (const [startedAt, count] = [Date.now(), seconds * PER_SECOND] as const; sends.length < count; ) {
+    const due = Math.min(count, ((Date.now() - startedAt) / 1_000) * PER_SECOND);
+    while (sends.length < due) sends.push(send(sends.length));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const results = await Promise.all(sends);
+  capture.end();
+  await Promise.all([close(ssm.server), close(sqs.server)]);
+  const accepted = results.filter(Boolean).length;
+  return { events: results.length, accepted, lost: results.length - accepted, containers, reads };
+}
