@@ -104,7 +104,7 @@ export class FlagsmithToSegment extends Construct {
   }
 
   private addDeliver(options: ResolvedOptions, writeKeyParameter: string): LambdaFunction {
-    const { segmentEndpoint, dryRun, refreshHours } = options;
+    const { segmentEndpoint, mergeBacklog, dryRun, refreshHours } = options;
     const table = this.deliveredTable;
     const config: DeliverConfig = {
       ...this.sharedConfig(options),
@@ -112,6 +112,7 @@ export class FlagsmithToSegment extends Construct {
       deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
       writeKeyParameter,
       segmentEndpoint,
+      mergeBacklog,
       dryRun,
       changes: table === undefined ? undefined : { table: table.tableName, refreshHours },
     };

@@ -29,7 +29,7 @@ export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, Mappi
   readonly webhookSecretParameter: string;
 }
 
-export interface DeliverConfig extends SharedConfig, Pick<ResolvedOptions, "segmentEndpoint" | "dryRun"> {
+export interface DeliverConfig extends SharedConfig, Pick<ResolvedOptions, "segmentEndpoint" | "dryRun" | "mergeBacklog"> {
   readonly queueArn: string;
   readonly deadLetterQueueUrl: string;
   readonly writeKeyParameter: string;

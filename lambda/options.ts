@@ -64,6 +64,11 @@ export interface Options {
    */
   readonly refreshHours?: number | undefined;
   /**
+   * Whether many evaluations of one person that wait are sent as one call: the newest state in time, but not each change on the way.
+   * @default true
+   */
+  readonly mergeBacklog?: boolean | undefined;
+  /**
    * Does everything but the call to Segment, which is logged instead, trait values included.
    * @default false
    */
@@ -125,6 +130,7 @@ const DEFAULTS = {
   markActive: true,
   forward: "every",
   refreshHours: 24,
+  mergeBacklog: true,
   dryRun: false,
   logUserId: "plain",
   logSampling: 0,
@@ -186,6 +192,7 @@ export const OPTION_RULES: { readonly [Name in OptionName]-?: OptionRule } = {
     allowed: "a number of hours, more than 0 and at most 8,760",
     accepts: (value) => typeof value === "number" && value > 0 && value <= MAX_REFRESH_HOURS,
   },
+  mergeBacklog: trueOrFalse(),
   dryRun: trueOrFalse(),
   logUserId: oneOf("plain", "hashed"),
   logSampling: {

@@ -60,6 +60,8 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
       queueArn: config.queueArn,
       writeKeyParameter: config.writeKeyParameter,
       dryRun: config.dryRun,
+      // A dry run logs each call; nothing waits for Segment.
+      mergeBacklog: config.mergeBacklog && !config.dryRun,
       parameters: readerOf(aws, config, log, machine, writeKey),
       segment: new Segment(config.segmentEndpoint, machine),
       comparer: comparerOf(aws, config, log, machine),

@@ -15,8 +15,11 @@ export interface Comparison {
 }
 
 export interface Comparer {
-  /** Never throws. `sequence`: SQS's number of the message, which rises within an identity. */
-  compare(call: IdentifyCall, sequence: bigint, writeKey: string): Promise<Comparison>;
+  /**
+   * Never throws. `sequence`: SQS's number of the message, which rises within an identity. `mayBeSent`: a part of the call may have
+   * been sent before, alone, and its answer lost; then Segment may have what is not recorded.
+   */
+  compare(call: IdentifyCall, sequence: bigint, writeKey: string, mayBeSent: boolean): Promise<Comparison>;
 }
 
 /** Option `forward: "every"`. */
@@ -69,7 +72,7 @@ export class Changes implements Comparer {
   }
 
   /** What DynamoDB does not tell counts as changed: a call too many is better than a wrong trait. */
-  async compare(call: IdentifyCall, sequence: bigint, writeKey: string): Promise<Comparison> {
+  async compare(call: IdentifyCall, sequence: bigint, writeKey: string, mayBeSent: boolean): Promise<Comparison> {
     const { table, endpoint, refresh } = this.#options;
     const now = this.#options.now() / 1_000;
     const person = hashIdentity(call.identity);
@@ -80,7 +83,7 @@ export class Changes implements Comparer {
     const known: Delivered = trusted ? decodeDelivered(last.traits) : new Map();
     const isOld = last !== undefined && sequence <= last.sequence;
     return {
-      unchanged: isOld || (this.#failures === 0 && isUnchanged(known, prints, now, refresh)),
+      unchanged: isOld || (!mayBeSent && this.#failures === 0 && isUnchanged(known, prints, now, refresh)),
       record: async () => {
         const traits = encodeDelivered(withDelivered(known, prints, now, refresh));
         const written = await this.#orUnknown(call, told, async () => {

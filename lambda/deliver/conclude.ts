@@ -11,6 +11,8 @@ export interface Stop {
   readonly failure: Failure;
   readonly fields: LogFields;
   readonly behind: readonly ReceivedMessage[];
+  /** Its call was merged with those behind it. */
+  readonly merged: boolean;
 }
 
 export interface Conclusion {
@@ -26,7 +28,9 @@ export async function conclude(deps: DeliverDependencies, people: People, stop: 
   const person = message.groupId;
   const circumstances = people.circumstancesOf(person, now);
   const waiting = { age: (now - message.sentAt) / 1_000, receiveCount: message.receiveCount };
-  const { move, wait } = judge(failure, waiting, circumstances, deps.random);
+  const { move: reason, wait } = judge(failure, waiting, circumstances, deps.random);
+  // Which of the merged calls is to blame shows once they are sent singly, at the next try.
+  const move = stop.merged ? undefined : reason;
   if (failure.kind === "not-taken" && circumstances.othersWell) people.failedAlone(person, now);
   if (move === undefined) {
     return keep(deps, stop, retrying(failure, circumstances.othersWell, deps), [message, ...behind], wait);

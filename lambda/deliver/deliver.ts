@@ -1,10 +1,15 @@
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { type ReceivedMessage, toReceivedMessage } from "../adapters/queue";
+import { UnreadableMessageError } from "../errors";
+import { MESSAGE_KIND, MESSAGE_VERSION, parseIdentifyCall } from "../identify-call";
 import { isJsonObject } from "../json";
-import type { Outcome } from "../log";
-import { type CallResult, deliverMessage } from "./call";
+import type { LogFields, Outcome } from "../log";
+import { type CallResult, deliverUnit } from "./call";
 import { conclude, type Stop } from "./conclude";
 import type { DeliverDependencies, Invocation } from "./dependencies";
+import type { Failure } from "./judge";
+import { mergeBacklog, type ReadMessage, unitOf } from "./merge";
+import { knownOf, settled, waitingFields } from "./outcomes";
 import { People } from "./people";
 
 export type DeliverHandler = (
@@ -21,26 +26,25 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
   return async (event, { awsRequestId: requestId, getRemainingTimeInMillis: timeLeft }) => {
     const write = ({ fields, ...outcome }: Outcome) => deps.log.write({ ...outcome, fields: { requestId, ...fields } });
     const messages = messagesOf(event, deps.queueArn, write);
-    const invocation: Invocation = {
-      hasTime: () => timeLeft() >= deps.timing.deliverCall,
-      slowDown: undefined,
-      secondTryMade: false,
-    };
-    const progress = await Promise.all(byPerson(messages).map((own) => deliverInOrder(deps, invocation, own)));
+    const hasTime = () => timeLeft() >= deps.timing.deliverCall;
+    const invocation: Invocation = { requestId, hasTime, slowDown: undefined, secondTryMade: false };
+    const progress = await Promise.all(
+      [...byPerson(messages)].map(async ([person, own]) => {
+        const merges = deps.mergeBacklog && !people.isFailing(person);
+        return { person, ...(await deliverInOrder(deps, invocation, own, merges)) };
+      }),
+    );
     for (const { person, tried } of progress) for (const { taken, at } of tried) people.tried(person, taken, at);
     const stops = progress.flatMap(({ stop }) => stop ?? []);
     const concluded = await Promise.all(stops.map((stop) => conclude(deps, people, stop)));
     for (const { outcomes } of progress) outcomes.forEach(write);
     for (const { outcome } of concluded) write(outcome);
-    return {
-      batchItemFailures: concluded.flatMap(({ kept }) => kept.map(({ id }) => ({ itemIdentifier: id }))),
-    };
+    return { batchItemFailures: concluded.flatMap(({ kept }) => kept.map(({ id }) => ({ itemIdentifier: id }))) };
   };
 }
 
 /** How far one person's messages came. */
 interface Progress {
-  readonly person: string;
   /** Of the messages that the queue may forget. */
   readonly outcomes: readonly Outcome[];
   readonly tried: readonly NonNullable<CallResult["tried"]>[];
@@ -50,38 +54,75 @@ interface Progress {
 async function deliverInOrder(
   deps: DeliverDependencies,
   invocation: Invocation,
-  { person, messages }: PersonsMessages,
+  messages: readonly ReceivedMessage[],
+  merges: boolean,
 ): Promise<Progress> {
   const outcomes: Outcome[] = [];
   const tried: NonNullable<CallResult["tried"]>[] = [];
-  for (const [index, message] of messages.entries()) {
-    const result = await deliverMessage(deps, invocation, message);
-    const { end, fields } = result;
+  const { readable, unreadable } = readAll(messages);
+  const stopAt = (message: ReceivedMessage, failure: Failure, fields: LogFields, merged = false): Progress => {
+    const behind = messages.slice(messages.indexOf(message) + 1);
+    return { outcomes, tried, stop: { message, failure, fields, behind, merged } };
+  };
+  for (const unit of merges ? mergeBacklog(readable, invocation.requestId) : readable.map(unitOf)) {
+    const startedAt = deps.now();
+    const steps: string[] = [];
+    const result = await deliverUnit(deps, invocation, unit, (text) => void steps.push(text)).catch(
+      (error: unknown): CallResult => ({ end: { kind: "error", error } }),
+    );
     if (result.tried !== undefined) tried.push(result.tried);
-    if ("kind" in end) {
-      const stop = { message, failure: end, fields, behind: messages.slice(index + 1) };
-      return { person, outcomes, tried, stop };
+    const now = deps.now();
+    const about = { durationMs: now - startedAt, steps };
+    const [first, ...others] = unit.messages;
+    if ("kind" in result.end) {
+      return stopAt(first.message, result.end, { ...waitingFields(first, result.end, now), ...about }, others.length > 0);
     }
-    outcomes.push({ ...end, fields: { ...fields, ...end.fields } });
+    outcomes.push(...settled(unit, result.end, about, now));
   }
-  return { person, outcomes, tried, stop: undefined };
+  if (unreadable === undefined) return { outcomes, tried, stop: undefined };
+  const { message, failure } = unreadable;
+  return stopAt(message, failure, { ...knownOf(message), messageId: message.id });
 }
 
-interface PersonsMessages {
-  /** The message group. */
-  readonly person: string;
-  readonly messages: readonly ReceivedMessage[];
+interface Unreadable {
+  readonly message: ReceivedMessage;
+  readonly failure: Failure;
 }
 
-/** Batches keep the queue's order; so does each group. */
-function byPerson(messages: readonly ReceivedMessage[]): readonly PersonsMessages[] {
+/** Messages up to the first that can't be read. */
+function readAll(messages: readonly ReceivedMessage[]): {
+  readonly readable: readonly ReadMessage[];
+  readonly unreadable: Unreadable | undefined;
+} {
+  const readable: ReadMessage[] = [];
+  for (const message of messages) {
+    const read = readMessage(message);
+    if ("failure" in read) return { readable, unreadable: read };
+    readable.push(read);
+  }
+  return { readable, unreadable: undefined };
+}
+
+function readMessage(message: ReceivedMessage): ReadMessage | Unreadable {
+  const { kind = MESSAGE_KIND, version = MESSAGE_VERSION } = message.attributes;
+  if (kind !== MESSAGE_KIND || version !== MESSAGE_VERSION) return { message, failure: { kind: "unknown-version" } };
+  try {
+    return { message, call: parseIdentifyCall(message.body) };
+  } catch (error) {
+    if (!(error instanceof UnreadableMessageError)) throw error;
+    return { message, failure: { kind: "unreadable", error } };
+  }
+}
+
+/** Batches keep the queue's order; so does each message group. */
+function byPerson(messages: readonly ReceivedMessage[]): ReadonlyMap<string, readonly ReceivedMessage[]> {
   const groups = new Map<string, ReceivedMessage[]>();
   for (const message of messages) {
     const group = groups.get(message.groupId);
     if (group === undefined) groups.set(message.groupId, [message]);
     else group.push(message);
   }
-  return [...groups].map(([person, own]) => ({ person, messages: own }));
+  return groups;
 }
 
 /** Everything but messages of our queue, the console's test event or a warmer's, gets one line and is no failure. */

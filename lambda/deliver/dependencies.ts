@@ -10,6 +10,8 @@ export interface DeliverDependencies {
   readonly queueArn: string;
   readonly writeKeyParameter: string;
   readonly dryRun: boolean;
+  /** Whether many messages of one person in a batch become one call. */
+  readonly mergeBacklog: boolean;
   readonly parameters: Pick<ParameterReader, "get" | "refresh" | "remedy">;
   readonly segment: Pick<Segment, "identify">;
   readonly comparer: Comparer;
@@ -25,6 +27,7 @@ export interface DeliverDependencies {
 
 /** What the calls of one invocation share. */
 export interface Invocation {
+  readonly requestId: string;
   /** Whether there is time for a call at its longest. */
   readonly hasTime: () => boolean;
   /** Set once Segment answered 429: nothing more is sent. Seconds that it asked for, 0 if it did not say. */

@@ -1,7 +1,36 @@
+import type { ReceivedMessage } from "../adapters/queue";
 import { ParameterError } from "../errors";
 import type { LogFields, Outcome } from "../log";
 import type { DeliverDependencies } from "./dependencies";
 import { classOf, type Failure, type Reason } from "./judge";
+import type { ReadMessage, Unit } from "./merge";
+
+/** What the line about a message says, whatever can be read of it. */
+export function knownOf({ receiveCount: attempt, attributes }: ReceivedMessage): LogFields {
+  return { attempt, environment: attributes.environment };
+}
+
+function fieldsOf({ message, call }: ReadMessage): LogFields {
+  const { messageId, identity: userId, traitCount, body } = call;
+  return { ...knownOf(message), messageId, userId, traitCount, bytes: Buffer.byteLength(body) };
+}
+
+/** What the line says of a message that was not settled: since when it waits. What was only not recorded is at Segment. */
+export function waitingFields(read: ReadMessage, { kind }: Failure, now: number): LogFields {
+  return { ...fieldsOf(read), ...(kind === "unrecorded" ? {} : { ageMs: now - read.call.receivedAt }) };
+}
+
+/** The lines of a unit's messages, which the queue may forget. */
+export function settled({ messages, calls }: Unit, end: Outcome, about: LogFields, now: number): readonly Outcome[] {
+  return messages.map((read) => {
+    const fields = { ...fieldsOf(read), ...about, ...end.fields };
+    if (end.event !== "delivered") return { ...end, fields };
+    const latencyMs = now - read.call.receivedAt;
+    if (messages.length === 1) return { ...end, fields: { ...fields, latencyMs } };
+    const carried = { latencyMs, mergedInto: calls[0].messageId, calls: calls.length };
+    return { event: "merged", message: "delivered in a merged call", fields: { ...fields, ...carried } };
+  });
+}
 
 /** The line of a message that stays in the queue. `othersWell`: other people's calls were taken at the same time. */
 export function retrying(

@@ -79,6 +79,7 @@ async function simulate(
       queueArn: QUEUE_ARN,
       writeKeyParameter: "/key",
       dryRun: false,
+      mergeBacklog: false,
       parameters: new FakeParameters({ "/key": [["key"]] }),
       segment,
       comparer:

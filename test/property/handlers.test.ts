@@ -88,6 +88,7 @@ describeProperties("deliver", () => {
           queueArn: QUEUE_ARN,
           writeKeyParameter: "/key",
           dryRun: false,
+          mergeBacklog: false,
           parameters: new FakeParameters({ "/key": [["key"]] }),
           segment,
           comparer: ALWAYS_CHANGED,

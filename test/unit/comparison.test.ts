@@ -31,8 +31,8 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
     refresh: 3_600,
     now: () => clock.now,
   });
-  const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }, identity = "user-1") =>
-    changes.compare(parseIdentifyCall(callBody({ identity, traits })), BigInt(sequence), "key");
+  const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }, identity = "user-1", mayBeSent = false) =>
+    changes.compare(parseIdentifyCall(callBody({ identity, traits })), BigInt(sequence), "key", mayBeSent);
   return { broken, log, clock, compare, record: async () => (await compare()).record() };
 }
 
@@ -123,5 +123,12 @@ describe("Changes", () => {
     clock.now += 3_600_000;
     await (await compare(3, {}, "first")).record();
     expect((await compare(4, {}, "first")).unchanged).toBe(true);
+  });
+
+  it("takes nothing for unchanged of which a part may have been sent, but for what is recorded already", async () => {
+    const { compare, record } = setUp();
+    await record();
+    expect((await compare(2, { plan: "gold" }, "user-1", true)).unchanged).toBe(false);
+    expect((await compare(1, { plan: "gold" }, "user-1", true)).unchanged).toBe(true);
   });
 });

@@ -31,6 +31,7 @@ function setUp({
     queueArn: QUEUE_ARN,
     writeKeyParameter: PARAMETER,
     dryRun: false,
+    mergeBacklog: true,
     parameters: new FakeParameters({ [PARAMETER]: [["key", "of no use here"]] }),
     comparer: ALWAYS_CHANGED,
     log,
@@ -444,6 +445,77 @@ describe("with forward: changes", () => {
     expect(log.line).toMatchObject({ event: "retrying", messageId: "1", status: 200, retryInSeconds: 2, held: 1 });
     // Segment has it: nobody waits.
     expect(log.line).not.toHaveProperty("ageMs");
+  });
+});
+
+describe("a person who sends faster than Segment answers", () => {
+  const flood = (from = 0) =>
+    Array.from({ length: 5 }, (_, index) => {
+      const number = from + index;
+      return queueRecord({ id: String(number), messageId: `e${number}-1`, traits: { n: number }, sentAt: NOON - 20 * DAY });
+    });
+  const ids = flood().map(({ messageId }) => messageId);
+
+  it("gets one call for many messages, and each message its line", async () => {
+    const { deliver, segment, log } = setUp();
+    expect(await deliver(...flood(), queueRecord({ id: "b", identity: "b", messageId: "b-1" }))).toEqual([]);
+    const [merged, other, ...more] = segment.calls.map(({ call }) => JSON.parse(call.body));
+    expect(more).toEqual([]);
+    expect(merged).toMatchObject({ userId: "user-1", traits: { n: 4 } });
+    expect(other).toMatchObject({ userId: "b", messageId: "b-1" });
+    const lines = log.lines.filter(({ event }) => event === "merged");
+    expect(lines.map(({ messageId }) => messageId)).toEqual(["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"]);
+    expect(lines[0]).toMatchObject({ userId: "user-1", mergedInto: merged.messageId, calls: 1, status: 200, latencyMs: 250 });
+  });
+
+  it("is sent singly while calls fail, and again merged after a success", async () => {
+    let failing = true;
+    const segment = new FakeSegment(() => answered(failing ? 503 : 200));
+    const { deliver, deadLetterQueue, log } = setUp({ segment });
+    // 20 days old, and still not moved: the call was merged.
+    expect(await deliver(...flood())).toEqual(ids);
+    expect(log.line).toMatchObject({ event: "retrying", messageId: "e0-1", held: 4 });
+    expect(deadLetterQueue.sent).toEqual([]);
+    expect(await deliver(...flood())).toEqual(ids.slice(1));
+    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", messageId: "e0-1" } }]);
+    failing = false;
+    const sent = segment.calls.length;
+    expect(await deliver(...flood())).toEqual([]);
+    expect(segment.calls.slice(sent).map(({ call }) => call.messageId)).toEqual(["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"]);
+    expect(await deliver(...flood(5))).toEqual([]);
+    expect(segment.calls).toHaveLength(sent + 6);
+  });
+
+  it("keeps all messages where a part is not taken, or there is no time for it", async () => {
+    const large = Array.from({ length: 5 }, (_, index) => {
+      const traits = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${100 * index + i}`, i]));
+      return queueRecord({ id: String(index), messageId: `e${index}-1`, traits });
+    });
+    let calls = 0;
+    const { deliver } = setUp({ segment: new FakeSegment(() => answered(calls++ === 0 ? 200 : 503)) });
+    expect(await deliver(...large)).toEqual(ids);
+    const slow = setUp({
+      segment: new FakeSegment(() => {
+        slow.context.remaining = 0;
+        return answered(200);
+      }),
+    });
+    expect(await slow.deliver(...large)).toEqual(ids);
+    expect(slow.segment.calls).toHaveLength(1);
+  });
+
+  it("gets each call with mergeBacklog: false", async () => {
+    const { deliver, segment } = setUp({ mergeBacklog: false });
+    expect(await deliver(...flood())).toEqual([]);
+    expect(segment.calls).toHaveLength(5);
+  });
+
+  it("stops the merging at a message that can't be read", async () => {
+    const { deliver, segment, deadLetterQueue } = setUp();
+    const behind = queueRecord({ id: "behind", messageId: "e9-1" });
+    expect(await deliver(...flood(), queueRecord({ id: "odd", body: "hello" }), behind)).toEqual(["behind"]);
+    expect(segment.calls).toHaveLength(1);
+    expect(deadLetterQueue.sent).toMatchObject([{ body: "hello" }]);
   });
 });
 

@@ -12,6 +12,7 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
   markActive: false,
   forward: "changes",
   refreshHours: 12,
+  mergeBacklog: false,
   dryRun: true,
   logUserId: "hashed",
   logSampling: 0.5,
