@@ -76,7 +76,8 @@ export class FlagsmithToSegment extends Construct {
   }
 
   private addReceive(options: ResolvedOptions, webhookSecretParameter: string): LambdaFunction {
-    const { traitPrefix, traitStyle, flags, flagsmithTraits, segments, anonymousIdentities, markActive } = options;
+    const { traitPrefix, traitStyle, flags, flagsmithTraits, segments, markActive } = options;
+    const { identities, placeholderIdentities, anonymousIdentities } = options;
     const config: ReceiveConfig = {
       ...this.sharedConfig(options),
       stackName: Stack.of(this).stackName,
@@ -86,6 +87,8 @@ export class FlagsmithToSegment extends Construct {
       flags,
       flagsmithTraits,
       segments,
+      identities,
+      placeholderIdentities,
       anonymousIdentities,
       markActive,
     };

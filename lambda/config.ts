@@ -20,6 +20,8 @@ type MappingOption =
   | "flags"
   | "flagsmithTraits"
   | "segments"
+  | "identities"
+  | "placeholderIdentities"
   | "anonymousIdentities"
   | "markActive";
 

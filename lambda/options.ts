@@ -44,7 +44,18 @@ export interface Options {
    */
   readonly segments?: boolean | undefined;
   /**
-   * How identities without a name are sent, each of which Segment may bill as a user.
+   * Identities to send; `*` stands for any characters, `exclude` wins.
+   * @default - every identity
+   */
+  readonly identities?: Selection | undefined;
+  /**
+   * `undefined`, `null`, `NaN`, `[object Object]` and blanks: what broken clients identify their visitors by, who would become one person.
+   * @default "drop"
+   */
+  readonly placeholderIdentities?: "drop" | "identify" | undefined;
+  /**
+   * How identities without a name are sent, each of which Segment may bill as a user. They are told by 32 or 64 hex digits: where
+   * your user ids are hashes, these look the same.
    * @default "identify" - as any other
    */
   readonly anonymousIdentities?: "identify" | "anonymousId" | "drop" | undefined;
@@ -126,6 +137,8 @@ const DEFAULTS = {
   flags: {},
   flagsmithTraits: false,
   segments: false,
+  identities: {},
+  placeholderIdentities: "drop",
   anonymousIdentities: "identify",
   markActive: true,
   forward: "every",
@@ -158,11 +171,11 @@ interface OptionRule {
 }
 
 /**
- * Bytes of the options that name flags and traits, as JSON. Lambda gives all variables of a function 4,096 bytes together, and
+ * Bytes of the options that name flags, traits and people, as JSON. Lambda gives all variables of a function 4,096 bytes together, and
  * the rest of receive's takes at most 1,000.
  */
 const MAX_LISTS_BYTES = 3_000;
-const LISTS = ["traitPrefix", "flags", "flagsmithTraits"] as const satisfies readonly OptionName[];
+const LISTS = ["traitPrefix", "flags", "flagsmithTraits", "identities"] as const satisfies readonly OptionName[];
 
 const MAX_REFRESH_HOURS = 8_760;
 
@@ -185,6 +198,8 @@ export const OPTION_RULES: { readonly [Name in OptionName]-?: OptionRule } = {
     accepts: (value) => typeof value === "boolean" || isNames(value),
   },
   segments: trueOrFalse(),
+  identities: { allowed: "{ include?: [names], exclude?: [names] }, * as wildcard", accepts: isSelection },
+  placeholderIdentities: oneOf("drop", "identify"),
   anonymousIdentities: oneOf("identify", "anonymousId", "drop"),
   markActive: trueOrFalse(),
   forward: oneOf("every", "changes"),
@@ -235,7 +250,21 @@ export function assertOptions(input: unknown, where: string): asserts input is O
   if (bytes > MAX_LISTS_BYTES) {
     faults.push(`${where}: allowed are ${MAX_LISTS_BYTES} bytes for ${LISTS.join(", ")} together; got ${bytes}`);
   }
+  if (faults.length === 0) faults.push(...contradictionsOf(input, where));
   if (faults.length > 0) throw new ConfigurationError(faults);
+}
+
+/** Options that can't both be meant. */
+function contradictionsOf({ identities, placeholderIdentities = "drop" }: Options, where: string): readonly string[] {
+  const placeholder = identities?.include?.find((name) => isPlaceholderIdentity(name));
+  if (placeholder === undefined || placeholderIdentities === "identify") return [];
+  const both = `${where}.identities.include names ${JSON.stringify(placeholder)}, which ${where}.placeholderIdentities leaves out`;
+  return [`${both}: set that to "identify", or remove the name`];
+}
+
+/** What broken clients identify everybody by. Blanks only are none either; an empty identity is refused as invalid. */
+export function isPlaceholderIdentity(identity: string): boolean {
+  return /^(undefined|null|NaN|\[object Object\]|\s+)$/.test(identity);
 }
 
 /** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */

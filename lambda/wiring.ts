@@ -19,6 +19,7 @@ import { ConfigurationError, type ParameterError } from "./errors";
 import { createLog, type Log } from "./log";
 import { type FunctionName, PLACEHOLDERS } from "./names";
 import type { IdentifyOptions } from "./receive/identify";
+import { leavesOut } from "./receive/leave-out";
 import { type ReceiveHandler, receiveHandler } from "./receive/receive";
 import { compileSelection } from "./receive/selection";
 import { type Machine, TIMING } from "./timing";
@@ -38,6 +39,7 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
       webhookSecretParameter: config.webhookSecretParameter,
       read: { traits: config.flagsmithTraits !== false, segments: config.segments },
       mapping: mappingOf(config),
+      reasonToLeaveOut: leavesOut(config),
       parameters: readerOf(aws, config, log, machine, secret),
       queue: new Queue(new AwsCall("sqs", aws, machine), config.queueUrl),
       log,

@@ -61,10 +61,11 @@ export const ALARMS: readonly AlarmRule[] = [
     label: "periods with evaluations and without deliveries",
     // Unchanged calls, dry runs and dead-letter messages are work done as well: only what stays in the queue is meant.
     expression:
-      "IF((FILL(accepted, 0) > 0) AND ((FILL(delivered, 0) + FILL(unchanged, 0) + FILL(dryRun, 0) + FILL(dead, 0)) == 0), 1, 0)",
+      "IF((FILL(accepted, 0) > 0) AND ((FILL(delivered, 0) + FILL(merged, 0) + FILL(unchanged, 0) + FILL(dryRun, 0) + FILL(dead, 0)) == 0), 1, 0)",
     series: (pipeline, period) => ({
       accepted: pipeline.metric("Accepted", { period }),
       delivered: pipeline.metric("Delivered", { period }),
+      merged: pipeline.metric("Merged", { period }),
       unchanged: pipeline.metric("Unchanged", { period }),
       dryRun: pipeline.metric("DryRun", { period }),
       dead: pipeline.metric("DeadLettered", { period }),

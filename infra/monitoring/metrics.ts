@@ -37,12 +37,16 @@ const measured = (source: FunctionName, name: LogEvent, field: LogField): Metric
 export const METRICS = {
   Accepted: count("receive", "accepted"),
   Ignored: count("receive", "ignored"),
+  /** Identities that options leave out. */
+  LeftOut: count("receive", "ignored", where("code", '= "*-identity"')),
   Unauthorized: count("receive", "unauthorized"),
   Invalid: count("receive", "invalid"),
   Unavailable: count("receive", "unavailable"),
   Split: count("receive", "accepted", where("calls", "> 1")),
   WrongSignature: count("receive", "unauthorized", where("code", '= "signature-wrong"')),
   Delivered: count("deliver", "delivered"),
+  /** Messages whose call was merged with others of the same person. */
+  Merged: count("deliver", "merged"),
   Unchanged: count("deliver", "unchanged"),
   DryRun: count("deliver", "dry-run"),
   Retrying: count("deliver", "retrying"),

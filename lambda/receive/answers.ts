@@ -3,6 +3,7 @@ import { InvalidEvaluationError, ParameterError } from "../errors";
 import type { Outcome } from "../log";
 import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
+import type { LeaveOutReason } from "./leave-out";
 
 /** What the sender is told. Its `status` is the event of the log line. */
 type Answer =
@@ -56,9 +57,10 @@ export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, 
   };
 }
 
-export function ignored(reason: string): Ending {
+/** An identity that options leave out. The line names it, so that a person who is missed is found. */
+export function leftOut({ identity: userId, environment }: Evaluation, { code, reason }: LeaveOutReason): Ending {
   return {
-    outcome: { event: "ignored", message: "webhook ignored", fields: { reason } },
+    outcome: { event: "ignored", message: "identity left out", fields: { code, reason, userId, environment } },
     answer: { status: "ignored", reason },
   };
 }
@@ -73,7 +75,11 @@ const OTHER_EVENTS: ReadonlySet<string> = new Set([
 
 export function otherEvent(eventType: string): Ending {
   const name = OTHER_EVENTS.has(eventType) ? `, ${eventType}` : "";
-  return ignored(`not an identity's evaluation but another Flagsmith event${name}`);
+  const reason = `not an identity's evaluation but another Flagsmith event${name}`;
+  return {
+    outcome: { event: "ignored", message: "webhook ignored", fields: { code: "other-event", reason } },
+    answer: { status: "ignored", reason },
+  };
 }
 
 const UNAUTHORIZED = {

@@ -4,9 +4,10 @@ import type { Queue } from "../adapters/queue";
 import { hashIdentity, MESSAGE_KIND, MESSAGE_VERSION, toQueueMessage } from "../identify-call";
 import { isJsonObject } from "../json";
 import type { Log } from "../log";
-import { accepted, type Ending, failed, ignored, otherEvent, toResponse, unauthorized } from "./answers";
-import { isNameless, type OptionalParts, parseEvaluation } from "./evaluation";
+import { accepted, type Ending, failed, leftOut, otherEvent, toResponse, unauthorized } from "./answers";
+import { type OptionalParts, parseEvaluation } from "./evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "./identify";
+import type { LeaveOutReason } from "./leave-out";
 import { verifySignature } from "./signature";
 
 export interface ReceiveDependencies {
@@ -15,6 +16,8 @@ export interface ReceiveDependencies {
   /** Which optional parts of a body are read. */
   readonly read: OptionalParts;
   readonly mapping: IdentifyOptions;
+  /** Why options leave an identity out; undefined = they do not. */
+  readonly reasonToLeaveOut: (identity: string) => LeaveOutReason | undefined;
   readonly parameters: Pick<ParameterReader, "get" | "refresh">;
   readonly queue: Pick<Queue, "send">;
   readonly log: Log;
@@ -79,9 +82,8 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   if (!(await verify(deps, webhook, signature))) return unauthorized("signature-wrong", sourceIp);
   const evaluation = parseEvaluation(body, deps.read);
   if (evaluation.kind === "other") return otherEvent(evaluation.eventType);
-  if (deps.mapping.anonymousIdentities === "drop" && isNameless(evaluation.identity)) {
-    return ignored("identity without a name, option anonymousIdentities is drop");
-  }
+  const reason = deps.reasonToLeaveOut(evaluation.identity);
+  if (reason !== undefined) return leftOut(evaluation, reason);
   const { stackName, mapping, queue } = deps;
   const { requestId, receivedAt, deadline, step } = webhook;
   const identify = toIdentifyCalls(evaluation, { stackName, requestId, receivedAt }, mapping);

@@ -114,6 +114,8 @@ class Scenario {
   readonly #sending = new Set<Promise<void>>();
   readonly #invocations = new Set<Promise<void>>();
   readonly #end: number;
+  /** Invocations whose work is done, but whose time is not over by the clock. */
+  #lasting = 0;
   #requests = 0;
 
   constructor(
@@ -203,7 +205,7 @@ class Scenario {
   }
 
   #startInvocations(): void {
-    while (this.#invocations.size < PARALLEL_INVOCATIONS) {
+    while (this.#invocations.size + this.#lasting < PARALLEL_INVOCATIONS) {
       const messages = this.world.queue.receive(10);
       if (messages.length === 0) return;
       const invocation = this.#invoke(messages).finally(() => this.#invocations.delete(invocation));
@@ -222,15 +224,32 @@ class Scenario {
       awsRequestId: "invocation",
       getRemainingTimeInMillis: () => CAMPAIGN_TIMING.deliverFunction,
     };
+    const callsBefore = this.#callsOf(messages);
     const [{ batchItemFailures }] = await Promise.all([
       deliver(event, context),
       fault === "doubled" ? this.containers.any().deliver(event, context) : undefined,
     ]);
     release?.();
-    if (fault === "killed" || fault === "unreported" || fault === "undeleted") return;
-    const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-    for (const { id, receiptHandle } of messages) if (!failed.has(id)) queue.delete(receiptHandle);
-    for (const { receiptHandle } of messages) dead.delete(receiptHandle);
+    const calls = this.#callsOf(messages).map((count, index) => count - (callsBefore[index] ?? 0));
+    const end = () => {
+      for (const { receiptHandle } of messages) dead.delete(receiptHandle);
+      if (fault === "killed" || fault === "unreported" || fault === "undeleted") return;
+      const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+      for (const { id, receiptHandle } of messages) if (!failed.has(id)) queue.delete(receiptHandle);
+    };
+    const { callSeconds } = this.fault;
+    if (callSeconds === undefined) return end();
+    // One person's calls follow each other, and take their time by the clock.
+    this.#lasting++;
+    this.world.schedule(this.world.clock.now + 1_000 * callSeconds * Math.max(...calls), () => {
+      this.#lasting--;
+      end();
+    });
+  }
+
+  /** Calls that reached Segment of each person in a batch, nobody else's invocation being under way for any of them. */
+  #callsOf(messages: readonly Message[]): readonly number[] {
+    return messages.map(({ body }) => this.world.arrivals.get(JSON.parse(body).userId) ?? 0);
   }
 
   /** Lets some of the batch's calls through, then nothing more of that invocation. */

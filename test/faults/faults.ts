@@ -37,6 +37,8 @@ export interface Fault {
   readonly hours?: number;
   readonly events?: number;
   readonly people?: number;
+  /** Seconds that a call to Segment takes, by the clock. @default 0 */
+  readonly callSeconds?: number;
   /** Hours after which the row ends, whatever still waits. @default - when the queue is empty */
   readonly endsAfter?: number;
   /** Seconds for which the oldest event may wait at that end. */
@@ -49,6 +51,8 @@ export interface Fault {
   readonly strikes?: (identity: string) => boolean;
   /** Seconds within which every event of all others must be at Segment; of everybody, where it is about everybody. */
   readonly within?: number;
+  /** Seconds within which every event of those whom it is about must be at Segment. */
+  readonly withinStruck?: number;
   /** Reasons of dead letters that are expected, with how many there are at most. */
   readonly expects?: Readonly<Partial<Record<"rejected-by-segment" | "fails-alone" | "expired", number>>>;
   /** How many of the expected ones there must be. @default 1 */
@@ -249,6 +253,34 @@ const FAULTS: readonly Fault[] = [
     within: 2 * HOUR + 15 * MINUTE,
   },
   {
+    name: "flood of one person",
+    // 25 per second, beside one per second of twenty others.
+    hours: 1 / 60,
+    events: 1_560,
+    people: 20,
+    busy: 25 / 26,
+    callSeconds: 0.12,
+    window: 100,
+    segment: () => OK,
+    strikes: (identity) => identity === BUSY,
+    within: 5,
+    withinStruck: 10,
+  },
+  {
+    name: "flood with lost answers",
+    hours: 1 / 60,
+    events: 1_560,
+    people: 20,
+    busy: 25 / 26,
+    callSeconds: 0.12,
+    ...often(0.1, "reset-after"),
+    ...invocation(0.003, "killed"),
+    strikes: (identity) => identity === BUSY,
+    // A killed invocation's messages come back after the queue's visibility.
+    within: 10 * MINUTE,
+    withinStruck: HOUR,
+  },
+  {
     name: "partial outage",
     hours: 3,
     events: 640,
@@ -269,6 +301,7 @@ export function verdictOn(
   { deadLettered, worstDelay, othersWorstDelay, oldestWaiting }: Findings,
 ): readonly string[] {
   const { expects = {}, atLeast = 1, within = Number.POSITIVE_INFINITY, oldest = 0, strikes } = fault;
+  const { withinStruck = Number.POSITIVE_INFINITY } = fault;
   const unexpected = Object.entries(deadLettered).filter(([reason, count]) => count > (Object(expects)[reason] ?? 0));
   const found = Object.keys(expects).reduce((sum, reason) => sum + (deadLettered[reason] ?? 0), 0);
   const delay = (strikes === undefined ? worstDelay : othersWorstDelay) / 1_000;
@@ -276,6 +309,7 @@ export function verdictOn(
     ...unexpected.map(([reason, count]) => `${count} dead letters ${reason}`),
     ...(Object.keys(expects).length > 0 && found < atLeast ? [`${found} dead letters of those that are expected`] : []),
     ...(delay > within ? [`a delay of ${Math.round(delay)} s`] : []),
+    ...(worstDelay > 1_000 * withinStruck ? [`a delay of ${Math.round(worstDelay / 1_000)} s of those it is about`] : []),
     ...(oldestWaiting > 1_000 * oldest ? [`an event that waits for ${Math.round(oldestWaiting / 1_000)} s`] : []),
   ];
 }

@@ -50,6 +50,10 @@ export interface World {
   strikes: number;
   /** What is yet to happen by the clock, soonest first. */
   readonly agenda: { readonly at: number; readonly act: () => Promise<void> | void }[];
+  /** Adds to the agenda. `at` in milliseconds since 1970. */
+  schedule(at: number, act: () => Promise<void> | void): void;
+  /** Calls that reached Segment, by person. */
+  readonly arrivals: Map<string, number>;
   /** Ids and handles of killed invocations: nothing of theirs gets through. */
   readonly dead: Set<string>;
   /** Called for each call that Segment gets; true = the invocation is dead, do not take it. */
@@ -71,6 +75,7 @@ export async function createWorld(
   const queue = new FifoQueue({ ...options, window, deadLetters: { queue: deadLetters, maxReceiveCount: 1_000 } });
   const dead = new Set<string>();
   const taken: TakenCall[] = [];
+  const arrivals = new Map<string, number>();
   const struck = <Behaviour>(behaviour: Behaviour): Behaviour => {
     if (behaviour !== undefined && Object(behaviour).status !== 200) world.strikes++;
     return behaviour;
@@ -84,6 +89,7 @@ export async function createWorld(
   const segment = new FakeSegment({
     keepAlive: fault.lookupFails === undefined,
     behave: (call) => {
+      arrivals.set(call.userId, (arrivals.get(call.userId) ?? 0) + 1);
       if (world.onArrival(call.messageId)) return "reset-before";
       if (call.writeKey !== goodKey) return struck({ status: 401 });
       return struck(fault.segment?.(call, random, secondsFromStart()) ?? { status: 200 });
@@ -110,10 +116,11 @@ export async function createWorld(
   tableExists = true;
 
   const agenda: World["agenda"] = [];
-  const at = (seconds: number, act: () => Promise<void> | void) => {
-    agenda.push({ at: start + 1_000 * seconds, act });
+  const schedule: World["schedule"] = (at, act) => {
+    agenda.push({ at, act });
     agenda.sort((one, other) => one.at - other.at);
   };
+  const at = (seconds: number, act: () => Promise<void> | void) => schedule(start + 1_000 * seconds, act);
   if (fault.down !== undefined) {
     at(fault.down[0], () => {
       world.strikes++;
@@ -134,6 +141,8 @@ export async function createWorld(
     taken,
     strikes: 0,
     agenda,
+    schedule,
+    arrivals,
     dead,
     onArrival: () => false,
     environments: environmentsOf({

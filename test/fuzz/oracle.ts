@@ -22,6 +22,7 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
     stackName: "fuzz",
     webhookSecretParameter: PARAMETER,
     mapping: { ...identifyOptions, selectsTrait: () => true, segments: true },
+    reasonToLeaveOut: () => undefined,
     read: { traits: true, segments: true },
     parameters: new FakeParameters({ [PARAMETER]: [[SECRET]] }),
     queue,

@@ -47,6 +47,7 @@ describeProperties("receive", () => {
           stackName: "stack",
           webhookSecretParameter: "/secret",
           mapping: identifyOptions,
+          reasonToLeaveOut: () => undefined,
           read: { traits: true, segments: true },
           parameters: new FakeParameters({ "/secret": [[secret]] }),
           queue: new FakeQueue(),

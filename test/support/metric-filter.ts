@@ -11,7 +11,10 @@ function matchesTerm(term: string, line: LogLine): boolean {
   const [, field = "", operator, literal = ""] = /^\(\$\.(\w+) (=|>=|>) (.+)\)$/.exec(term) ?? [];
   const value = line[field];
   const expected: unknown = JSON.parse(literal);
-  if (operator === "=") return value === expected;
+  if (operator === "=") {
+    const [, end = ""] = /^\*(.+)$/.exec(String(expected)) ?? [];
+    return end === "" ? value === expected : typeof value === "string" && value.endsWith(end);
+  }
   if (typeof value !== "number" || typeof expected !== "number") return false;
   return operator === ">" ? value > expected : value >= expected;
 }

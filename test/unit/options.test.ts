@@ -8,6 +8,8 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
   flags: { include: ["a*"], exclude: ["ab"] },
   flagsmithTraits: ["plan"],
   segments: true,
+  identities: { include: ["user*"] },
+  placeholderIdentities: "identify",
   anonymousIdentities: "drop",
   markActive: false,
   forward: "changes",
@@ -59,6 +61,8 @@ describe("assertOptions", () => {
     ["flags", { include: [""] }],
     ["flagsmithTraits", "plan"],
     ["segments", "true"],
+    ["identities", ["guest"]],
+    ["placeholderIdentities", "keep"],
     ["anonymousIdentities", "ignore"],
     ["markActive", 1],
     ["forward", "some"],
@@ -86,6 +90,14 @@ describe("assertOptions", () => {
     expect(faultsOf({ segmentEndpoint: url })).toBe("");
   });
 
+  it("refuses to select a placeholder that is left out", () => {
+    const identities = { include: ["user*", "undefined"] };
+    expect(faultsOf({ identities })).toContain(
+      'production.identities.include names "undefined", which production.placeholderIdentities leaves out',
+    );
+    expect(faultsOf({ identities, placeholderIdentities: "identify" })).toBe("");
+  });
+
   it.each([null, [], "production"])("refuses %j for a set of options", (input) => {
     expect(faultsOf(input)).toContain("production: allowed is an object of options");
   });
@@ -93,7 +105,7 @@ describe("assertOptions", () => {
   it("counts in bytes what names flags and traits: Lambda's variables have 4 KB", () => {
     const cyrillic = { include: ["ж".repeat(1_490)] };
     expect(faultsOf({ flags: cyrillic })).toContain(
-      "production: allowed are 3000 bytes for traitPrefix, flags, flagsmithTraits",
+      "production: allowed are 3000 bytes for traitPrefix, flags, flagsmithTraits, identities",
     );
     expect(faultsOf({ flags: cyrillic.include.length, flagsmithTraits: true })).toContain("production.flags: allowed is ");
     expect(faultsOf({ flags: { include: ["x".repeat(1_490)] }, flagsmithTraits: ["y".repeat(1_400)] })).toBe("");

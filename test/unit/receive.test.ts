@@ -1,4 +1,6 @@
 import { AwsCallError, ParameterError } from "../../lambda/errors";
+import { resolveOptions } from "../../lambda/options";
+import { leavesOut } from "../../lambda/receive/leave-out";
 import { type ReceiveDependencies, receiveHandler } from "../../lambda/receive/receive";
 import { bytesOf, evaluationPayload, flagPayload, NOON, SECRET, type WebhookInput, webhookEvent } from "../cloud/events";
 import { FakeParameters, FakeQueue, identifyOptions, RecordingLog } from "../support/fakes";
@@ -14,6 +16,7 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
     stackName: "stack",
     webhookSecretParameter: PARAMETER,
     mapping: identifyOptions,
+    reasonToLeaveOut: () => undefined,
     read: { traits: false, segments: false },
     parameters: new FakeParameters({ [PARAMETER]: [[SECRET]] }),
     queue,
@@ -161,15 +164,17 @@ describe("receive", () => {
     expect(body.reason).toBe("not an identity's evaluation but another Flagsmith event");
   });
 
-  it("ignores the nameless if the option says drop, and nobody else", async () => {
-    const { post, queue, log } = setUp({ mapping: { ...identifyOptions, anonymousIdentities: "drop" } });
-    const nameless = bytesOf(evaluationPayload({ identity: "5d41402abc4b2a76b9719d911017c592" }));
-    expect(await post({ body: nameless })).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
+  it.each([
+    ["placeholder-identity", {}, "undefined"],
+    ["unselected-identity", { identities: { exclude: ["guest*"] } }, "guest-1"],
+    ["nameless-identity", { anonymousIdentities: "drop" }, "5d41402abc4b2a76b9719d911017c592"],
+  ] as const)("leaves out by option: %s, and says whom", async (code, options, identity) => {
+    const { post, queue, log } = setUp({ reasonToLeaveOut: leavesOut(resolveOptions(options)) });
+    const { statusCode, body } = await post({ body: bytesOf(evaluationPayload({ identity })) });
+    expect({ statusCode, body }).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
+    expect(JSON.stringify(body)).not.toContain(identity);
     expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({
-      event: "ignored",
-      reason: expect.stringContaining("anonymousIdentities"),
-    });
+    expect(log.line).toMatchObject({ event: "ignored", code, userId: identity, environment: 23, reason: body.reason });
     expect(await post()).toMatchObject({ statusCode: 202 });
   });
 

@@ -25,6 +25,7 @@ export const handler = receiveHandler({
   webhookSecretParameter: config.webhookSecretParameter,
   read: { traits: false, segments: false },
   mapping: mappingOf(config),
+  reasonToLeaveOut: () => undefined,
   parameters: { get, refresh: get },
   queue: {
     send: async (messages) => {
