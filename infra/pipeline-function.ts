@@ -22,10 +22,7 @@ export interface PipelineFunctionProps {
 export class PipelineFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
     const { functionName, description, config, logRetentionDays, memorySize, timeout } = props;
-    const logGroup = new LogGroup(scope, `${id}Logs`, {
-      retention: logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    const logGroup = new LogGroup(scope, `${id}Logs`, { retention: logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
     // The managed policy that CDK would attach allows writing to every log group of the account.
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
     logGroup.grantWrite(role);
@@ -68,12 +65,7 @@ export function grantParameter(reader: LambdaFunction, sid: string, name: string
     arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
   });
   reader.addToRolePolicy(
-    new PolicyStatement({
-      sid: `Read${sid}`,
-      effect: Effect.ALLOW,
-      actions: ["ssm:GetParameter"],
-      resources: [arn],
-    }),
+    new PolicyStatement({ sid: `Read${sid}`, effect: Effect.ALLOW, actions: ["ssm:GetParameter"], resources: [arn] }),
   );
   // The AWS-managed key lets every principal of the account decrypt through SSM; a key of the customer's own does not.
   if (kmsKeyArn === undefined) return;

@@ -4,7 +4,7 @@ import type { ResolvedOptions } from "./options";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The one variable of each function: its configuration as JSON. Infra writes it, `readConfig` reads it. */
+/** The one variable of each function: its configuration as JSON. Infra writes it, this file reads it. */
 export const CONFIG_VARIABLE = "CONFIG";
 
 /** What both functions are told. */
@@ -14,18 +14,10 @@ export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUs
   readonly queueUrl: string;
 }
 
-type MappingOption =
-  | "traitPrefix"
-  | "traitStyle"
-  | "flags"
-  | "flagsmithTraits"
-  | "segments"
-  | "identities"
-  | "placeholderIdentities"
-  | "anonymousIdentities"
-  | "markActive";
+type Mapping = "traitPrefix" | "traitStyle" | "flags" | "flagsmithTraits" | "segments" | "markActive";
+type LeavingOut = "identities" | "placeholderIdentities" | "anonymousIdentities";
 
-export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, MappingOption> {
+export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, Mapping | LeavingOut> {
   /** Begins every message id. */
   readonly stackName: string;
   readonly webhookSecretParameter: string;
@@ -45,45 +37,26 @@ export type AwsService = "ssm" | "sqs" | "dynamodb";
 export interface Aws {
   readonly region: string;
   /** Lambda's are of a role, and so have a session token. */
-  readonly credentials: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
   /** Origin of the API; http for an emulator on loopback. */
   readonly endpointOf: (service: AwsService) => string;
 }
 
-/** @throws ConfigurationError if `CONFIG` is not what the stack writes. */
-export function readReceiveConfig(environment: Environment): ReceiveConfig {
-  return readConfig<ReceiveConfig>(environment, ["queueUrl", "urlSuffix", "stackName", "webhookSecretParameter"]);
-}
+/** Some texts of each, which tell whether infra wrote it. */
+const RECEIVE_TEXTS = ["queueUrl", "urlSuffix", "stackName", "webhookSecretParameter"] as const;
+const DELIVER_TEXTS = ["queueUrl", "urlSuffix", "queueArn", "deadLetterQueueUrl", "writeKeyParameter"] as const;
 
-/** @throws ConfigurationError if `CONFIG` is not what the stack writes. */
-export function readDeliverConfig(environment: Environment): DeliverConfig {
-  return readConfig<DeliverConfig>(environment, [
-    "queueUrl",
-    "urlSuffix",
-    "queueArn",
-    "deadLetterQueueUrl",
-    "writeKeyParameter",
-  ]);
-}
+/** Infra writes both from the same types, with options that it checked. @throws ConfigurationError for anything else. */
+export const readReceiveConfig = (environment: Environment) => readConfig<ReceiveConfig>(environment, RECEIVE_TEXTS);
+export const readDeliverConfig = (environment: Environment) => readConfig<DeliverConfig>(environment, DELIVER_TEXTS);
 
-/** Infra writes it from the same type, its options checked. `texts` tell whether infra wrote it. */
 function readConfig<Config>(environment: Environment, texts: readonly (keyof Config & string)[]): Config {
   const config = tryParseJson(environment[CONFIG_VARIABLE] ?? "");
-  if (!isJsonObject(config) || texts.some((name) => typeof config[name] !== "string")) {
-    throw new ConfigurationError([`${CONFIG_VARIABLE}: not what the stack writes; deploy it again`]);
-  }
-  return config as Config;
+  if (isJsonObject(config) && texts.every((name) => typeof config[name] === "string")) return config as Config;
+  throw new ConfigurationError([`${CONFIG_VARIABLE}: not what the stack writes; deploy it again`]);
 }
 
-/**
- * What Lambda sets, and the standard variables that point AWS's SDKs at an emulator.
- *
- * @throws ConfigurationError naming every variable of Lambda's that is missing.
- */
+/** What Lambda sets, and where AWS is. @throws ConfigurationError naming every variable of Lambda's that is missing. */
 export function readAws(environment: Environment, { queueUrl, urlSuffix }: SharedConfig): Aws {
   const missing = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !environment[name]);
   if (missing.length > 0) throw new ConfigurationError(missing.map((name) => `${name}: missing; Lambda sets it`));
@@ -93,6 +66,7 @@ export function readAws(environment: Environment, { queueUrl, urlSuffix }: Share
     region,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
     endpointOf: (service) =>
+      // The standard variables that point AWS's SDKs at an emulator come first.
       environment[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] ||
       environment.AWS_ENDPOINT_URL ||
       (service === "sqs" ? new URL(queueUrl).origin : `https://${service}.${region}.${urlSuffix}`),

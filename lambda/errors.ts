@@ -2,8 +2,8 @@
 export type Actor = "sender" | "operator" | "aws";
 
 /**
- * Root of every error this product throws on purpose. Messages are safe to log and to answer: they never hold a body,
- * a secret, a signature or a trait value.
+ * Root of every error that this product throws on purpose. Messages are safe to log and to answer: they never hold a body, a
+ * secret, a signature or a trait value.
  */
 export abstract class FlagsmithToSegmentError extends Error {
   /** Stable, machine-readable; the field `code` of the log line. */
@@ -21,10 +21,7 @@ export class InvalidEvaluationError extends FlagsmithToSegmentError {
   readonly code = "invalid-evaluation";
   readonly actor = "sender";
 
-  constructor(
-    readonly path: string,
-    expected: string,
-  ) {
+  constructor(path: string, expected: string) {
     super(`${path}: expected ${expected}`);
   }
 }
@@ -50,20 +47,20 @@ export class ConfigurationError extends FlagsmithToSegmentError {
 }
 
 /**
- * A call to an AWS API failed after its own retries. AWS's message is kept for refused access only: for other faults it
- * may quote the request, and with it trait values.
+ * A call to an AWS API failed after its own retries. AWS's message is kept for refused access only: for other faults it may
+ * quote the request, and with it trait values.
  */
 export class AwsCallError extends FlagsmithToSegmentError {
   /** `aws`: it passes by itself. `operator`: it does not. */
   readonly actor: Actor;
 
   constructor(
-    readonly action: string,
+    action: string,
     readonly code: string,
     readonly retryable: boolean,
-    options?: ErrorOptions & { readonly detail?: string },
+    cause: { detail?: string } & ErrorOptions = {},
   ) {
-    super(`${action} failed: ${code}${options?.detail ? ` (${options.detail})` : ""}`, options);
+    super(`${action} failed: ${code}${cause.detail ? ` (${cause.detail})` : ""}`, cause);
     this.actor = retryable ? "aws" : "operator";
   }
 }
@@ -73,7 +70,6 @@ export class ParameterError extends FlagsmithToSegmentError {
   constructor(
     readonly parameter: string,
     readonly code: "parameter-missing" | "parameter-empty" | "parameter-placeholder" | "parameter-unreadable",
-    /** SSM throttled or silent passes by itself; all else waits for the operator. */
     readonly actor: Actor,
     readonly remedy: string,
     options?: ErrorOptions,
@@ -88,7 +84,7 @@ export class TimeoutError extends Error {
   readonly code = "timeout";
 }
 
-/** A short, safe name for what went wrong on the way to a server: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
+/** A short, safe name for a fault of the network: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
 export function codeOf(error: unknown): string {
   const { code } = Object(error);
   return typeof code === "string" ? code : "network";

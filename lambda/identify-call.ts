@@ -21,18 +21,12 @@ export interface IdentifyCall {
   readonly traitCount: number;
 }
 
-/**
- * SHA-256 of the identity, in hex: the message group, and the user id of a log that must not name people. An identity itself
- * may be 2,000 characters of any script, more than SQS takes.
- */
+/** SHA-256 in hex: the message group, because an identity may be longer than SQS takes, and the user id of logs without names. */
 export function hashIdentity(identity: string): string {
   return hash("sha256", identity, "hex");
 }
 
-/**
- * What SQS may refuse in a message: U+FFFE and U+FFFF always, and, by its older documentation and by emulators, all beyond
- * U+FFFF, emoji for one. JSON may spell them out.
- */
+/** SQS refuses U+FFFE and U+FFFF, and its emulators all beyond U+FFFF, emoji for one. JSON may spell them out. */
 const OUTSIDE_SQS = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
 const SPELLED_OUT = /\\u(?:d[89a-f]|fff[ef])/;
 
@@ -41,11 +35,7 @@ export function toQueueMessage(call: IdentifyCall): string {
   return call.body.replace(OUTSIDE_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 }
 
-/**
- * Reads a message of the queue back.
- *
- * @throws UnreadableMessageError for a message that receive did not write.
- */
+/** Reads a message of the queue back. @throws UnreadableMessageError for one that receive did not write. */
 export function parseIdentifyCall(message: string): IdentifyCall {
   const call = tryParseJson(message);
   if (!isJsonObject(call)) throw new UnreadableMessageError("a JSON object");

@@ -3,6 +3,7 @@ import { FlagsmithToSegmentError } from "./errors";
 import { hashIdentity } from "./identify-call";
 import { isJsonObject } from "./json";
 import { type FunctionName, LOG_EVENTS, type LogEvent, type LogField } from "./names";
+import type { Machine } from "./timing";
 
 /** Fields of a line; undefined ones are left out. `userId` is given plain. */
 export type LogFields = { readonly [Field in Exclude<LogField, "event" | "error">]?: unknown };
@@ -21,24 +22,22 @@ export interface Log {
   write(outcome: Outcome): void;
 }
 
-export interface LogOptions {
+export interface LogOptions extends Pick<Machine, "random"> {
   readonly functionName: FunctionName;
   readonly logUserId: "plain" | "hashed";
   /** Share of the lines about successes that have `steps`, from 0 to 1. */
-  readonly sampling: number;
-  /** From 0 to 1. */
-  readonly random: () => number;
+  readonly logSampling: number;
 }
 
 /** The log of a function. Powertools writes every line, to standard output and standard error. */
-export function createLog({ functionName, logUserId, sampling, random }: LogOptions): Log {
+export function createLog({ functionName, logUserId, logSampling, random }: LogOptions): Log {
   const logger = createLogger(functionName);
   return {
     write: ({ event, message, fields = {}, error }) => {
       const told = { event, ...fields, ...(error === undefined ? {} : errorFields(error)) };
       const level = told.actor === "operator" ? "error" : LOG_EVENTS[event];
       // Steps are for lines about failures; on others they would be a third of the bytes that CloudWatch bills.
-      const line = level === "info" && random() >= sampling ? { ...told, steps: undefined } : told;
+      const line = level === "info" && random() >= logSampling ? { ...told, steps: undefined } : told;
       logger[level](message, logUserId === "plain" ? line : withHashedNames(line));
     },
   };
@@ -55,23 +54,18 @@ function createLogger(serviceName: FunctionName): Logger {
   return raised;
 }
 
-function withHashedNames<Fields extends LogFields>(fields: Fields): Fields {
-  // The call that a dry run logs names the person as well.
-  return isJsonObject(fields.call) ? { ...hashed(fields), call: hashed(fields.call) } : hashed(fields);
-}
-
-function hashed<Fields extends object>(fields: Fields): Fields {
-  const names = Object.entries(fields).flatMap(([name, identity]) =>
-    (name === "userId" || name === "anonymousId") && typeof identity === "string" ? [[name, hashIdentity(identity)]] : [],
-  );
-  return { ...fields, ...Object.fromEntries(names) };
+/** The call that a dry run logs names the person as well. */
+function withHashedNames<Fields extends object>(fields: Fields): Fields {
+  const hashed = Object.entries(fields).flatMap(([name, value]) => {
+    if (name === "call" && isJsonObject(value)) return [[name, withHashedNames(value)]];
+    return (name === "userId" || name === "anonymousId") && typeof value === "string" ? [[name, hashIdentity(value)]] : [];
+  });
+  return { ...fields, ...Object.fromEntries(hashed) };
 }
 
 /** Errors of our own hold nothing secret. Of any other, the name and the stack are told, but not the message: it may quote a body. */
 function errorFields(error: unknown): Partial<Record<LogField, unknown>> {
-  if (error instanceof FlagsmithToSegmentError) {
-    return { code: error.code, actor: error.actor, reason: reasonOf(error) };
-  }
+  if (error instanceof FlagsmithToSegmentError) return { code: error.code, actor: error.actor, reason: reasonOf(error) };
   if (!(error instanceof Error)) return { code: "internal", reason: `a thrown ${typeof error}` };
   const { name, message, stack = "" } = error;
   const [, frames = ""] = stack.split(`${message}\n`, 2);
@@ -88,15 +82,7 @@ function reasonOf(error: FlagsmithToSegmentError): string {
  * CloudWatch bills by the byte, and Flagsmith's names have up to 2,000 characters of any script.
  */
 const MAX_TEXT = 160;
-const MAX_NAMES = 50;
-const LIMITS: Readonly<Record<string, number>> = {
-  userId: 100,
-  renamed: MAX_NAMES,
-  overwritten: MAX_NAMES,
-  cut: MAX_NAMES,
-  remedy: 1_000,
-  stack: 2_000,
-};
+const LIMITS = new Map(Object.entries({ userId: 100, renamed: 50, overwritten: 50, cut: 50, remedy: 1_000, stack: 2_000 }));
 
 /** A line is level, message, timestamp and service, then the fields of `names.ts`. Powertools' own has a tenth more bytes. */
 class LineFormatter extends LogFormatter {
@@ -118,7 +104,7 @@ function clip(value: unknown, name: string): unknown {
   if (name === "error" && isJsonObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, text]) => [key, clip(text, key)]));
   }
-  const limit = LIMITS[name] ?? MAX_TEXT;
+  const limit = LIMITS.get(name) ?? MAX_TEXT;
   if (typeof value !== "string" || Buffer.byteLength(value) <= limit) return value;
   const cut = Buffer.from(value).subarray(0, limit).toString();
   // A character that was cut in its middle reads as U+FFFD.

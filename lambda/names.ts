@@ -1,16 +1,7 @@
 export type FunctionName = "receive" | "deliver";
 
-/** What Segment and AWS are told the calls come from. */
-export const LIBRARY = { name: "flagsmith-to-segment", version: "1.0.0" } as const;
-
-/** Header `user-agent` of every request: AWS WAF's core rule set refuses requests without one. */
-export const USER_AGENT = `${LIBRARY.name}/${LIBRARY.version}`;
-
 /** SSM parameters of a Flagsmith environment; the operator creates them, as SecureStrings. */
-export function parameterNames(environmentName: string): {
-  readonly webhookSecret: string;
-  readonly writeKey: string;
-} {
+export function parameterNames(environmentName: string): { readonly webhookSecret: string; readonly writeKey: string } {
   const path = `/flagsmith-to-segment/${environmentName}`;
   return { webhookSecret: `${path}/webhook-secret`, writeKey: `${path}/segment-write-key` };
 }
@@ -32,10 +23,7 @@ export const PLACEHOLDERS = { webhookSecret: "<the secret set in Flagsmith>", wr
 /** Messages of a FIFO queue that Lambda hands to deliver at once: SQS's own limit. */
 export const BATCH_SIZE = 10;
 
-/**
- * The value of field `event`, with the level of the line. Each webhook in receive and each message in deliver has one
- * outcome line; the last five events are lines beside those.
- */
+/** Field `event`, with the level of its line. Each webhook and each message has one outcome; the last five are lines beside. */
 export const LOG_EVENTS = {
   accepted: "info",
   ignored: "info",
@@ -57,39 +45,13 @@ export const LOG_EVENTS = {
 
 export type LogEvent = keyof typeof LOG_EVENTS;
 
-/** Fields of the lines. Saved queries and metric filters are written in these names. */
-export const LOG_FIELDS = [
-  "event",
-  "requestId",
-  "apiRequestId",
-  "sourceIp",
-  "messageId",
-  "userId",
-  "environment",
-  "traitCount",
-  "calls",
-  "bytes",
-  "durationMs",
-  "latencyMs",
-  "segmentMs",
-  "mergedInto",
-  "ageMs",
-  "status",
-  "attempt",
-  "retryInSeconds",
-  "held",
-  "visibility",
-  "code",
-  "actor",
-  "reason",
-  "parameter",
-  "remedy",
-  "renamed",
-  "overwritten",
-  "cut",
-  "steps",
-  "call",
-  "error",
-] as const;
+/** Fields of the lines, by what they tell. Saved queries and metric filters are written in these names. */
+export const LOG_FIELDS = {
+  which: ["event", "requestId", "apiRequestId", "messageId", "mergedInto", "userId", "environment", "sourceIp"],
+  size: ["traitCount", "calls", "bytes", "renamed", "overwritten", "cut"],
+  time: ["durationMs", "latencyMs", "segmentMs", "ageMs"],
+  attempt: ["status", "attempt", "retryInSeconds", "held", "visibility"],
+  cause: ["code", "actor", "reason", "parameter", "remedy", "steps", "call", "error"],
+} as const;
 
-export type LogField = (typeof LOG_FIELDS)[number];
+export type LogField = (typeof LOG_FIELDS)[keyof typeof LOG_FIELDS][number];

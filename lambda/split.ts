@@ -1,36 +1,53 @@
+import { type IdentifyCall, MAX_CALL_BYTES, SENT_AT_BYTES } from "./identify-call";
+
 /** Segment's profiles reject an identify with 300 traits or more. */
 export const MAX_CALL_TRAITS = 299;
 
-/** The traits of one call, as the inside of a JSON object. */
-export interface Part {
+/** What the parts of a large call share. */
+export interface Envelope extends Pick<IdentifyCall, "identity" | "receivedAt"> {
+  /** All but the message id and the traits, as the inside of a JSON object. */
   readonly json: string;
-  readonly count: number;
+  /** Characters of the longest message id. */
+  readonly idLength: number;
+}
+
+type Calls = readonly [IdentifyCall, ...IdentifyCall[]];
+
+/** Bytes of JSON that the traits of one call may take, commas included. */
+export function capacityOf({ json, idLength }: Envelope): number {
+  return MAX_CALL_BYTES - SENT_AT_BYTES - Buffer.byteLength(bodyOf(json, "-".repeat(idLength), []));
 }
 
 /**
- * Fills parts with traits in their order, each `"name":value` as JSON: at most `capacity` bytes of UTF-8 and 299 traits a part,
- * in time linear in their size. There is at least one part, which may be empty. A trait larger than a part gets one of its own.
+ * As many calls as the traits need, in their order, each trait `"name":value` as JSON, in time linear in their size. There is at
+ * least one call, which may be empty. A trait larger than a call gets one of its own. `idOf`: from 1.
  */
-export function splitTraits(traits: Iterable<string>, capacity: number): readonly [Part, ...Part[]] {
-  const parts: Part[] = [];
+export function toCalls(envelope: Envelope, traits: Iterable<string>, idOf: (part: number) => string): Calls {
+  const capacity = capacityOf(envelope);
+  const calls: IdentifyCall[] = [];
   let open: string[] = [];
   let bytes = 0;
   for (const trait of traits) {
     const size = Buffer.byteLength(trait) + 1; // with its comma
     const fits = open.length < MAX_CALL_TRAITS && bytes + size - 1 <= capacity;
     if (!fits && open.length > 0) {
-      parts.push(close(open));
+      calls.push(toCall(envelope, idOf(calls.length + 1), open));
       open = [];
       bytes = 0;
     }
     open.push(trait);
     bytes += size;
   }
-  const last = close(open);
-  const [first, ...others] = parts;
+  const last = toCall(envelope, idOf(calls.length + 1), open);
+  const [first, ...others] = calls;
   return first === undefined ? [last] : [first, ...others, last];
 }
 
-function close(traits: readonly string[]): Part {
-  return { json: traits.join(","), count: traits.length };
+/** One call with all of these traits. */
+export function toCall({ json, identity, receivedAt }: Envelope, messageId: string, traits: readonly string[]): IdentifyCall {
+  return { body: bodyOf(json, messageId, traits), messageId, identity, receivedAt, traitCount: traits.length };
+}
+
+function bodyOf(envelope: string, messageId: string, traits: readonly string[]): string {
+  return `{${envelope},"messageId":${JSON.stringify(messageId)},"traits":{${traits.join(",")}}}`;
 }

@@ -1,18 +1,14 @@
 /** Flagsmith gives up on a webhook after this. */
 const SENDER_TIMEOUT = 10_000;
-
 /** One request to SSM, SQS or DynamoDB: they answer within tens of milliseconds, so silence for longer is a fault. */
 const AWS_ATTEMPT = 1_500;
 /** One call with all its attempts, where the caller has no deadline of its own. */
 const AWS_CALL = 2 * AWS_ATTEMPT;
-
 /** Receive reads one parameter and sends to one queue, each with its retries; then it answers 503. */
 const RECEIVE_BUDGET = 2 * AWS_CALL;
-
 const SEGMENT_SLOW_ATTEMPT = 8_000;
 /** Before the second try of an invocation; up to twice as long by chance. */
 const SECOND_TRY_PAUSE = 200;
-
 /** The longest that one call can take: key, table, call, key again, call again, second try, table. */
 const DELIVER_CALL = 4 * AWS_CALL + 3 * SEGMENT_SLOW_ATTEMPT + 2 * SECOND_TRY_PAUSE;
 /** What is done once all answers are in: dead-letter queue and visibility. */
@@ -20,10 +16,7 @@ const DELIVER_END = 2 * AWS_CALL + 1_000;
 /** A call at its longest, and time to begin others: while Segment is slow but answers, each takes less than half of this. */
 const DELIVER_FUNCTION = 60_000;
 
-/**
- * Every time-out of the pipeline, in milliseconds, each derived from the one that it must stay within. Infra takes the functions'
- * and the queue's from here, the functions their clients'.
- */
+/** Every time-out of the pipeline, of infra and functions alike, in milliseconds, derived from the one that it must stay within. */
 export const TIMING = {
   senderTimeout: SENDER_TIMEOUT,
   awsAttempt: AWS_ATTEMPT,
@@ -54,10 +47,7 @@ export const TIMING = {
   visibility: 6 * DELIVER_FUNCTION,
   /** How long a parameter read from SSM is used before it is read again. */
   parameterTtl: 5 * 60_000,
-  /**
-   * A secret that does not match is read again at most once in this time, per container: forged webhooks must not use up SSM's
-   * 40 reads per second for the whole account.
-   */
+  /** A secret that does not match is read again once in this time at most, per container: forged webhooks must not use up SSM. */
   secretRefresh: 10_000,
   /** The same for the write key, which only Segment refuses, so rarely and never because of strangers. */
   writeKeyRefresh: 1_000,

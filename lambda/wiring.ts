@@ -1,11 +1,9 @@
 import { AwsCall } from "./adapters/aws-call";
 import { DeliveredTable } from "./adapters/delivered-table";
-import { ParameterReader, type ParameterReaderOptions } from "./adapters/parameters";
+import { Parameter, type ParameterOptions } from "./adapters/parameter";
 import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
 import {
-  type Aws,
-  type DeliverConfig,
   type Environment,
   type ReceiveConfig,
   readAws,
@@ -13,10 +11,10 @@ import {
   readReceiveConfig,
   type SharedConfig,
 } from "./config";
-import { ALWAYS_CHANGED, Changes, type Comparer } from "./deliver/changes";
+import { ALWAYS_CHANGED, Changes } from "./deliver/changes";
 import { type DeliverHandler, deliverHandler } from "./deliver/deliver";
 import { ConfigurationError, type ParameterError } from "./errors";
-import { createLog, type Log } from "./log";
+import { createLog } from "./log";
 import { type FunctionName, PLACEHOLDERS } from "./names";
 import type { IdentifyOptions } from "./receive/identify";
 import { leavesOut } from "./receive/leave-out";
@@ -29,22 +27,20 @@ const LAMBDA: Machine = { now: Date.now, random: Math.random, timing: TIMING };
 /** Receive, from its environment. Does nothing but make objects. */
 export function composeReceive(environment: Environment, machine: Machine = LAMBDA): ReceiveHandler {
   return orReport("receive", machine, () => {
-    const config = readReceiveConfig(environment);
-    const aws = readAws(environment, config);
-    const log = logOf("receive", config, machine);
-    const { now, timing } = machine;
-    const secret = { refreshInterval: timing.secretRefresh, placeholder: PLACEHOLDERS.webhookSecret };
+    const options = readReceiveConfig(environment);
+    const { aws, log, parameterOf } = shared("receive", environment, options, machine);
+    const { secretRefresh: refreshInterval, receiveBudget: budget } = machine.timing;
+    const secret = { name: options.webhookSecretParameter, placeholder: PLACEHOLDERS.webhookSecret, refreshInterval };
     return receiveHandler({
-      stackName: config.stackName,
-      webhookSecretParameter: config.webhookSecretParameter,
-      read: { traits: config.flagsmithTraits !== false, segments: config.segments },
-      mapping: mappingOf(config),
-      reasonToLeaveOut: leavesOut(config),
-      parameters: readerOf(aws, config, log, machine, secret),
-      queue: new Queue(new AwsCall("sqs", aws, machine), config.queueUrl),
+      stackName: options.stackName,
+      secret: parameterOf(secret),
+      read: { traits: options.flagsmithTraits !== false, segments: options.segments },
+      mapping: mappingOf(options),
+      reasonToLeaveOut: leavesOut(options),
+      queue: new Queue(new AwsCall("sqs", aws, machine), options.queueUrl),
       log,
-      now,
-      budget: timing.receiveBudget,
+      now: machine.now,
+      budget,
     });
   });
 }
@@ -52,23 +48,26 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
 /** Deliver, from its environment. Does nothing but make objects. */
 export function composeDeliver(environment: Environment, machine: Machine = LAMBDA): DeliverHandler {
   return orReport("deliver", machine, () => {
-    const config = readDeliverConfig(environment);
-    const aws = readAws(environment, config);
-    const log = logOf("deliver", config, machine);
+    const options = readDeliverConfig(environment);
+    const { changes, dryRun, segmentEndpoint: endpoint } = options;
+    const { aws, log, parameterOf } = shared("deliver", environment, options, machine);
+    const { writeKeyRefresh: refreshInterval } = machine.timing;
+    const writeKey = { name: options.writeKeyParameter, placeholder: PLACEHOLDERS.writeKey, refreshInterval };
     const sqs = new AwsCall("sqs", aws, machine);
-    const writeKey = { refreshInterval: machine.timing.writeKeyRefresh, placeholder: PLACEHOLDERS.writeKey };
+    const tableOf = (name: string) => new DeliveredTable(new AwsCall("dynamodb", aws, machine), name);
     return deliverHandler({
       ...machine,
-      queueArn: config.queueArn,
-      writeKeyParameter: config.writeKeyParameter,
-      dryRun: config.dryRun,
+      queueArn: options.queueArn,
+      writeKey: parameterOf(writeKey),
+      dryRun,
       // A dry run logs each call; nothing waits for Segment.
-      mergeBacklog: config.mergeBacklog && !config.dryRun,
-      parameters: readerOf(aws, config, log, machine, writeKey),
-      segment: new Segment(config.segmentEndpoint, machine),
-      comparer: comparerOf(aws, config, log, machine),
-      queue: new Queue(sqs, config.queueUrl),
-      deadLetterQueue: new Queue(sqs, config.deadLetterQueueUrl),
+      mergeBacklog: options.mergeBacklog && !dryRun,
+      segment: new Segment(endpoint, machine),
+      comparer: changes
+        ? new Changes({ ...machine, log, endpoint, table: tableOf(changes.table), refresh: changes.refreshHours * 3_600 })
+        : ALWAYS_CHANGED,
+      queue: new Queue(sqs, options.queueUrl),
+      deadLetterQueue: new Queue(sqs, options.deadLetterQueueUrl),
       log,
     });
   });
@@ -77,14 +76,14 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
 /** A configuration that can't be read is told in one line per invocation; thrown while the module loads, it would be a crash. */
 function orReport<Args extends readonly unknown[], Result>(
   functionName: FunctionName,
-  machine: Machine,
+  { random }: Machine,
   compose: () => (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {
   try {
     return compose();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    const log = logOf(functionName, { logUserId: "hashed", logSampling: 0 }, machine);
+    const log = createLog({ functionName, logUserId: "hashed", logSampling: 0, random });
     return async () => {
       log.write({ event: "misconfigured", message: "the function can't work with its environment", error });
       throw error;
@@ -92,49 +91,27 @@ function orReport<Args extends readonly unknown[], Result>(
   }
 }
 
-function logOf(
-  functionName: FunctionName,
-  { logUserId, logSampling: sampling }: Pick<SharedConfig, "logUserId" | "logSampling">,
-  { random }: Machine,
-): Log {
-  return createLog({ functionName, logUserId, sampling, random });
-}
+type ParameterUse = Pick<ParameterOptions, "name" | "placeholder" | "refreshInterval">;
 
-function readerOf(
-  aws: Aws,
-  { kmsKeyArn: keyId }: SharedConfig,
-  { write }: Log,
-  machine: Machine,
-  secret: Pick<ParameterReaderOptions, "refreshInterval" | "placeholder">,
-): ParameterReader {
+function shared(functionName: FunctionName, environment: Environment, options: SharedConfig, machine: Machine) {
+  const aws = readAws(environment, options);
+  const log = createLog({ ...options, functionName, random: machine.random });
   const onStale = (error: ParameterError) => {
-    const { parameter, remedy } = error;
-    const message = "parameter could not be read again, its last value stays in use";
-    write({ event: "parameter-stale", message, fields: { parameter, remedy }, error });
+    const fields = { parameter: error.parameter, remedy: error.remedy };
+    log.write({
+      event: "parameter-stale",
+      message: "parameter can't be read again, its last value stays in use",
+      fields,
+      error,
+    });
   };
-  return new ParameterReader({
-    ...machine,
-    ...secret,
-    ssm: new AwsCall("ssm", aws, machine),
-    onStale,
-    region: aws.region,
-    keyId,
-  });
+  const ssm = new AwsCall("ssm", aws, machine);
+  const where = { region: aws.region, keyId: options.kmsKeyArn };
+  const parameterOf = (use: ParameterUse) => new Parameter({ ...machine, ...where, ...use, ssm, onStale });
+  return { aws, log, parameterOf };
 }
 
-export function mappingOf({ flags, flagsmithTraits: own, ...config }: ReceiveConfig): IdentifyOptions {
+export function mappingOf({ flags, flagsmithTraits: own, ...options }: ReceiveConfig): IdentifyOptions {
   const selectsTrait = typeof own === "boolean" ? () => own : compileSelection({ include: own });
-  return { ...config, selectsFlag: compileSelection(flags), selectsTrait };
-}
-
-function comparerOf(aws: Aws, { changes, segmentEndpoint }: DeliverConfig, log: Log, machine: Machine): Comparer {
-  if (changes === undefined) return ALWAYS_CHANGED;
-  const table = new DeliveredTable(new AwsCall("dynamodb", aws, machine), changes.table);
-  return new Changes({
-    table,
-    log,
-    endpoint: segmentEndpoint,
-    refresh: changes.refreshHours * 3_600,
-    now: machine.now,
-  });
+  return { ...options, selectsFlag: compileSelection(flags), selectsTrait };
 }

@@ -48,10 +48,7 @@ function values(pipeline: FlagsmithToSegment): readonly IWidget[] {
     ),
     single(
       "Dead letters",
-      pipeline.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-        statistic: "Maximum",
-        label: "messages",
-      }),
+      pipeline.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum", label: "messages" }),
     ),
   ];
 }

@@ -6,14 +6,11 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import type { Aws, AwsService } from "../config";
 import { AwsCallError, codeOf, TimeoutError } from "../errors";
 import { isJsonObject, tryParseJson } from "../json";
-import { USER_AGENT } from "../names";
+import { USER_AGENT } from "../library";
 import type { Machine } from "../timing";
 
-const PROTOCOLS: Readonly<Record<AwsService, { readonly target: string; readonly contentType: string }>> = {
-  ssm: { target: "AmazonSSM", contentType: "application/x-amz-json-1.1" },
-  sqs: { target: "AmazonSQS", contentType: "application/x-amz-json-1.0" },
-  dynamodb: { target: "DynamoDB_20120810", contentType: "application/x-amz-json-1.0" },
-};
+/** Version of AWS's JSON protocol, and what stands before the action in `x-amz-target`. */
+const PROTOCOLS = { ssm: ["1.1", "AmazonSSM"], sqs: ["1.0", "AmazonSQS"], dynamodb: ["1.0", "DynamoDB_20120810"] } as const;
 
 /** AWS says "slow down" with one of these, at status 400. */
 const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown/;
@@ -48,8 +45,7 @@ export class AwsCall {
   }
 
   /**
-   * Calls `action` and gives the parsed answer. `deadline`, in milliseconds since 1970: no attempt lasts longer or begins later.
-   *
+   * Calls `action` and gives the parsed answer. No attempt lasts beyond `deadline`, in milliseconds since 1970.
    * @throws AwsCallError once the attempts or the time are used up, or the fault is final.
    */
   async send(action: string, payload: object, deadline?: number): Promise<unknown> {
@@ -73,8 +69,7 @@ export class AwsCall {
   async #attempt(name: string, action: string, body: string, deadline: number): Promise<unknown> {
     const { now, timing } = this.machine;
     const headers = await this.#sign(action, body);
-    const timeout = Math.min(timing.awsAttempt, deadline - now());
-    const { status, date, text } = await this.#exchange(headers, body, timeout);
+    const { status, date, text } = await this.#exchange(headers, body, Math.min(timing.awsAttempt, deadline - now()));
     const answer = tryParseJson(text);
     if (status === 200) {
       // A proxy between here and AWS may answer; what it says confirms nothing.
@@ -91,12 +86,12 @@ export class AwsCall {
   }
 
   async #sign(action: string, body: string): Promise<Record<string, string>> {
-    const { target, contentType } = PROTOCOLS[this.service];
+    const [version, target] = PROTOCOLS[this.service];
     const { host, hostname } = this.#origin;
     const headers = {
       host,
       "user-agent": USER_AGENT,
-      "content-type": contentType,
+      "content-type": `application/x-amz-json-${version}`,
       "content-length": String(Buffer.byteLength(body)),
       "x-amz-target": `${target}.${action}`,
     };
@@ -126,12 +121,12 @@ export class AwsCall {
 
   /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
   #currentAgent(): HttpAgent {
-    const { now, timing } = this.machine;
-    if (Math.abs(now() - this.#lastUsedAt) > timing.maxIdle) {
+    const now = this.machine.now();
+    if (Math.abs(now - this.#lastUsedAt) > this.machine.timing.maxIdle) {
       this.#agent.destroy();
       this.#agent = this.#newAgent();
     }
-    this.#lastUsedAt = now();
+    this.#lastUsedAt = now;
     return this.#agent;
   }
 
@@ -150,7 +145,6 @@ interface Answer {
 
 /** With as much of the body as came, if that is not too much: whether it is JSON tells whether it is whole. */
 async function toAnswer(incoming: IncomingMessage): Promise<Answer> {
-  const { statusCode: status = 0, headers } = incoming;
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -162,6 +156,7 @@ async function toAnswer(incoming: IncomingMessage): Promise<Answer> {
   } catch {
     // The socket broke or the time is up.
   }
+  const { statusCode: status = 0, headers } = incoming;
   return { status, date: Date.parse(headers.date ?? ""), text: Buffer.concat(chunks).toString() };
 }
 

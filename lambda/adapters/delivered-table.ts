@@ -12,21 +12,15 @@ export interface DeliveredItem {
 
 /** The DynamoDB table of what was last delivered, one item per person, under the hash of the identity. */
 export class DeliveredTable {
-  readonly #dynamodb: Pick<AwsCall, "send">;
-  readonly #name: string;
-
-  constructor(dynamodb: Pick<AwsCall, "send">, name: string) {
-    this.#dynamodb = dynamodb;
-    this.#name = name;
-  }
+  constructor(
+    private readonly dynamodb: Pick<AwsCall, "send">,
+    private readonly name: string,
+  ) {}
 
   /** Strongly consistent; undefined = nothing is known of this person. @throws AwsCallError */
   async read(identityHash: string): Promise<DeliveredItem | undefined> {
-    const answer = await this.#dynamodb.send("GetItem", {
-      TableName: this.#name,
-      Key: { identity: { S: identityHash } },
-      ConsistentRead: true,
-    });
+    const key = { TableName: this.name, Key: { identity: { S: identityHash } } };
+    const answer = await this.dynamodb.send("GetItem", { ...key, ConsistentRead: true });
     const item = isJsonObject(answer) ? answer.Item : undefined;
     const traits = attribute(item, "traits", "B");
     const sequence = attribute(item, "sequence", "N");
@@ -35,23 +29,16 @@ export class DeliveredTable {
   }
 
   /**
-   * Replaces the item, unless it holds this message or a later one already: then a second delivery of the same message was
-   * faster, and what it wrote stands. `expiresAt` in seconds since 1970.
-   *
-   * @throws AwsCallError
+   * Replaces the item, unless it holds this message or a later one already: then a second delivery was faster, and what it wrote
+   * stands. `expiresAt` in seconds since 1970. @throws AwsCallError
    */
   async write(identityHash: string, { traits, sequence }: DeliveredItem, expiresAt: number): Promise<void> {
     const number = { N: String(sequence) };
-    const item = {
-      identity: { S: identityHash },
-      sequence: number,
-      traits: { B: traits.toString("base64") },
-      expiresAt: { N: String(Math.ceil(expiresAt)) },
-    };
+    const written = { traits: { B: traits.toString("base64") }, expiresAt: { N: String(Math.ceil(expiresAt)) } };
     try {
-      await this.#dynamodb.send("PutItem", {
-        TableName: this.#name,
-        Item: item,
+      await this.dynamodb.send("PutItem", {
+        TableName: this.name,
+        Item: { identity: { S: identityHash }, sequence: number, ...written },
         ConditionExpression: "attribute_not_exists(#identity) OR #sequence < :sequence",
         ExpressionAttributeNames: { "#identity": "identity", "#sequence": "sequence" },
         ExpressionAttributeValues: { ":sequence": number },

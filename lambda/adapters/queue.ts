@@ -13,17 +13,14 @@ export interface OutgoingMessage {
   readonly attributes: MessageAttributes;
 }
 
-/** Attributes of the messages in both queues. */
+/** Attributes of the messages in both queues. `environment`: Flagsmith's number, for the log of deliver. */
 export interface MessageAttributes {
   readonly kind?: string | undefined;
   readonly version?: number | undefined;
-  /** Flagsmith's environment number, for the log of deliver. */
   readonly environment?: number | undefined;
-  /** On a dead-letter message: why it was moved. */
+  /** Of dead-letter messages: why it was moved, Segment's last status, and the id at Segment, which survives a redrive. */
   readonly reason?: string | undefined;
-  /** On a dead-letter message: Segment's status, where there was one. */
   readonly status?: number | undefined;
-  /** On a dead-letter message: the id at Segment, which survives a redrive. */
   readonly messageId?: string | undefined;
 }
 
@@ -64,45 +61,33 @@ export function toReceivedMessage(record: SQSRecord): ReceivedMessage {
   };
 }
 
-/** SQS's limit for the messages of one request. */
+/** SQS's limits for one request, in messages and in bytes: 256 KiB in every partition, less 512 for each one's attributes. */
 const MAX_BATCH = 10;
-/** SQS takes 256 KiB per request in every region and partition; the rest is room for attributes. */
 const MAX_BATCH_BYTES = 256 * 1024 - MAX_BATCH * 512;
 
 /** One FIFO queue. */
 export class Queue {
-  readonly #sqs: Pick<AwsCall, "send">;
-  readonly #url: string;
+  constructor(
+    private readonly sqs: Pick<AwsCall, "send">,
+    private readonly url: string,
+  ) {}
 
-  constructor(sqs: Pick<AwsCall, "send">, url: string) {
-    this.#sqs = sqs;
-    this.#url = url;
-  }
-
-  /**
-   * Sends the messages in order. When this returns, SQS has stored every one of them.
-   *
-   * @throws AwsCallError if any was not stored; earlier ones may have been.
-   */
+  /** Sends the messages in order. @throws AwsCallError unless SQS stored every one; earlier ones may have been. */
   async send(messages: readonly OutgoingMessage[], deadline?: number): Promise<void> {
     for (const batch of batchesOf(messages)) await this.#call("SendMessageBatch", batch.map(toEntry), deadline);
   }
 
-  /**
-   * Sets when up to 10 received messages come back, in seconds.
-   *
-   * @throws AwsCallError if any was not set; it then comes back when the queue's own visibility time-out ends.
-   */
+  /** Sets when up to 10 messages come back. @throws AwsCallError otherwise: they come back by the queue's own time-out. */
   async setVisibility(messages: readonly ReceivedMessage[], seconds: number): Promise<void> {
-    const entries = messages.map(({ receiptHandle }, index) => {
-      return { Id: String(index), ReceiptHandle: receiptHandle, VisibilityTimeout: seconds };
-    });
-    await this.#call("ChangeMessageVisibilityBatch", entries);
+    const toEntry = ({ receiptHandle: ReceiptHandle }: ReceivedMessage, index: number) => {
+      return { Id: String(index), ReceiptHandle, VisibilityTimeout: seconds };
+    };
+    await this.#call("ChangeMessageVisibilityBatch", messages.map(toEntry));
   }
 
   /** A batch is answered with 200 even if SQS refused some of its entries. */
   async #call(action: string, entries: readonly object[], deadline?: number): Promise<void> {
-    const answer = await this.#sqs.send(action, { QueueUrl: this.#url, Entries: entries }, deadline);
+    const answer = await this.sqs.send(action, { QueueUrl: this.url, Entries: entries }, deadline);
     const [failure] = listOf(answer, "Failed");
     if (isJsonObject(failure)) {
       throw new AwsCallError(`sqs:${action}`, String(failure.Code), failure.SenderFault !== true);
@@ -118,24 +103,22 @@ function batchesOf(messages: readonly OutgoingMessage[]): readonly (readonly Out
   let room = 0;
   for (const message of messages) {
     const bytes = Buffer.byteLength(message.body);
-    const last = batches.at(-1);
-    if (last === undefined || last.length === MAX_BATCH || bytes > room) {
+    const open = bytes <= room ? batches.at(-1) : undefined;
+    if (open !== undefined && open.length < MAX_BATCH) open.push(message);
+    else {
       batches.push([message]);
-      room = MAX_BATCH_BYTES - bytes;
-    } else {
-      last.push(message);
-      room -= bytes;
+      room = MAX_BATCH_BYTES;
     }
+    room -= bytes;
   }
   return batches;
 }
 
 function toEntry({ body, groupId, deduplicationId, attributes }: OutgoingMessage, index: number): object {
-  const typed = Object.entries(attributes).flatMap(([name, value]) =>
-    value === undefined
-      ? []
-      : [[name, { DataType: typeof value === "number" ? "Number" : "String", StringValue: String(value) }]],
-  );
+  const typed = Object.entries(attributes).flatMap(([name, value]) => {
+    const DataType = typeof value === "number" ? "Number" : "String";
+    return value === undefined ? [] : [[name, { DataType, StringValue: String(value) }]];
+  });
   return {
     Id: String(index),
     MessageBody: body,

@@ -1,6 +1,6 @@
 /** A number beyond these can only be a point in time: seconds, or milliseconds, since 1970. */
-const EPOCH_SECONDS = 1_000_000_000;
-const EPOCH_MILLISECONDS = 1_000_000_000_000;
+const EPOCH_SECONDS = 1e9;
+const EPOCH_MILLISECONDS = 1e12;
 
 /** One of several values that a comma joins. A date has a comma of its own. */
 const VALUE = /(?:[A-Za-z]{3,9}, )?[^,\s][^,]*/g;

@@ -1,7 +1,7 @@
 import { Pool } from "undici";
 import { codeOf, TimeoutError } from "../errors";
 import { type IdentifyCall, withSentAt } from "../identify-call";
-import { USER_AGENT } from "../names";
+import { USER_AGENT } from "../library";
 import type { Machine } from "../timing";
 import { askedDelay } from "./retry-after";
 
@@ -22,8 +22,7 @@ const MAX_ANSWER = 1024 * 1024;
 
 /** Segment's HTTP Tracking API. */
 export class Segment {
-  readonly #origin: string;
-  readonly #path: string;
+  readonly #url: URL;
   #pool: Pool;
   #lastUsedAt = 0;
   /** A call timed out, and none was fast since. */
@@ -34,9 +33,7 @@ export class Segment {
     endpoint: string,
     private readonly machine: Pick<Machine, "now" | "timing">,
   ) {
-    const { origin, pathname } = new URL(endpoint);
-    this.#origin = origin;
-    this.#path = `${pathname.replace(/\/+$/, "")}/v1/identify`;
+    this.#url = new URL(`${endpoint.replace(/\/+$/, "")}/v1/identify`);
     this.#pool = this.#newPool();
   }
 
@@ -49,34 +46,20 @@ export class Segment {
     const startedAt = now();
     const elapsed = () => now() - startedAt;
     const timeout = new AbortController();
-    const timer = setTimeout(
-      () => timeout.abort(new TimeoutError()),
-      this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt,
-    );
+    const longest = this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt;
+    const timer = setTimeout(() => timeout.abort(new TimeoutError()), longest);
+    const headers = {
+      authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
+      "content-type": "application/json",
+      "user-agent": USER_AGENT,
+    };
+    const request = { method: "POST", path: this.#url.pathname, headers, body: withSentAt(call, startedAt) } as const;
     try {
-      const {
-        statusCode: status,
-        headers,
-        body,
-      } = await this.#poolFor(connection).request({
-        path: this.#path,
-        method: "POST",
-        headers: {
-          authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
-          "content-type": "application/json",
-          "user-agent": USER_AGENT,
-        },
-        body: withSentAt(call, startedAt),
-        signal: timeout.signal,
-      });
-      await body.dump({ limit: MAX_ANSWER });
+      const answer = await this.#poolFor(connection).request({ ...request, signal: timeout.signal });
+      await answer.body.dump({ limit: MAX_ANSWER });
       if (elapsed() < timing.segmentFast) this.#slow = false;
-      return {
-        status,
-        reason: `status ${status}`,
-        retryAfter: askedDelay(headers, now()),
-        elapsed: elapsed(),
-      };
+      const { statusCode: status } = answer;
+      return { status, reason: `status ${status}`, retryAfter: askedDelay(answer.headers, now()), elapsed: elapsed() };
     } catch (error) {
       if (error instanceof TimeoutError) this.#slow = true;
       return { status: undefined, reason: nameOf(error), retryAfter: undefined, elapsed: elapsed() };
@@ -100,7 +83,7 @@ export class Segment {
 
   #newPool(): Pool {
     const { segmentConnect, segmentAddress } = this.machine.timing;
-    return new Pool(this.#origin, {
+    return new Pool(this.#url.origin, {
       connect: { timeout: segmentConnect },
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: segmentAddress,

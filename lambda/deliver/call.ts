@@ -17,47 +17,45 @@ export interface CallResult {
 
 type Step = (text: string) => void;
 
-/**
- * One unit, once: key, compare, send, record. `step` notes what was done.
- *
- * @throws ParameterError if the write key can't be read.
- */
+/** One unit, once: key, compare, send, record. `step` notes what was done. @throws ParameterError without a write key. */
 export async function deliverUnit(
   deps: DeliverDependencies,
   invocation: Invocation,
   { messages, whole, calls }: Unit,
   step: Step,
 ): Promise<CallResult> {
-  const { parameters, writeKeyParameter, comparer, dryRun, now } = deps;
   const reason = reasonNotToTry(invocation);
   if (reason !== undefined) return { end: reason };
-  const [writeKey = ""] = await parameters.get(writeKeyParameter);
+  const [key = ""] = await deps.writeKey.get();
   const { sequence } = (messages.at(-1) ?? messages[0]).message;
   const mayBeSent = messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1);
-  const compare = (key: string) => comparer.compare(whole, sequence, key, mayBeSent);
-  const comparison = await compare(writeKey);
+  const compare = (writeKey: string) => deps.comparer.compare(whole, sequence, writeKey, mayBeSent);
+  const comparison = await compare(key);
   if (comparison.unchanged) {
     return { end: { event: "unchanged", message: "nothing new since the last call that Segment took" } };
   }
-  if (dryRun) {
-    const fields = { call: tryParseJson(withSentAt(whole, now())) };
+  if (deps.dryRun) {
+    const fields = { call: tryParseJson(withSentAt(whole, deps.now())) };
     return { end: { event: "dry-run", message: "identify call not sent, option dryRun is on", fields } };
   }
-  const { answer, usedKey, triedTwice, stopped } = await sendAll(deps, invocation, calls, writeKey, step);
-  const tried = { taken: isTaken(answer), at: now() };
+  const { answer, usedKey, triedTwice, stopped } = await sendAll(deps, invocation, calls, key, step);
+  const tried = { taken: isTaken(answer), at: deps.now() };
   if (!tried.taken) return { end: { kind: "not-taken", answer, triedTwice }, tried };
   if (stopped !== undefined) return { end: stopped, tried };
   // Fingerprints belong to the key that they were made with.
-  const made = usedKey === writeKey ? comparison : await compare(usedKey);
+  const made = usedKey === key ? comparison : await compare(usedKey);
   if (!(await made.record())) return { end: { kind: "unrecorded", answer }, tried };
-  return {
-    end: {
-      event: "delivered",
-      message: "identify call delivered",
-      fields: { status: answer.status, segmentMs: answer.elapsed },
-    },
-    tried,
-  };
+  const fields = { status: answer.status, segmentMs: answer.elapsed };
+  return { end: { event: "delivered", message: "identify call delivered", fields }, tried };
+}
+
+interface Sent {
+  readonly answer: SegmentAnswer;
+  readonly usedKey: string;
+  /** The second try of the invocation was this call's, and failed as well. */
+  readonly triedTwice: boolean;
+  /** Why further calls of the unit were not sent. */
+  readonly stopped?: Failure;
 }
 
 /** Up to the first that is not taken, or that there is no time for. The answer is the last one. */
@@ -65,12 +63,12 @@ async function sendAll(
   deps: DeliverDependencies,
   invocation: Invocation,
   [first, ...others]: Unit["calls"],
-  writeKey: string,
+  key: string,
   step: Step,
-): Promise<Sent & { readonly stopped?: Failure }> {
-  let sent = await send(deps, invocation, first, writeKey, step);
+): Promise<Sent> {
+  let sent = await send(deps, invocation, first, key, step);
   for (const call of others) {
-    if (!isTaken(sent.answer)) return sent;
+    if (!isTaken(sent.answer)) break;
     const stopped = reasonNotToTry(invocation);
     if (stopped !== undefined) return { ...sent, stopped };
     sent = await send(deps, invocation, call, sent.usedKey, step);
@@ -83,19 +81,12 @@ function reasonNotToTry({ slowDown, hasTime }: Invocation): Failure | undefined 
   return hasTime() ? undefined : { kind: "not-tried", why: "too little time left in this invocation", after: 0 };
 }
 
-interface Sent {
-  readonly answer: SegmentAnswer;
-  readonly usedKey: string;
-  /** The second try of the invocation was this call's, and failed as well. */
-  readonly triedTwice: boolean;
-}
-
 /**
  * Sends a call with the newest key, and a second time if it is the first of the invocation that fails: that tells a blip or a bad
  * node of Segment's from the rest. After a 429 nothing is sent.
  */
 async function send(
-  { segment, parameters, writeKeyParameter, random, timing }: DeliverDependencies,
+  { segment, writeKey, random, timing }: DeliverDependencies,
   invocation: Invocation,
   call: IdentifyCall,
   knownKey: string,
@@ -104,22 +95,21 @@ async function send(
   const identify = async (key: string, connection: "kept" | "fresh") => {
     const answer = await segment.identify(call, key, connection);
     step(`Segment: ${answer.reason} in ${answer.elapsed} ms`);
+    if (answer.status === 429) invocation.slowDown = answer.retryAfter ?? 0;
     return answer;
   };
   let usedKey = knownKey;
   let answer = await identify(usedKey, "kept");
   if (answer.status === 401 || answer.status === 403) {
-    const [current = ""] = await parameters.refresh(writeKeyParameter);
+    const [current = ""] = await writeKey.refresh();
     step(current === usedKey ? "key read again: the same" : "key read again: another");
     if (current !== usedKey) answer = await identify(current, "kept");
     usedKey = current;
   }
-  if (answer.status === 429) invocation.slowDown = answer.retryAfter ?? 0;
   if (isTaken(answer) || answer.status === 429 || invocation.secondTryMade) return { answer, usedKey, triedTwice: false };
   invocation.secondTryMade = true;
   await sleep(timing.secondTryPause * (1 + random()));
   answer = await identify(usedKey, "fresh");
-  if (answer.status === 429) invocation.slowDown = answer.retryAfter ?? 0;
   return { answer, usedKey, triedTwice: !isTaken(answer) };
 }
 

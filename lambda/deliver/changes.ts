@@ -2,6 +2,7 @@ import type { DeliveredTable } from "../adapters/delivered-table";
 import { AwsCallError } from "../errors";
 import { hashIdentity, type IdentifyCall } from "../identify-call";
 import type { Log } from "../log";
+import type { Machine } from "../timing";
 import { type Delivered, decodeDelivered, encodeDelivered, fingerprintsOf, isUnchanged, withDelivered } from "./fingerprints";
 
 /** One call against what Segment was last given. */
@@ -23,43 +24,31 @@ export interface Comparer {
 }
 
 /** Option `forward: "every"`. */
-export const ALWAYS_CHANGED: Comparer = {
-  compare: async () => ({ unchanged: false, record: async () => true }),
-};
+export const ALWAYS_CHANGED: Comparer = { compare: async () => ({ unchanged: false, record: async () => true }) };
 
-export interface ChangesOptions {
+export interface ChangesOptions extends Pick<Machine, "now"> {
   readonly table: Pick<DeliveredTable, "read" | "write">;
   readonly log: Log;
   /** Of Segment. */
   readonly endpoint: string;
   /** Seconds after which an unchanged trait is sent again. */
   readonly refresh: number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
 }
 
-/**
- * Recordings that fail one after the other before a container gives them up. From then on nobody's events are kept in the queue
- * because of the table.
- */
+/** Recordings that fail one after the other before a container gives them up, so that nobody's events wait because of the table. */
 const FAILURES_OF_A_TABLE_THAT_IS_DOWN = 12;
-
 /** People whose recordings were given up, of whom a container remembers it. Beyond that it trusts nobody's item. */
 const MAX_GIVEN_UP = 10_000;
-
 /** Seconds. Added to an item's expiry, so that DynamoDB deletes people of whom nothing comes any more. */
 const EXPIRY_MARGIN = 24 * 3_600;
 
 /**
  * Option `forward: "changes"`: a call that tells Segment nothing new is not sent. The FIFO group guarantees that nothing else of
  * the identity is in flight between reading and writing. Where SQS delivers a message again all the same, its sequence number
- * tells.
- *
- * What was given up leaves an item that is older than what Segment has. This container does not trust it until it is written
- * again; another may, until the refresh.
+ * tells. What was given up leaves an item that is older than what Segment has: this container does not trust it until it is
+ * written again; another may, until the refresh.
  */
 export class Changes implements Comparer {
-  readonly #options: ChangesOptions;
   /** Recordings that failed since the last one that did not. While there are any, nothing counts as unchanged. */
   #failures = 0;
   /** People whose item is older than what Segment has. */
@@ -67,14 +56,12 @@ export class Changes implements Comparer {
   /** Seconds since 1970. Until then no item is trusted. */
   #trustFrom = 0;
 
-  constructor(options: ChangesOptions) {
-    this.#options = options;
-  }
+  constructor(private readonly options: ChangesOptions) {}
 
   /** What DynamoDB does not tell counts as changed: a call too many is better than a wrong trait. */
   async compare(call: IdentifyCall, sequence: bigint, writeKey: string, mayBeSent: boolean): Promise<Comparison> {
-    const { table, endpoint, refresh } = this.#options;
-    const now = this.#options.now() / 1_000;
+    const { table, endpoint, refresh } = this.options;
+    const now = this.options.now() / 1_000;
     const person = hashIdentity(call.identity);
     const prints = fingerprintsOf(call, { endpoint, writeKey });
     const told = new Set<unknown>();
@@ -82,17 +69,15 @@ export class Changes implements Comparer {
     const trusted = last !== undefined && !this.#givenUp.has(person) && now >= this.#trustFrom;
     const known: Delivered = trusted ? decodeDelivered(last.traits) : new Map();
     const isOld = last !== undefined && sequence <= last.sequence;
-    return {
-      unchanged: isOld || (!mayBeSent && this.#failures === 0 && isUnchanged(known, prints, now, refresh)),
-      record: async () => {
-        const traits = encodeDelivered(withDelivered(known, prints, now, refresh));
-        const written = await this.#orUnknown(call, told, async () => {
-          await table.write(person, { traits, sequence }, now + refresh + EXPIRY_MARGIN);
-          return true;
-        });
-        return written === true ? this.#recorded(person) : this.#failed(person, now);
-      },
+    const record = async () => {
+      const traits = encodeDelivered(withDelivered(known, prints, now, refresh));
+      const expiry = now + refresh + EXPIRY_MARGIN;
+      const written = await this.#orUnknown(call, told, () =>
+        table.write(person, { traits, sequence }, expiry).then(() => true),
+      );
+      return written === true ? this.#recorded(person) : this.#failed(person, now);
     };
+    return { unchanged: isOld || (!mayBeSent && this.#failures === 0 && isUnchanged(known, prints, now, refresh)), record };
   }
 
   #recorded(person: string): true {
@@ -108,7 +93,7 @@ export class Changes implements Comparer {
     this.#givenUp.add(person);
     if (this.#givenUp.size > MAX_GIVEN_UP) {
       this.#givenUp.clear();
-      this.#trustFrom = now + this.#options.refresh;
+      this.#trustFrom = now + this.options.refresh;
     }
     return true;
   }
@@ -124,7 +109,7 @@ export class Changes implements Comparer {
     } catch (error) {
       const actor = error instanceof AwsCallError ? error.actor : undefined;
       const message = "the call is sent, changed or not";
-      if (!told.has(actor)) this.#options.log.write({ event: "delivered-unknown", message, fields: { messageId }, error });
+      if (!told.has(actor)) this.options.log.write({ event: "delivered-unknown", message, fields: { messageId }, error });
       told.add(actor);
       return undefined;
     }

@@ -46,14 +46,10 @@ export async function conclude(deps: DeliverDependencies, people: People, stop: 
 
 function toDeadLetter({ message, failure, fields }: Stop, reason: Reason) {
   const status = failure.kind === "not-taken" ? failure.answer.status : undefined;
-  const { body, groupId, id, attributes } = message;
+  const { body, groupId, id } = message;
+  const attributes = { ...message.attributes, reason, status, messageId: String(fields.messageId) };
   // SQS's own id is new after a redrive, so a message that is moved again within 5 minutes is stored again.
-  return {
-    body,
-    groupId,
-    deduplicationId: id,
-    attributes: { ...attributes, reason, status, messageId: String(fields.messageId) },
-  };
+  return { body, groupId, deduplicationId: id, attributes };
 }
 
 /**
@@ -70,19 +66,13 @@ async function keep(
   const retries = kept.includes(stop.message);
   const held = stop.behind.length === 0 ? undefined : stop.behind.length;
   const about = { ...stop.fields, ...fields, held };
-  const told = (schedule: LogFields) => ({
-    kept,
-    outcome: { ...outcome, fields: { ...about, ...(retries ? schedule : {}) } },
-  });
+  const told = (schedule: LogFields) => ({ kept, outcome: { ...outcome, fields: { ...about, ...(retries ? schedule : {}) } } });
   if (kept.length === 0) return told({});
   try {
     await deps.queue.setVisibility(kept, seconds);
     return told({ retryInSeconds: seconds });
   } catch (error) {
     const reason = error instanceof Error ? error.message : typeof error;
-    return told({
-      retryInSeconds: deps.timing.visibility / 1_000,
-      visibility: `schedule not set: ${reason}`,
-    });
+    return told({ retryInSeconds: deps.timing.visibility / 1_000, visibility: `schedule not set: ${reason}` });
   }
 }

@@ -28,8 +28,10 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
     const messages = messagesOf(event, deps.queueArn, write);
     const hasTime = () => timeLeft() >= deps.timing.deliverCall;
     const invocation: Invocation = { requestId, hasTime, slowDown: undefined, secondTryMade: false };
+    const byPerson = new Map<string, readonly ReceivedMessage[]>();
+    for (const message of messages) byPerson.set(message.groupId, [...(byPerson.get(message.groupId) ?? []), message]);
     const progress = await Promise.all(
-      [...byPerson(messages)].map(async ([person, own]) => {
+      [...byPerson].map(async ([person, own]) => {
         const merges = deps.mergeBacklog && !people.isFailing(person);
         return { person, ...(await deliverInOrder(deps, invocation, own, merges)) };
       }),
@@ -59,11 +61,13 @@ async function deliverInOrder(
 ): Promise<Progress> {
   const outcomes: Outcome[] = [];
   const tried: NonNullable<CallResult["tried"]>[] = [];
-  const { readable, unreadable } = readAll(messages);
   const stopAt = (message: ReceivedMessage, failure: Failure, fields: LogFields, merged = false): Progress => {
     const behind = messages.slice(messages.indexOf(message) + 1);
     return { outcomes, tried, stop: { message, failure, fields, behind, merged } };
   };
+  const readings = messages.map(readMessage);
+  const unreadable = readings.findIndex((read) => "failure" in read);
+  const readable = readings.slice(0, unreadable === -1 ? undefined : unreadable).filter((read) => "call" in read);
   for (const unit of merges ? mergeBacklog(readable, invocation.requestId) : readable.map(unitOf)) {
     const startedAt = deps.now();
     const steps: string[] = [];
@@ -79,31 +83,12 @@ async function deliverInOrder(
     }
     outcomes.push(...settled(unit, result.end, about, now));
   }
-  if (unreadable === undefined) return { outcomes, tried, stop: undefined };
-  const { message, failure } = unreadable;
-  return stopAt(message, failure, { ...knownOf(message), messageId: message.id });
+  const stuck = readings[unreadable];
+  if (stuck === undefined || !("failure" in stuck)) return { outcomes, tried, stop: undefined };
+  return stopAt(stuck.message, stuck.failure, { ...knownOf(stuck.message), messageId: stuck.message.id });
 }
 
-interface Unreadable {
-  readonly message: ReceivedMessage;
-  readonly failure: Failure;
-}
-
-/** Messages up to the first that can't be read. */
-function readAll(messages: readonly ReceivedMessage[]): {
-  readonly readable: readonly ReadMessage[];
-  readonly unreadable: Unreadable | undefined;
-} {
-  const readable: ReadMessage[] = [];
-  for (const message of messages) {
-    const read = readMessage(message);
-    if ("failure" in read) return { readable, unreadable: read };
-    readable.push(read);
-  }
-  return { readable, unreadable: undefined };
-}
-
-function readMessage(message: ReceivedMessage): ReadMessage | Unreadable {
+function readMessage(message: ReceivedMessage): ReadMessage | { readonly message: ReceivedMessage; readonly failure: Failure } {
   const { kind = MESSAGE_KIND, version = MESSAGE_VERSION } = message.attributes;
   if (kind !== MESSAGE_KIND || version !== MESSAGE_VERSION) return { message, failure: { kind: "unknown-version" } };
   try {
@@ -112,17 +97,6 @@ function readMessage(message: ReceivedMessage): ReadMessage | Unreadable {
     if (!(error instanceof UnreadableMessageError)) throw error;
     return { message, failure: { kind: "unreadable", error } };
   }
-}
-
-/** Batches keep the queue's order; so does each message group. */
-function byPerson(messages: readonly ReceivedMessage[]): ReadonlyMap<string, readonly ReceivedMessage[]> {
-  const groups = new Map<string, ReceivedMessage[]>();
-  for (const message of messages) {
-    const group = groups.get(message.groupId);
-    if (group === undefined) groups.set(message.groupId, [message]);
-    else group.push(message);
-  }
-  return groups;
 }
 
 /** Everything but messages of our queue, the console's test event or a warmer's, gets one line and is no failure. */

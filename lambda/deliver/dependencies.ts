@@ -1,28 +1,22 @@
-import type { ParameterReader } from "../adapters/parameters";
+import type { Parameter } from "../adapters/parameter";
 import type { Queue } from "../adapters/queue";
 import type { Segment } from "../adapters/segment";
 import type { Log } from "../log";
-import type { Timing } from "../timing";
+import type { Machine } from "../timing";
 import type { Comparer } from "./changes";
 
-export interface DeliverDependencies {
+export interface DeliverDependencies extends Machine {
   /** Of the queue that deliver is for. */
   readonly queueArn: string;
-  readonly writeKeyParameter: string;
+  readonly writeKey: Pick<Parameter, "name" | "get" | "refresh" | "remedy">;
   readonly dryRun: boolean;
   /** Whether many messages of one person in a batch become one call. */
   readonly mergeBacklog: boolean;
-  readonly parameters: Pick<ParameterReader, "get" | "refresh" | "remedy">;
   readonly segment: Pick<Segment, "identify">;
   readonly comparer: Comparer;
   readonly queue: Pick<Queue, "setVisibility">;
   readonly deadLetterQueue: Pick<Queue, "send">;
   readonly log: Log;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** From 0 to 1. */
-  readonly random: () => number;
-  readonly timing: Pick<Timing, "deliverCall" | "secondTryPause" | "visibility">;
 }
 
 /** What the calls of one invocation share. */

@@ -5,19 +5,23 @@ import { isJsonObject, tryParseJson } from "../json";
 /** Names and values as keyed hashes: what is stored tells nobody a person's traits. */
 export type Fingerprints = ReadonlyMap<string, string>;
 
-/** What Segment was last given of a person: for each trait the fingerprint of its value, and when, in seconds since 1970. */
-export type Delivered = ReadonlyMap<string, { readonly value: string; readonly at: number }>;
+interface LastValue {
+  /** Fingerprint of the value. */
+  readonly value: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+}
+
+/** What Segment was last given of a person, by the fingerprint of the trait's name. */
+export type Delivered = ReadonlyMap<string, LastValue>;
 
 /** Part of every fingerprint: another number makes all of them new. */
 const FORMAT = 1;
-
 /** 8 bytes for the name, 8 for the value, 4 for the time. */
 const HASH_BYTES = 8;
 const ENTRY_BYTES = 2 * HASH_BYTES + 4;
-
 /** 300,000 bytes of the 400 KB that an item may have; 1,000 traits need 20,000. Whatever does not fit counts as new. */
 const MAX_ENTRIES = 15_000;
-
 /** Stands for a set without traits, which Segment is told of as well. */
 const NO_TRAITS = "";
 
@@ -29,37 +33,32 @@ export function fingerprintsOf(
   call: IdentifyCall,
   source: { readonly endpoint: string; readonly writeKey: string },
 ): Fingerprints {
-  const parsed = tryParseJson(call.body);
-  const { traits, anonymousId } = isJsonObject(parsed) ? parsed : { traits: undefined, anonymousId: undefined };
+  const { traits, anonymousId } = Object(tryParseJson(call.body));
   const kind = anonymousId === undefined ? "userId" : "anonymousId";
   const hash = (...parts: readonly string[]) =>
     createHmac("sha256", source.writeKey)
       .update(JSON.stringify([FORMAT, source.endpoint, kind, ...parts]))
       .digest()
       .toString("latin1", 0, HASH_BYTES);
-  const entries = Object.entries(isJsonObject(traits) ? traits : {});
+  const entries: [string, unknown][] = Object.entries(isJsonObject(traits) ? traits : {});
   if (entries.length === 0) entries.push([NO_TRAITS, null]);
   return new Map(entries.map(([name, value]) => [hash(name), hash(name, JSON.stringify(value))]));
 }
 
 /** Whether Segment has every one of these traits, from less than `refresh` seconds ago. An absent trait is no change. */
 export function isUnchanged(delivered: Delivered, prints: Fingerprints, now: number, refresh: number): boolean {
-  for (const [name, value] of prints) {
+  return [...prints].every(([name, value]) => {
     const last = delivered.get(name);
-    if (last === undefined || last.value !== value || isDue(last.at, now, refresh)) return false;
-  }
-  return true;
+    return last !== undefined && last.value === value && !isDue(last.at, now, refresh);
+  });
 }
 
 /** What Segment has once it took these traits. Those whose refresh is due are left out: they count as new in any case. */
 export function withDelivered(delivered: Delivered, prints: Fingerprints, now: number, refresh: number): Delivered {
-  const merged = new Map<string, { readonly value: string; readonly at: number }>();
-  for (const [name, value] of prints) merged.set(name, { value, at: Math.floor(now) });
-  for (const [name, last] of delivered) {
-    if (merged.size >= MAX_ENTRIES) break;
-    if (!merged.has(name) && !isDue(last.at, now, refresh)) merged.set(name, last);
-  }
-  return new Map([...merged].slice(0, MAX_ENTRIES));
+  const at = Math.floor(now);
+  const fresh = [...prints].map(([name, value]): [string, LastValue] => [name, { value, at }]);
+  const kept = [...delivered].filter(([name, last]) => !prints.has(name) && !isDue(last.at, now, refresh));
+  return new Map([...fresh, ...kept].slice(0, MAX_ENTRIES));
 }
 
 /** A clock that is behind must not make a trait wait for longer. */
@@ -80,13 +79,11 @@ export function encodeDelivered(delivered: Delivered): Buffer {
 
 /** What can't be read counts as never delivered. */
 export function decodeDelivered(bytes: Buffer): Delivered {
-  const delivered = new Map<string, { readonly value: string; readonly at: number }>();
+  const delivered = new Map<string, LastValue>();
   for (let offset = 0; offset + ENTRY_BYTES <= bytes.length; offset += ENTRY_BYTES) {
     const hashes = bytes.toString("latin1", offset, offset + 2 * HASH_BYTES);
-    delivered.set(hashes.slice(0, HASH_BYTES), {
-      value: hashes.slice(HASH_BYTES),
-      at: bytes.readUInt32BE(offset + 2 * HASH_BYTES),
-    });
+    const at = bytes.readUInt32BE(offset + 2 * HASH_BYTES);
+    delivered.set(hashes.slice(0, HASH_BYTES), { value: hashes.slice(HASH_BYTES), at });
   }
   return delivered;
 }

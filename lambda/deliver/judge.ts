@@ -20,48 +20,23 @@ export interface AnswerClass {
 /** Why a message is in the dead-letter queue: its attribute `reason`. */
 export type Reason = "rejected-by-segment" | "fails-alone" | "expired" | "unknown-version" | "unreadable-message";
 
-const CONTENT: AnswerClass = {
-  code: "content-rejected",
-  actor: undefined,
-  moveAfter: MINUTE,
-  reason: "rejected-by-segment",
-};
-const SLOW_DOWN: AnswerClass = {
-  code: "slow-down",
-  actor: undefined,
-  moveAfter: NEVER,
-  reason: "fails-alone",
-};
-const REFUSED: AnswerClass = {
-  code: "endpoint-refused",
-  actor: "operator",
-  moveAfter: HOUR,
-  reason: "fails-alone",
-};
-const SERVER_ERROR: AnswerClass = {
-  code: "server-error",
-  actor: undefined,
-  moveAfter: 3 * HOUR,
-  reason: "fails-alone",
-};
+const CONTENT: AnswerClass = { code: "content-rejected", actor: undefined, moveAfter: MINUTE, reason: "rejected-by-segment" };
+const SLOW_DOWN: AnswerClass = { code: "slow-down", actor: undefined, moveAfter: NEVER, reason: "fails-alone" };
+const REFUSED: AnswerClass = { code: "endpoint-refused", actor: "operator", moveAfter: HOUR, reason: "fails-alone" };
+const SERVER_ERROR: AnswerClass = { code: "server-error", actor: undefined, moveAfter: 3 * HOUR, reason: "fails-alone" };
 const NO_ANSWER: AnswerClass = { ...SERVER_ERROR, code: "no-answer" };
 
-/** The first row that holds counts. */
-const CLASSES: readonly { readonly from: number; readonly to: number; readonly is: AnswerClass }[] = [
-  { from: 400, to: 400, is: CONTENT },
-  { from: 413, to: 413, is: CONTENT },
-  { from: 422, to: 422, is: CONTENT },
-  { from: 408, to: 408, is: SLOW_DOWN },
-  { from: 429, to: 429, is: SLOW_DOWN },
-  { from: 300, to: 499, is: REFUSED },
-  { from: 501, to: 501, is: REFUSED },
-  { from: 505, to: 505, is: REFUSED },
-  { from: 500, to: 599, is: SERVER_ERROR },
+/** Statuses by their class. The first row that matches counts. */
+const CLASSES: readonly (readonly [statuses: RegExp, AnswerClass])[] = [
+  [/^(400|413|422)$/, CONTENT],
+  [/^(408|429)$/, SLOW_DOWN],
+  [/^([34]..|501|505)$/, REFUSED],
+  [/^5..$/, SERVER_ERROR],
 ];
 
 /** @param status undefined = no answer came, or one that is not HTTP. */
 export function classOf(status: number | undefined): AnswerClass {
-  return CLASSES.find(({ from, to }) => status !== undefined && from <= status && status <= to)?.is ?? NO_ANSWER;
+  return CLASSES.find(([statuses]) => statuses.test(String(status)))?.[1] ?? NO_ANSWER;
 }
 
 /** Why a message was not settled in this invocation. */
@@ -109,15 +84,10 @@ const REJECTED_RECEIVES = 3;
 
 /**
  * The rules by which a message is moved or comes back. A failed call tells nothing by itself: how old it is and how others fare
- * at the same time do.
- *
- * @param random from 0 to 1
+ * at the same time do. `random`: from 0 to 1.
  */
 export function judge(failure: Failure, waiting: Waiting, now: Circumstances, random: () => number): Verdict {
-  return {
-    move: reasonToMove(failure, waiting, now),
-    wait: secondsUntilNext(failure, waiting, now.othersWell, random),
-  };
+  return { move: reasonToMove(failure, waiting, now), wait: secondsUntilNext(failure, waiting, now.othersWell, random) };
 }
 
 function reasonToMove(failure: Failure, { age, receiveCount }: Waiting, now: Circumstances): Reason | undefined {
@@ -147,10 +117,7 @@ const MANY_RECEIVES_WAIT = 30 * MINUTE;
 /** Share by which a wait varies, so that what failed together does not come back together. */
 const JITTER = 0.2;
 
-/**
- * Half of the time that the call has waited, within bounds; never sooner than the answer asked for. Whole, because SQS takes no
- * fractions.
- */
+/** Half of the time that the call has waited, within bounds; never sooner than the answer asked for. SQS takes no fractions. */
 function secondsUntilNext(failure: Failure, { age, receiveCount }: Waiting, othersWell: boolean, random: () => number): number {
   if (failure.kind === "unknown-version") return MINUTE;
   if (failure.kind === "not-tried") return Math.ceil(Math.min(failure.after, MAX_ASKED));

@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import type { ReceivedMessage } from "../adapters/queue";
-import { type IdentifyCall, MAX_CALL_BYTES, SENT_AT_BYTES } from "../identify-call";
+import type { IdentifyCall } from "../identify-call";
 import { isJsonObject, type JsonObject, tryParseJson } from "../json";
-import { splitTraits } from "../split";
+import { toCall, toCalls } from "../split";
 
 /** A message with the call that it holds. */
 export interface ReadMessage {
@@ -29,9 +29,7 @@ const MANY_MESSAGES = 10;
 
 /**
  * One person's messages of a batch, as units in their order. Where there are many, consecutive calls with equal envelopes become
- * one, in which later traits win.
- *
- * @param requestId of the invocation
+ * one, in which later traits win. `requestId`: of the invocation.
  */
 export function mergeBacklog(messages: readonly ReadMessage[], requestId: string): readonly Unit[] {
   const evaluations = new Set(messages.map(({ call }) => call.messageId.replace(/-\d+$/, "")));
@@ -55,32 +53,26 @@ function envelopeOf({ body }: IdentifyCall): string {
 }
 
 function merged(messages: readonly [ReadMessage, ...ReadMessage[]], requestId: string): Unit {
-  const traits = new Map(messages.flatMap(({ call }) => Object.entries(Object(parsed(call.body).traits))));
+  const named = new Map(messages.flatMap(({ call }) => Object.entries(Object(parsed(call.body).traits))));
+  const traits = [...named].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
   const { call: last } = messages.at(-1) ?? messages[0];
-  const { traits: _, messageId: __, ...envelope } = parsed(last.body);
-  const pieces = [...traits].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  const withTraits = (messageId: string, json: string) => {
-    return `${JSON.stringify({ ...envelope, messageId }).slice(0, -1)},"traits":{${json}}}`;
-  };
+  const { traits: _, messageId: __, ...shared } = parsed(last.body);
+  const { identity, receivedAt } = last;
+  const envelope = { json: JSON.stringify(shared).slice(1, -1), identity, receivedAt, idLength: MERGED_ID_LENGTH };
   const idOf = (part: number) => mergedId(messages, part, requestId);
-  const capacity = MAX_CALL_BYTES - SENT_AT_BYTES - Buffer.byteLength(withTraits(idOf(1), ""));
-  const [first, ...others] = splitTraits(pieces, capacity);
-  const toCall = (part: typeof first, index: number): IdentifyCall => {
-    const messageId = idOf(index + 1);
-    return { ...last, body: withTraits(messageId, part.json), messageId, traitCount: part.count };
-  };
-  const whole = { ...last, body: withTraits(idOf(0), pieces.join(",")), messageId: idOf(0), traitCount: pieces.length };
-  return { messages, whole, calls: [toCall(first, 0), ...others.map((part, index) => toCall(part, index + 1))] };
+  return { messages, whole: toCall(envelope, idOf(0), traits), calls: toCalls(envelope, traits, idOf) };
 }
 
+/** No more than any message's own id has, so that what fitted fits again. */
+const MERGED_ID_LENGTH = 22;
+
 /**
- * The id under which Segment gets a part of merged calls: a hash of all that it holds, of the part, and of the invocation. Were it
- * the same in the next invocation, Segment would drop a call that it knows, although an older one was taken in between. 22
- * characters, no more than a message's own id has, so that what fitted fits again.
+ * A hash of all that is merged, of the part, and of the invocation: were it the same in the next one, Segment would drop a call
+ * that it knows, although an older one was taken in between.
  */
 function mergedId(messages: readonly ReadMessage[], part: number, requestId: string): string {
   const held = messages.map(({ call }) => [call.messageId, call.body]);
-  return hash("sha256", JSON.stringify([requestId, part, held]), "base64url").slice(0, 22);
+  return hash("sha256", JSON.stringify([requestId, part, held]), "base64url").slice(0, MERGED_ID_LENGTH);
 }
 
 /** Receive wrote it, and `parseIdentifyCall` read it before. */

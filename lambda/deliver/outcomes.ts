@@ -33,23 +33,15 @@ export function settled({ messages, calls }: Unit, end: Outcome, about: LogField
 }
 
 /** The line of a message that stays in the queue. `othersWell`: other people's calls were taken at the same time. */
-export function retrying(
-  failure: Failure,
-  othersWell: boolean,
-  { parameters, writeKeyParameter: parameter }: Pick<DeliverDependencies, "parameters" | "writeKeyParameter">,
-): Outcome {
+export function retrying(failure: Failure, othersWell: boolean, { writeKey }: Pick<DeliverDependencies, "writeKey">): Outcome {
   const event = "retrying";
   switch (failure.kind) {
     case "not-taken": {
       const fields = answerFields(failure);
       // While others are well, the key is good: a firewall refuses this call.
       if ((fields.status === 401 || fields.status === 403) && !othersWell) {
-        const key = { code: "write-key-refused", parameter, remedy: parameters.remedy(parameter) };
-        return {
-          event,
-          message: "Segment, or a firewall before it, refuses the write key",
-          fields: { ...fields, ...key },
-        };
+        const key = { code: "write-key-refused", parameter: writeKey.name, remedy: writeKey.remedy };
+        return { event, message: "Segment, or a firewall before it, refuses the write key", fields: { ...fields, ...key } };
       }
       return { event, message: "Segment did not take the call", fields };
     }
@@ -60,11 +52,7 @@ export function retrying(
     case "not-tried":
       return { event, message: "not tried", fields: { reason: failure.why } };
     case "unknown-version":
-      return {
-        event,
-        message: "a kind or version of message that this release does not know",
-        fields: { code: failure.kind },
-      };
+      return { event, message: "a kind or version of message that this release does not know", fields: { code: failure.kind } };
     case "unreadable":
       return { event, message: "message can't be read", error: failure.error };
     case "error": {

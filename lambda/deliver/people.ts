@@ -1,24 +1,22 @@
 import type { Circumstances } from "./judge";
 
 /** Milliseconds. */
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-
-/** People that a container remembers. */
-const MAX_PEOPLE = 1_000;
+const MINUTE = 60_000;
 /** How far back others count. */
 const OTHERS_WITHIN = 10 * MINUTE;
+const FRESH_WITHIN = MINUTE / 6;
+const FAILED_BEFORE_WITHIN = 60 * MINUTE;
 /** Share of the others whose last call was taken, so that they count as well. */
 const WELL = 4 / 5;
-const FRESH_WITHIN = 10 * SECOND;
-const FAILED_BEFORE_WITHIN = 60 * MINUTE;
+/** People that a container remembers. */
+const MAX_PEOPLE = 1_000;
 
 interface Person {
   /** Of the last call that was tried, in milliseconds since 1970. */
   readonly at: number;
   readonly taken: boolean;
-  /** When this person last failed while others were well; undefined = not since the last success. */
-  readonly failedAloneAt: number | undefined;
+  /** When this person last failed while others were well; -Infinity = not since the last success. */
+  readonly failedAloneAt: number;
 }
 
 /** How people's calls fared in this container: all that it remembers to tell one person's trouble from everybody's. */
@@ -29,7 +27,7 @@ export class People {
 
   /** A call of this person's was tried at Segment. `at` in milliseconds since 1970. */
   tried(person: string, taken: boolean, at: number): void {
-    const failedAloneAt = taken ? undefined : this.#people.get(person)?.failedAloneAt;
+    const failedAloneAt = taken ? Number.NEGATIVE_INFINITY : this.#failedAloneAt(person);
     this.#people.delete(person);
     this.#people.set(person, { at, taken, failedAloneAt });
     const [longestAgo] = this.#people.keys();
@@ -43,21 +41,13 @@ export class People {
 
   /** For one person whose call failed, once all answers of the invocation were told to `tried`. */
   circumstancesOf(person: string, now: number): Circumstances {
-    let others = 0;
-    let taken = 0;
-    let lastTakenAt = Number.NEGATIVE_INFINITY;
-    for (const [name, other] of this.#people) {
-      if (name === person || now - other.at > OTHERS_WITHIN) continue;
-      others++;
-      if (!other.taken) continue;
-      taken++;
-      lastTakenAt = Math.max(lastTakenAt, other.at);
-    }
-    const { failedAloneAt = Number.NEGATIVE_INFINITY } = this.#people.get(person) ?? {};
+    const recent = [...this.#people].filter(([name, { at }]) => name !== person && now - at <= OTHERS_WITHIN);
+    const taken = recent.filter(([, other]) => other.taken);
+    const lastTakenAt = Math.max(...taken.map(([, { at }]) => at));
     return {
-      othersWell: taken >= 1 && taken >= WELL * others,
+      othersWell: taken.length >= 1 && taken.length >= WELL * recent.length,
       freshSuccess: now - lastTakenAt <= FRESH_WITHIN || lastTakenAt > this.#lastMoveAt,
-      failedBefore: now - failedAloneAt <= FAILED_BEFORE_WITHIN,
+      failedBefore: now - this.#failedAloneAt(person) <= FAILED_BEFORE_WITHIN,
     };
   }
 
@@ -70,5 +60,9 @@ export class People {
   /** A call that fails alone was moved. Each further one needs a success that is newer. */
   moved(now: number): void {
     this.#lastMoveAt = now;
+  }
+
+  #failedAloneAt(person: string): number {
+    return this.#people.get(person)?.failedAloneAt ?? Number.NEGATIVE_INFINITY;
   }
 }

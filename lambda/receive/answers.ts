@@ -1,6 +1,6 @@
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { InvalidEvaluationError, ParameterError } from "../errors";
-import type { Outcome } from "../log";
+import type { LogFields, Outcome } from "../log";
 import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
 import type { LeaveOutReason } from "./leave-out";
@@ -19,22 +19,14 @@ export interface Ending {
 /** Seconds after which a sender may try again. Flagsmith ignores it: its own retries come within 3 s. */
 const RETRY_AFTER = "1";
 
-/** The status codes. Never a 3xx: Flagsmith takes it for success, and the event is lost. */
-const STATUS_CODES: Readonly<Record<Answer["status"], number>> = {
-  accepted: 202,
-  ignored: 200,
-  unauthorized: 401,
-  invalid: 400,
-  unavailable: 503,
-};
+/** Never a 3xx: Flagsmith takes it for success, and the event is lost. */
+const STATUS_CODES = { accepted: 202, ignored: 200, unauthorized: 401, invalid: 400, unavailable: 503 };
 
 export function toResponse(answer: Answer): APIGatewayProxyStructuredResultV2 {
+  const retryAfter = answer.status === "unavailable" ? { "retry-after": RETRY_AFTER } : {};
   return {
     statusCode: STATUS_CODES[answer.status],
-    headers: {
-      "content-type": "application/json",
-      ...(answer.status === "unavailable" ? { "retry-after": RETRY_AFTER } : {}),
-    },
+    headers: { "content-type": "application/json", ...retryAfter },
     body: JSON.stringify(answer),
   };
 }
@@ -51,35 +43,25 @@ export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, 
     overwritten: countAndFirst(overwritten),
     cut: countAndFirst(cut.map(({ name, bytes }) => `${bytes} bytes ${name}`)),
   };
-  return {
-    outcome: { event: "accepted", message: "evaluation queued", fields },
-    answer: { status: "accepted", messageId },
-  };
+  return { outcome: { event: "accepted", message: "evaluation queued", fields }, answer: { status: "accepted", messageId } };
 }
 
 /** An identity that options leave out. The line names it, so that a person who is missed is found. */
 export function leftOut({ identity: userId, environment }: Evaluation, { code, reason }: LeaveOutReason): Ending {
-  return {
-    outcome: { event: "ignored", message: "identity left out", fields: { code, reason, userId, environment } },
-    answer: { status: "ignored", reason },
-  };
+  return ignored("identity left out", { code, reason, userId, environment });
 }
 
 /** Flagsmith's other webhooks, and what its "Test your webhook" button sends. Any other type may hold anything: it is not told. */
-const OTHER_EVENTS: ReadonlySet<string> = new Set([
-  "AUDIT_LOG_CREATED",
-  "FLAG_DELETED",
-  "FLAG_UPDATED",
-  "NEW_VERSION_PUBLISHED",
-]);
+const OTHER_EVENTS = ["AUDIT_LOG_CREATED", "FLAG_DELETED", "FLAG_UPDATED", "NEW_VERSION_PUBLISHED"];
 
 export function otherEvent(eventType: string): Ending {
-  const name = OTHER_EVENTS.has(eventType) ? `, ${eventType}` : "";
+  const name = OTHER_EVENTS.includes(eventType) ? `, ${eventType}` : "";
   const reason = `not an identity's evaluation but another Flagsmith event${name}`;
-  return {
-    outcome: { event: "ignored", message: "webhook ignored", fields: { code: "other-event", reason } },
-    answer: { status: "ignored", reason },
-  };
+  return ignored("webhook ignored", { code: "other-event", reason });
+}
+
+function ignored(message: string, fields: LogFields & { readonly reason: string }): Ending {
+  return { outcome: { event: "ignored", message, fields }, answer: { status: "ignored", reason: fields.reason } };
 }
 
 const UNAUTHORIZED = {
@@ -90,33 +72,23 @@ const UNAUTHORIZED = {
 /** One answer for both, so that it tells a forger nothing. The log tells them apart. */
 export function unauthorized(code: keyof typeof UNAUTHORIZED, sourceIp: string): Ending {
   const fields = { code, reason: UNAUTHORIZED[code], sourceIp };
-  return {
-    outcome: { event: "unauthorized", message: "signature refused", fields },
-    answer: { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" },
-  };
+  const answer = { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" } as const;
+  return { outcome: { event: "unauthorized", message: "signature refused", fields }, answer };
 }
 
 /** Whatever was thrown before SQS had the event: the sender still owns it. */
 export function failed(error: unknown): Ending {
   if (error instanceof InvalidEvaluationError) {
-    return {
-      outcome: { event: "invalid", message: "webhook body refused", error },
-      answer: { status: "invalid", reason: error.message },
-    };
+    const answer = { status: "invalid", reason: error.message } as const;
+    return { outcome: { event: "invalid", message: "webhook body refused", error }, answer };
   }
   const fields = error instanceof ParameterError ? { parameter: error.parameter, remedy: error.remedy } : {};
-  return {
-    outcome: { event: "unavailable", message: "webhook not taken, the sender keeps it", fields, error },
-    answer: { status: "unavailable", reason: "not taken, send it again" },
-  };
+  const answer = { status: "unavailable", reason: "not taken, send it again" } as const;
+  return { outcome: { event: "unavailable", message: "webhook not taken, the sender keeps it", fields, error }, answer };
 }
 
 const SHOWN = 5;
-
-/**
- * How many, and the first of them, as one text, which Logs Insights finds by the field's name. The number comes first, because
- * the text is cut where the names are long. undefined = nothing to say.
- */
+/** "7: a, b, c, d, e": the number first, because long texts are cut. undefined = nothing to say. */
 function countAndFirst(names: readonly string[]): string | undefined {
   return names.length === 0 ? undefined : `${names.length}: ${names.slice(0, SHOWN).join(", ")}`;
 }

@@ -11,12 +11,6 @@ export interface Flag {
   readonly value: Value;
 }
 
-/** A trait that Flagsmith stores for the identity. */
-export interface IdentityTrait {
-  readonly key: string;
-  readonly value: Value;
-}
-
 /** What Flagsmith decided for one identity in one "get flags" call. */
 export interface Evaluation {
   readonly kind: "evaluation";
@@ -25,7 +19,7 @@ export interface Evaluation {
   readonly environment: number | undefined;
   readonly flags: readonly Flag[];
   /** Without transient ones: Flagsmith does not store those. Empty unless asked for. */
-  readonly traits: readonly IdentityTrait[];
+  readonly traits: readonly { readonly key: string; readonly value: Value }[];
   /** Names of the segments the identity is a member of. Empty unless asked for. */
   readonly segments: readonly string[];
 }
@@ -42,23 +36,16 @@ export interface OptionalParts {
   readonly segments: boolean;
 }
 
-/**
- * The longest identity or flag name, in bytes of JSON. Flagsmith allows 2,000 characters, at most 12,000 bytes escaped; one
- * of each still fits in a call to Segment beside the envelope.
- */
+/** Bytes of JSON: 2,000 characters, which Flagsmith allows, all escaped. An identity and a flag's name still fit in one call. */
 const MAX_NAME_BYTES = 12_000;
 
-/**
- * Reads a webhook body.
- *
- * @throws InvalidEvaluationError naming the path of the first wrong field and what was expected, never its value.
- */
+/** Reads a webhook body. @throws InvalidEvaluationError naming the first wrong field and what was expected, never its value. */
 export function parseEvaluation(bytes: Buffer, read: OptionalParts): Evaluation | OtherEvent {
   const body = object(parsePythonJson(bytes), "body");
   const otherEvent = otherEventOf(body);
   if (otherEvent !== undefined) return otherEvent;
   const identity = name(body.identity, "identity");
-  const flags = array(body.flags, "flags");
+  const flags = expect(body.flags, "flags", "an array", isList);
   return {
     kind: "evaluation",
     identity,
@@ -69,23 +56,15 @@ export function parseEvaluation(bytes: Buffer, read: OptionalParts): Evaluation 
   };
 }
 
-/** The audit log's webhook has a flat form as well, whose fields are those of the log. */
-const AUDIT_LOG_FIELDS = [
-  "author",
-  "created_date",
-  "environment",
-  "log",
-  "project",
-  "related_object_id",
-  "related_object_type",
-];
+/** Fields of the audit log, whose webhook has a flat form as well. */
+const AUDIT_LOG = ["author", "created_date", "environment", "log", "project", "related_object_id", "related_object_type"];
 
 /** Anything else without identity and flags stays invalid: a field that Flagsmith renames must be seen. */
 function otherEventOf(body: JsonObject): OtherEvent | undefined {
   if (body.identity !== undefined) return undefined;
   const { event_type: eventType, flags } = body;
   if (flags === undefined && typeof eventType === "string") return { kind: "other", eventType };
-  const isAuditLog = AUDIT_LOG_FIELDS.filter((name) => Object.hasOwn(body, name)).length >= 4;
+  const isAuditLog = AUDIT_LOG.filter((field) => Object.hasOwn(body, field)).length >= 4;
   return isAuditLog ? { kind: "other", eventType: "AUDIT_LOG_CREATED" } : undefined;
 }
 
@@ -98,64 +77,51 @@ function flag(input: unknown, index: number): Flag {
   const path = `flags[${index}]`;
   const entry = object(input, path);
   const feature = object(entry.feature, `${path}.feature`);
+  const value = `${path}.feature_state_value`;
   return {
     name: name(feature.name, `${path}.feature.name`),
-    enabled: boolean(entry.enabled, `${path}.enabled`),
-    value: value(entry.feature_state_value, `${path}.feature_state_value`),
+    enabled: expect(entry.enabled, `${path}.enabled`, "a boolean", (enabled) => typeof enabled === "boolean"),
+    value: finite(expect(entry.feature_state_value, value, "a string, number, boolean or null", isValue)),
   };
 }
 
 /** Flagsmith may leave out or add to all but flags: an own trait or a segment that can't be used is none. */
-function trait(input: unknown): readonly IdentityTrait[] {
+function trait(input: unknown): Evaluation["traits"] {
   if (!isJsonObject(input) || input.transient === true) return [];
-  const { trait_key: key, trait_value: own } = input;
-  if (typeof key !== "string" || key === "" || !isValue(own)) return [];
-  return [{ key, value: finite(own) }];
+  const { trait_key: key, trait_value: value } = input;
+  return isText(key) && isValue(value) ? [{ key, value: finite(value) }] : [];
 }
 
 function segment(input: unknown): readonly string[] {
   if (!isJsonObject(input) || input.member !== true) return [];
-  return typeof input.name === "string" && input.name !== "" ? [input.name] : [];
-}
-
-function listed(input: unknown): readonly unknown[] {
-  return Array.isArray(input) ? input : [];
+  return isText(input.name) ? [input.name] : [];
 }
 
 function environmentOf(flags: readonly unknown[]): number | undefined {
-  for (const entry of flags) {
-    const number = isJsonObject(entry) ? entry.environment : undefined;
-    if (typeof number === "number" && Number.isSafeInteger(number)) return number;
-  }
-  return undefined;
+  const numbers = flags.map((entry) => (isJsonObject(entry) ? entry.environment : undefined));
+  return numbers.find((number): number is number => Number.isSafeInteger(number));
 }
 
 function object(input: unknown, path: string): JsonObject {
-  if (!isJsonObject(input)) throw wrong(path, "an object", input);
-  return input;
-}
-
-function array(input: unknown, path: string): readonly unknown[] {
-  if (!Array.isArray(input)) throw wrong(path, "an array", input);
-  return input;
-}
-
-function boolean(input: unknown, path: string): boolean {
-  if (typeof input !== "boolean") throw wrong(path, "a boolean", input);
-  return input;
+  return expect(input, path, "an object", isJsonObject);
 }
 
 function name(input: unknown, path: string): string {
-  if (typeof input !== "string" || input === "") throw wrong(path, "a non-empty string", input);
-  if (input.length > 2000 && Buffer.byteLength(JSON.stringify(input)) > MAX_NAME_BYTES) {
-    throw new InvalidEvaluationError(path, `at most ${MAX_NAME_BYTES} bytes`);
-  }
-  return input;
+  const text = expect(input, path, "a non-empty string", isText);
+  if (text.length <= 2_000 || Buffer.byteLength(JSON.stringify(text)) <= MAX_NAME_BYTES) return text;
+  throw new InvalidEvaluationError(path, `at most ${MAX_NAME_BYTES} bytes`);
 }
 
-function value(input: unknown, path: string): Value {
-  if (!isValue(input)) throw wrong(path, "a string, number, boolean or null", input);
-  return finite(input);
+function isText(input: unknown): input is string {
+  return typeof input === "string" && input !== "";
+}
+
+function isList(input: unknown): input is readonly unknown[] {
+  return Array.isArray(input);
+}
+
+function listed(input: unknown): readonly unknown[] {
+  return isList(input) ? input : [];
 }
 
 function isValue(input: unknown): input is Value {
@@ -167,8 +133,9 @@ function finite(input: Value): Value {
   return typeof input === "number" && !Number.isFinite(input) ? null : input;
 }
 
-function wrong(path: string, expected: string, input: unknown): InvalidEvaluationError {
-  return new InvalidEvaluationError(path, `${expected}, got ${kindOf(input)}`);
+function expect<Kind>(input: unknown, path: string, expected: string, is: (input: unknown) => input is Kind): Kind {
+  if (is(input)) return input;
+  throw new InvalidEvaluationError(path, `${expected}, got ${kindOf(input)}`);
 }
 
 function kindOf(input: unknown): string {

@@ -1,6 +1,6 @@
-import { hashIdentity, type IdentifyCall, MAX_CALL_BYTES, SENT_AT_BYTES } from "../identify-call";
-import { LIBRARY } from "../names";
-import { splitTraits } from "../split";
+import { hashIdentity, type IdentifyCall } from "../identify-call";
+import { LIBRARY } from "../library";
+import { capacityOf, toCalls } from "../split";
 import { type Evaluation, isNameless } from "./evaluation";
 import { type MappingOptions, type Trait, toTraits } from "./traits";
 
@@ -43,23 +43,10 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
   const { traits, renamed, overwritten } = toTraits(evaluation, options);
   const { identity } = evaluation;
   const { receivedAt } = receipt;
-  const head = envelopeOf(identity, receivedAt, options);
-  const base = messageIdBase(receipt);
-  const longest = withTraits(head, base + "-".repeat(PART_LENGTH), "");
-  const capacity = MAX_CALL_BYTES - SENT_AT_BYTES - Buffer.byteLength(longest);
+  const id = messageIdBase(receipt);
+  const envelope = { json: envelopeOf(identity, receivedAt, options), identity, receivedAt, idLength: id.length + PART_LENGTH };
   const cut: CutTrait[] = [];
-  const [first, ...rest] = splitTraits(toJson(traits, capacity, cut), capacity);
-  const toCall = (part: typeof first, index: number): IdentifyCall => {
-    const messageId = `${base}-${index + 1}`;
-    return {
-      body: withTraits(head, messageId, part.json),
-      messageId,
-      identity,
-      receivedAt,
-      traitCount: part.count,
-    };
-  };
-  const calls = [toCall(first, 0), ...rest.map((part, index) => toCall(part, index + 1))] as const;
+  const calls = toCalls(envelope, toJson(traits, capacityOf(envelope), cut), (part) => `${id}-${part}`);
   return { calls, renamed, overwritten, cut };
 }
 
@@ -78,12 +65,7 @@ function envelopeOf(identity: string, receivedAt: number, options: IdentifyOptio
   const anonymous = options.anonymousIdentities === "anonymousId" && isNameless(identity);
   const timestamp = new Date(receivedAt).toISOString();
   const context = options.markActive ? { library: LIBRARY } : { library: LIBRARY, active: false };
-  const envelope = { [anonymous ? "anonymousId" : "userId"]: identity, context, timestamp };
-  return JSON.stringify(envelope).slice(1, -1);
-}
-
-function withTraits(envelope: string, messageId: string, traits: string): string {
-  return `{${envelope},"messageId":${JSON.stringify(messageId)},"traits":{${traits}}}`;
+  return JSON.stringify({ [anonymous ? "anonymousId" : "userId"]: identity, context, timestamp }).slice(1, -1);
 }
 
 /** Stack name and request id: unique for a reception, so that equal evaluations get different ids and redeliveries the same. */

@@ -8,7 +8,6 @@ const MAX_DEPTH = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BYTE_ORDER_MARK = 0xfeff;
-
 /** 2^53 has 16 digits: a shorter run of digits is a number that JavaScript holds exactly. */
 const UNSAFE_DIGITS = 16;
 
@@ -16,10 +15,8 @@ const UNSAFE_DIGITS = 16;
 const PYTHON_TOKENS = /-?Infinity|NaN|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
 
 /**
- * Parses what Python's `json.dumps` writes, in time linear in the body. That is JSON with two additions: `NaN` and the
- * infinities, which count as null, and integers of any size, which keep their digits as a string once beyond 2^53.
- *
- * @throws InvalidEvaluationError for anything else, without quoting it.
+ * Parses what Python's `json.dumps` writes, in time linear in the body: JSON, and `NaN` and the infinities, which count as null,
+ * and integers beyond 2^53, whose digits are kept as a string. @throws InvalidEvaluationError, which does not quote the body.
  */
 export function parsePythonJson(body: Buffer): unknown {
   if (body.length === 0) throw new InvalidEvaluationError("body", "JSON, got nothing");

@@ -1,28 +1,26 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
-import type { ParameterReader } from "../adapters/parameters";
+import type { Parameter } from "../adapters/parameter";
 import type { Queue } from "../adapters/queue";
 import { hashIdentity, MESSAGE_KIND, MESSAGE_VERSION, toQueueMessage } from "../identify-call";
 import { isJsonObject } from "../json";
 import type { Log } from "../log";
+import type { Machine } from "../timing";
 import { accepted, type Ending, failed, leftOut, otherEvent, toResponse, unauthorized } from "./answers";
 import { type OptionalParts, parseEvaluation } from "./evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "./identify";
 import type { LeaveOutReason } from "./leave-out";
 import { verifySignature } from "./signature";
 
-export interface ReceiveDependencies {
+export interface ReceiveDependencies extends Pick<Machine, "now"> {
   readonly stackName: string;
-  readonly webhookSecretParameter: string;
+  readonly secret: Pick<Parameter, "get" | "refresh">;
   /** Which optional parts of a body are read. */
   readonly read: OptionalParts;
   readonly mapping: IdentifyOptions;
   /** Why options leave an identity out; undefined = they do not. */
   readonly reasonToLeaveOut: (identity: string) => LeaveOutReason | undefined;
-  readonly parameters: Pick<ParameterReader, "get" | "refresh">;
   readonly queue: Pick<Queue, "send">;
   readonly log: Log;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
   /** Milliseconds that one webhook may wait for SSM and SQS, so that it is answered before the sender gives up. */
   readonly budget: number;
 }
@@ -40,9 +38,8 @@ interface Webhook {
   readonly sourceIp: string;
   /** Of API Gateway: unique for each reception. */
   readonly requestId: string;
-  /** Milliseconds since 1970. */
+  /** Both in milliseconds since 1970. By the deadline SSM and SQS must have answered. */
   readonly receivedAt: number;
-  /** Milliseconds since 1970. SSM and SQS must have answered by then. */
   readonly deadline: number;
   /** Notes what was done, for lines about failures. */
   readonly step: (text: string) => void;
@@ -63,15 +60,9 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
     const step = (text: string) => void steps.push(`${text} at ${deps.now() - startedAt} ms`);
     const webhook = { ...webhookOf(event), deadline: startedAt + deps.budget, step };
     const { outcome, answer } = await receive(deps, webhook).catch(failed);
-    const fields = {
-      requestId,
-      apiRequestId: webhook.requestId,
-      bytes: webhook.body.length,
-      durationMs: deps.now() - startedAt,
-      ...outcome.fields,
-      steps,
-    };
-    deps.log.write({ ...outcome, fields });
+    const { requestId: apiRequestId, body } = webhook;
+    const about = { requestId, apiRequestId, bytes: body.length, durationMs: deps.now() - startedAt };
+    deps.log.write({ ...outcome, fields: { ...about, ...outcome.fields, steps } });
     return toResponse(answer);
   };
 }
@@ -100,24 +91,19 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
 
 /** A signature that does not match may be of a secret that was set since the last read. */
 async function verify(deps: ReceiveDependencies, webhook: Webhook, signature: string): Promise<boolean> {
-  const { webhookSecretParameter: name, parameters } = deps;
   const { body, deadline, step } = webhook;
-  const known = await parameters.get(name, deadline);
+  const known = await deps.secret.get(deadline);
   step("secret known");
   if (verifySignature(body, signature, known)) return true;
-  const current = await parameters.refresh(name, deadline);
+  const current = await deps.secret.refresh(deadline);
   step("secret read again");
   return verifySignature(body, signature, current);
 }
 
 /** Everything else, the console's test event or a warmer's, has no HTTP request. */
 function isFromApiGateway(event: unknown): event is APIGatewayProxyEventV2 {
-  return (
-    isJsonObject(event) &&
-    isJsonObject(event.headers) &&
-    isJsonObject(event.requestContext) &&
-    isJsonObject(event.requestContext.http)
-  );
+  if (!isJsonObject(event) || !isJsonObject(event.headers)) return false;
+  return isJsonObject(event.requestContext) && isJsonObject(event.requestContext.http);
 }
 
 /** API Gateway passes text on as it is and all else in base64. */

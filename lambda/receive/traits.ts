@@ -32,23 +32,8 @@ export const SEGMENTS_TRAIT = "flagsmith_segments";
 
 /** Traits that Segment reserves for people (Spec: Identify). A flag of that name would overwrite the person's data. */
 const RESERVED: ReadonlySet<string> = new Set([
-  "address",
-  "age",
-  "avatar",
-  "birthday",
-  "company",
-  "createdAt",
-  "description",
-  "email",
-  "firstName",
-  "gender",
-  "id",
-  "lastName",
-  "name",
-  "phone",
-  "title",
-  "username",
-  "website",
+  ...["address", "age", "avatar", "birthday", "company", "createdAt", "description", "email", "firstName", "gender", "id"],
+  ...["lastName", "name", "phone", "title", "username", "website"],
 ]);
 
 /** Segments that Flagsmith makes for its experiments: they say nothing about the person. */
@@ -82,10 +67,7 @@ export function toTraits(evaluation: Evaluation, options: MappingOptions): Trait
     renamed.push(`flag_${name}`);
     return `flag_${name}`;
   };
-
-  for (const { key, value } of evaluation.traits) {
-    if (options.selectsTrait(key)) set(key, value, undefined);
-  }
+  for (const { key, value } of evaluation.traits) if (options.selectsTrait(key)) set(key, value, undefined);
   const flags = evaluation.flags.filter(({ name }) => options.selectsFlag(name));
   if (options.traitStyle === "typed") setTyped(set, flags, nameOf, overwritten);
   else for (const flag of flags) set(nameOf(flag), traitValueOf(flag), flag.enabled);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { LIBRARY } from "../../lambda/names";
+import { LIBRARY } from "../../lambda/library";
 import { allowScripts, name, version } from "../../package.json";
 
 interface LockEntry {

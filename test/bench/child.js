@@ -3,10 +3,7 @@ const { createHmac } = require("node:crypto");
 const { performance } = require("node:perf_hooks");
 
 const file = process.argv[2];
-const context = {
-  awsRequestId: "00000000-0000-0000-0000-000000000000",
-  getRemainingTimeInMillis: () => 60_000,
-};
+const context = { awsRequestId: "00000000-0000-0000-0000-000000000000", getRemainingTimeInMillis: () => 60_000 };
 
 async function cold({ event }) {
   const started = performance.now();

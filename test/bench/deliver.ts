@@ -18,11 +18,7 @@ function batchOf(): SQSEvent {
   return queueEvent(
     ...Array.from({ length: BATCH }, (_, i) => {
       const identity = `person-${i}`;
-      return queueRecord({
-        id: `sqs-${i}`,
-        identity,
-        body: callBody({ identity, messageId: `m-${i}`, traits }),
-      });
+      return queueRecord({ id: `sqs-${i}`, identity, body: callBody({ identity, messageId: `m-${i}`, traits }) });
     }),
   );
 }

@@ -14,9 +14,7 @@ const USAGE = "usage: npm run bench -- [--rounds n] [--json]";
 
 /** One table a subject, every variant in one run on one machine; `--json` gives every sample, `--rounds` more of them. */
 async function main(): Promise<void> {
-  const { values } = parseOptions(USAGE, {
-    options: { json: { type: "boolean" }, rounds: { type: "string", default: "11" } },
-  });
+  const { values } = parseOptions(USAGE, { options: { json: { type: "boolean" }, rounds: { type: "string", default: "11" } } });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError(USAGE, "--rounds: a whole number from 1");
   const { path: node, version } = findNode24();

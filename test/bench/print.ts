@@ -19,10 +19,7 @@ export interface Numbers {
   readonly bundles: Readonly<Record<string, number>>;
 }
 
-const NAMES: Readonly<Record<string, string>> & { readonly silent: string } = {
-  receive: "ours",
-  silent: "ours without lines",
-};
+const NAMES: Readonly<Record<string, string>> & { readonly silent: string } = { receive: "ours", silent: "ours without lines" };
 
 /** One table a subject, with what it is to reach. */
 export function print(numbers: Numbers): void {
@@ -68,11 +65,7 @@ function compare(samples: Samples): void {
 /** The first row is all fixed cost, one call to AWS and one line; what the bytes cost shows above it. */
 function printPayload(rows: readonly PayloadRow[]): void {
   heading("receive, CPU against payload", "2 x HMAC + JSON.parse + JSON.stringify");
-  const [fixed, ...others] = rows.map((row) => ({
-    ...row,
-    ours: median(row.receive),
-    theirs: median(row.reference),
-  }));
+  const [fixed, ...others] = rows.map((row) => ({ ...row, ours: median(row.receive), theirs: median(row.reference) }));
   if (fixed === undefined) return;
   for (const row of [fixed, ...others]) {
     const above = (row.ours - fixed.ours) / (row.theirs - fixed.theirs);

@@ -22,13 +22,7 @@ export function flagPayload({ name, enabled = true, value = null }: FlagInput): 
 }
 
 export function evaluationPayload(overrides: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return {
-    identity: "user-1",
-    flags: [flagPayload({ name: "dark_mode" })],
-    segments: [],
-    traits: [],
-    ...overrides,
-  };
+  return { identity: "user-1", flags: [flagPayload({ name: "dark_mode" })], segments: [], traits: [], ...overrides };
 }
 
 export function bytesOf(payload: unknown): Buffer {
@@ -100,10 +94,7 @@ export function webhookEvent(input: WebhookInput = {}): APIGatewayProxyEventV2 {
     at = NOON,
   } = input;
   const signature = input.signature === undefined ? sign(body, secret) : input.signature;
-  const headers = {
-    "content-type": "application/json",
-    ...(signature === null ? {} : { "x-flagsmith-signature": signature }),
-  };
+  const headers = { "content-type": "application/json", ...(signature === null ? {} : { "x-flagsmith-signature": signature }) };
   return apiGatewayEvent({ path: "/webhook", headers, body, base64, requestId, at });
 }
 

@@ -9,9 +9,7 @@ import type { Patient } from "./patient";
 const USAGE = "usage: npm run doctor -- --stack FlagsmithToSegment-<environment> | --local";
 
 async function main(): Promise<void> {
-  const { values } = parseOptions(USAGE, {
-    options: { stack: { type: "string" }, local: { type: "boolean" } },
-  });
+  const { values } = parseOptions(USAGE, { options: { stack: { type: "string" }, local: { type: "boolean" } } });
   if ((values.stack === undefined) === (values.local !== true)) throw new UsageError(USAGE);
   // The SDK warns of Node.js 20 in six lines.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";

@@ -196,9 +196,9 @@ class Scenario {
         requestId: `request-${this.#requests++}`,
         at: this.world.clock.now,
       });
-      const { statusCode = 0 } = await this.containers.any().receive(request, {
-        awsRequestId: request.requestContext.requestId,
-      });
+      const { statusCode = 0 } = await this.containers
+        .any()
+        .receive(request, { awsRequestId: request.requestContext.requestId });
       event.answers.push(statusCode);
       if (statusCode < 400) return;
     }
@@ -220,10 +220,7 @@ class Scenario {
     const release = fault === "killed" ? this.#killWithin(messages) : undefined;
     const deliver = this.containers.any().deliver;
     const event = { Records: messages.map((message) => toRecord(message, QUEUE_ARN)) };
-    const context = {
-      awsRequestId: "invocation",
-      getRemainingTimeInMillis: () => CAMPAIGN_TIMING.deliverFunction,
-    };
+    const context = { awsRequestId: "invocation", getRemainingTimeInMillis: () => CAMPAIGN_TIMING.deliverFunction };
     const callsBefore = this.#callsOf(messages);
     const [{ batchItemFailures }] = await Promise.all([
       deliver(event, context),

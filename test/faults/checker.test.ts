@@ -18,10 +18,7 @@ const journal: Journal = {
   waiting: [],
 };
 
-const without = (index: number): Journal => ({
-  ...journal,
-  taken: journal.taken.filter((_, other) => other !== index),
-});
+const without = (index: number): Journal => ({ ...journal, taken: journal.taken.filter((_, other) => other !== index) });
 
 describe("the checker", () => {
   it("finds nothing where nothing is wrong", () => {
@@ -70,10 +67,7 @@ describe("the checker", () => {
   it("finds duplicates by their id, and no reordering in them", () => {
     const [first] = journal.taken;
     if (first === undefined) throw new Error("no call");
-    expect(check({ ...journal, taken: [...journal.taken, first] })).toMatchObject({
-      duplicates: 1,
-      reordered: 0,
-    });
+    expect(check({ ...journal, taken: [...journal.taken, first] })).toMatchObject({ duplicates: 1, reordered: 0 });
   });
 
   it("finds calls that nobody sent", () => {

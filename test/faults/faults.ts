@@ -109,10 +109,7 @@ const FAULTS: readonly Fault[] = [
   { name: "Segment 401 until the key is set", rotation: { atSegment: 1, atSsm: 121 } },
   { name: "Segment 408", ...often(0.2, { status: 408 }) },
   { name: "Segment 429, Retry-After", ...often(0.1, { status: 429, headers: { "retry-after": "20" } }) },
-  {
-    name: "Segment 429, X-RateLimit-Reset",
-    ...often(0.1, { status: 429, headers: { "x-ratelimit-reset": "9" } }),
-  },
+  { name: "Segment 429, X-RateLimit-Reset", ...often(0.1, { status: 429, headers: { "x-ratelimit-reset": "9" } }) },
   { name: "Segment 429", ...often(0.1, { status: 429 }) },
   { name: "Segment 500", ...often(0.3, { status: 500 }) },
   { name: "Segment 503 for an hour", segment: (_, __, seconds) => (seconds < 3_600 ? { status: 503 } : OK) },
@@ -130,11 +127,7 @@ const FAULTS: readonly Fault[] = [
   { name: "SQS send throttled", ...sqs(0.3, "SendMessageBatch", "throttled") },
   { name: "SQS send 500", ...sqs(0.3, "SendMessageBatch", "error") },
   { name: "SQS send stored, answer lost", ...sqs(0.1, "SendMessageBatch", "lost-answer") },
-  {
-    name: "SQS schedule fails",
-    ...often(0.2, { status: 500 }),
-    ...sqs(0.5, "ChangeMessageVisibilityBatch", "error"),
-  },
+  { name: "SQS schedule fails", ...often(0.2, { status: 500 }), ...sqs(0.5, "ChangeMessageVisibilityBatch", "error") },
   { name: "deliver killed in mid-batch", ...invocation(0.2, "killed") },
   { name: "deliver killed before it reports", ...invocation(0.2, "unreported") },
   { name: "batch delivered twice at once", ...invocation(0.2, "doubled") },
@@ -146,11 +139,7 @@ const FAULTS: readonly Fault[] = [
   },
   { name: "clocks an hour off", ...often(0.2, { status: 500 }), skews: [0, 1_000 * HOUR, -1_000 * HOUR] },
   { name: "DynamoDB throttled", dynamodb: (random) => (random() < 0.3 ? "throttled" : undefined) },
-  {
-    name: "DynamoDB down for an hour",
-    dynamodb: (_, seconds) => (seconds < 3_600 ? "throttled" : undefined),
-    within: 30 * 60,
-  },
+  { name: "DynamoDB down for an hour", dynamodb: (_, seconds) => (seconds < 3_600 ? "throttled" : undefined), within: 30 * 60 },
   { name: "DynamoDB hanging", dynamodb: (random) => (random() < 0.1 ? "hanging" : undefined) },
   { name: "DynamoDB answer lost", dynamodb: (random) => (random() < 0.1 ? "lost-answer" : undefined) },
   {

@@ -11,9 +11,7 @@ const MEASUREMENTS = 5;
 
 /** Requests until the time is over; the first that is judged wrong ends it with 1. */
 async function main(): Promise<void> {
-  const { values } = parseOptions(USAGE, {
-    options: { seconds: { type: "string", default: "30" }, seed: { type: "string" } },
-  });
+  const { values } = parseOptions(USAGE, { options: { seconds: { type: "string", default: "30" }, seed: { type: "string" } } });
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
   const seconds = Number(values.seconds);
   if (!(seconds > 0) || Number.isNaN(seed)) throw new UsageError(USAGE);

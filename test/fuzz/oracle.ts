@@ -2,10 +2,8 @@ import { createLog } from "../../lambda/log";
 import { type ReceiveHandler, receiveHandler } from "../../lambda/receive/receive";
 import { NOON, webhookEvent } from "../cloud/events";
 import { captureOutput } from "../support/capture";
-import { FakeParameters, FakeQueue, identifyOptions } from "../support/fakes";
+import { FakeParameter, FakeQueue, identifyOptions } from "../support/fakes";
 import { type FuzzRequest, MARKER, SECRET } from "./requests";
-
-const PARAMETER = "/fuzz/webhook-secret";
 
 export interface Outcome {
   readonly status: number;
@@ -20,13 +18,12 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
   const queue = new FakeQueue();
   const receive: ReceiveHandler = receiveHandler({
     stackName: "fuzz",
-    webhookSecretParameter: PARAMETER,
     mapping: { ...identifyOptions, selectsTrait: () => true, segments: true },
     reasonToLeaveOut: () => undefined,
     read: { traits: true, segments: true },
-    parameters: new FakeParameters({ [PARAMETER]: [[SECRET]] }),
+    secret: new FakeParameter([SECRET]),
     queue,
-    log: createLog({ functionName: "receive", logUserId: "plain", sampling: 1, random: () => 0 }),
+    log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),
     now: () => NOON,
     budget: 6_000,
   });

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Match } from "aws-cdk-lib/assertions";
-import { METRICS } from "../../infra/monitoring/metrics";
 import { QUERIES } from "../../infra/monitoring/queries";
 import { alarmsOver, type Series } from "../support/alarm";
 import { dashboardOf } from "../support/dashboard";
@@ -68,10 +67,7 @@ describe("the alarms", () => {
     ],
     [
       "an outage at one evaluation in ten minutes, whose retries SQS's age leaves out",
-      {
-        Accepted: during(0, PERIODS, 1, undefined),
-        Overdue: steady(0).map((_, index) => (index % 7 === 4 ? 1 : 0)),
-      },
+      { Accepted: during(0, PERIODS, 1, undefined), Overdue: steady(0).map((_, index) => (index % 7 === 4 ? 1 : 0)) },
       ["Backlog", "Nothing delivered"],
     ],
     [
@@ -109,28 +105,16 @@ describe("the alarms", () => {
     }
   });
 
-  it("are over metrics that the README names", () => {
-    const readme = readFileSync(join(__dirname, "../../README.md"), "utf8");
-    expect(Object.keys(METRICS).filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
-  });
-
   it("tell nobody by default, and whom the options name", () => {
     template.resourceCountIs("AWS::SNS::Topic", 0);
     template.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: Match.absent() });
     const alarmTopicArn = "arn:aws:sns:us-east-1:123456789012:on-call";
     const told = templateOf({ alarmEmail: "on-call@example.com", alarmTopicArn });
-    told.hasResourceProperties("AWS::SNS::Subscription", {
-      Protocol: "email",
-      Endpoint: "on-call@example.com",
-    });
+    told.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "on-call@example.com" });
     told.hasResourceProperties("AWS::SNS::TopicPolicy", {
       PolicyDocument: {
         Statement: Match.arrayWith([
-          Match.objectLike({
-            Effect: "Allow",
-            Action: "sns:Publish",
-            Principal: { Service: "cloudwatch.amazonaws.com" },
-          }),
+          Match.objectLike({ Effect: "Allow", Action: "sns:Publish", Principal: { Service: "cloudwatch.amazonaws.com" } }),
         ]),
       },
     });

@@ -79,21 +79,14 @@ describe("the queues", () => {
 describe("the functions", () => {
   it("run on arm64 under Node.js 24", () => {
     template.resourceCountIs("AWS::Lambda::Function", 2);
-    template.allResourcesProperties("AWS::Lambda::Function", {
-      Runtime: "nodejs24.x",
-      Architectures: ["arm64"],
-    });
+    template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Architectures: ["arm64"] });
   });
 
   it("write to log groups of their own, kept for a month or as told", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 3);
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
-    template.allResourcesProperties("AWS::Lambda::Function", {
-      LoggingConfig: { LogGroup: Match.anyValue() },
-    });
-    templateOf({ logRetentionDays: 90 }).allResourcesProperties("AWS::Logs::LogGroup", {
-      RetentionInDays: 90,
-    });
+    template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
+    templateOf({ logRetentionDays: 90 }).allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 90 });
   });
 
   it.each([
@@ -160,9 +153,7 @@ describe("the table of what was delivered", () => {
       KeySchema: [{ AttributeName: "identity", KeyType: "HASH" }],
       TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
     });
-    changes.hasResourceProperties("AWS::Lambda::Function", {
-      ...functionOf(/^Delivers/),
-    });
+    changes.hasResourceProperties("AWS::Lambda::Function", { ...functionOf(/^Delivers/) });
     expect(configOf(changes, /^Delivers/).changes).toEqual({ table: id, refreshHours: 24 });
   });
 });
@@ -170,9 +161,7 @@ describe("the table of what was delivered", () => {
 describe("access", () => {
   /** Action by resource, of the role whose name holds `name`. */
   const statements = (from: Template, name: string) => {
-    const policies = from.findResources("AWS::IAM::Policy", {
-      Properties: { PolicyName: Match.stringLikeRegexp(name) },
-    });
+    const policies = from.findResources("AWS::IAM::Policy", { Properties: { PolicyName: Match.stringLikeRegexp(name) } });
     return Object.values(policies).flatMap(({ Properties: { PolicyDocument } }) => PolicyDocument.Statement);
   };
   const reads = (name: string) =>
@@ -230,9 +219,7 @@ describe("the outputs", () => {
 describe("the redrive of dead letters", () => {
   // SQS refuses one without a destination for messages that were sent there, as deliver's are: CouldNotDetermineMessageSource.
   it("names the queue as the destination", () => {
-    const arnOf = (id: string) => ({
-      "Fn::GetAtt": [expect.stringMatching(`^FlagsmithToSegment${id}[0-9A-F]+$`), "Arn"],
-    });
+    const arnOf = (id: string) => ({ "Fn::GetAtt": [expect.stringMatching(`^FlagsmithToSegment${id}[0-9A-F]+$`), "Arn"] });
     const [{ Value: command } = { Value: undefined }] = Object.values(template.findOutputs("RedriveDeadLetters"));
     expect(Object(command)["Fn::Join"][1]).toEqual([
       "aws sqs start-message-move-task --region ",

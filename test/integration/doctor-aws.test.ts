@@ -79,10 +79,7 @@ describe("a deployed stack", () => {
   });
 
   it("gives a parameter decrypted, or says that it is not there", async () => {
-    await expect(awsPatient(STACK).parameter("/known")).resolves.toEqual({
-      type: "SecureString",
-      value: "value",
-    });
+    await expect(awsPatient(STACK).parameter("/known")).resolves.toEqual({ type: "SecureString", value: "value" });
     await expect(awsPatient(STACK).parameter("/unknown")).resolves.toBeUndefined();
   });
 

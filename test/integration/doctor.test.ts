@@ -58,10 +58,7 @@ describe("the doctor", () => {
     const { webhookSecret } = pipeline.cloud.parameterNames;
     pipeline.cloud.ssm.set(webhookSecret, value, type);
     const found = failures(await examine()).find(({ check }) => check === webhookSecret);
-    expect(found).toMatchObject({
-      detail: expect.stringContaining(detail),
-      fix: expect.stringContaining("put-parameter"),
-    });
+    expect(found).toMatchObject({ detail: expect.stringContaining(detail), fix: expect.stringContaining("put-parameter") });
     expect(found?.detail).not.toContain("integration-secret");
   });
 
@@ -75,10 +72,7 @@ describe("the doctor", () => {
     pipeline.cloud.ssm.delete(writeKey);
     const [missing, call] = failures(await examine());
     expect(missing).toMatchObject({ check: writeKey, detail: "does not exist" });
-    expect(call).toMatchObject({
-      detail: expect.stringContaining("retrying"),
-      fix: expect.stringContaining("put-parameter"),
-    });
+    expect(call).toMatchObject({ detail: expect.stringContaining("retrying"), fix: expect.stringContaining("put-parameter") });
   });
 
   it("finds a write key that no source has, though Segment answers 200 to it", async () => {

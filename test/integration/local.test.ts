@@ -86,10 +86,7 @@ describe("npm start", () => {
     expect(local.output).not.toMatch(/^(in|out) /m);
     const response = await fetch(url, {
       method: "POST",
-      headers: {
-        "content-type": "application/json",
-        "x-flagsmith-signature": signatures.files["02-multivariate.json"] ?? "",
-      },
+      headers: { "content-type": "application/json", "x-flagsmith-signature": signatures.files["02-multivariate.json"] ?? "" },
       body: new Uint8Array(fixture("02-multivariate.json")),
     });
     expect(response.status).toBe(202);

@@ -37,14 +37,7 @@ const payload = evaluationPayload({
 
 describe("options", () => {
   it.each<[string, Options, object]>([
-    [
-      "none",
-      {},
-      {
-        userId: NAMELESS,
-        traits: { flag_email: "a@b.c", beta_color: "blue", beta_size: false, internal: 1 },
-      },
-    ],
+    ["none", {}, { userId: NAMELESS, traits: { flag_email: "a@b.c", beta_color: "blue", beta_size: false, internal: 1 } }],
     [
       "all that shape the call",
       {

@@ -10,9 +10,7 @@ describe("a script that is called in a way it does not know", () => {
     ["send", "local/send.ts"],
   ])("says how, npm run %s", (name, script) => {
     const path = join(__dirname, "..", script);
-    const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", path, "--nonsense"], {
-      encoding: "utf8",
-    });
+    const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", path, "--nonsense"], { encoding: "utf8" });
     const [complaint, usage, ...others] = stderr.trimEnd().split("\n");
     expect(complaint).toMatch(/^Unknown option '--nonsense'/);
     expect(usage).toContain(`usage: npm run ${name} -- `);

@@ -7,7 +7,7 @@ import { TIMING } from "../../lambda/timing";
 import { callBody, NOON, QUEUE_ARN, toRecord } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { seeded } from "../faults/random";
-import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
+import { answered, FakeParameter, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
 import { describeProperties } from "../support/seed";
 
 interface Step {
@@ -77,10 +77,9 @@ async function simulate(
   const container = () =>
     deliverHandler({
       queueArn: QUEUE_ARN,
-      writeKeyParameter: "/key",
       dryRun: false,
       mergeBacklog: false,
-      parameters: new FakeParameters({ "/key": [["key"]] }),
+      writeKey: new FakeParameter(["key"]),
       segment,
       comparer:
         forward === "every"

@@ -7,7 +7,7 @@ import { sign } from "../../lambda/receive/signature";
 import { TIMING } from "../../lambda/timing";
 import { bytesOf, NOON, QUEUE_ARN, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
 import { captureOutput } from "../support/capture";
-import { answered, FakeParameters, FakeQueue, FakeSegment, identifyOptions, RecordingLog } from "../support/fakes";
+import { answered, FakeParameter, FakeQueue, FakeSegment, identifyOptions, RecordingLog } from "../support/fakes";
 import { describeProperties } from "../support/seed";
 
 describeProperties("receive", () => {
@@ -31,13 +31,7 @@ describeProperties("receive", () => {
       fc.record({ identity: fc.constant("user"), flags: shape }),
       fc.record({
         identity: fc.constant("user"),
-        flags: fc.array(
-          fc.record({
-            enabled: fc.boolean(),
-            feature: fc.constant({ name: "f" }),
-            feature_state_value: shape,
-          }),
-        ),
+        flags: fc.array(fc.record({ enabled: fc.boolean(), feature: fc.constant({ name: "f" }), feature_state_value: shape })),
       }),
     );
     await fc.assert(
@@ -45,13 +39,12 @@ describeProperties("receive", () => {
         const bytes = bytesOf(JSON.stringify(payload).replaceAll("HIDDEN", marker));
         const handler = receiveHandler({
           stackName: "stack",
-          webhookSecretParameter: "/secret",
           mapping: identifyOptions,
           reasonToLeaveOut: () => undefined,
           read: { traits: true, segments: true },
-          parameters: new FakeParameters({ "/secret": [[secret]] }),
+          secret: new FakeParameter([secret]),
           queue: new FakeQueue(),
-          log: createLog({ functionName: "receive", logUserId: "plain", sampling: 1, random: () => 0 }),
+          log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),
           now: () => NOON,
           budget: 6_000,
         });
@@ -87,10 +80,9 @@ describeProperties("deliver", () => {
         const deadLetterQueue = new FakeQueue();
         const handler = deliverHandler({
           queueArn: QUEUE_ARN,
-          writeKeyParameter: "/key",
           dryRun: false,
           mergeBacklog: false,
-          parameters: new FakeParameters({ "/key": [["key"]] }),
+          writeKey: new FakeParameter(["key"]),
           segment,
           comparer: ALWAYS_CHANGED,
           queue: new FakeQueue(),

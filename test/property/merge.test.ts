@@ -7,7 +7,7 @@ import { TIMING } from "../../lambda/timing";
 import { callBody, NOON, QUEUE_ARN, toRecord } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { seeded } from "../faults/random";
-import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
+import { answered, FakeParameter, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
 import { describeProperties } from "../support/seed";
 
 type Traits = Readonly<Record<string, number>>;
@@ -53,10 +53,9 @@ async function simulate(history: readonly Traits[], forward: "every" | "changes"
   const container = () =>
     deliverHandler({
       queueArn: QUEUE_ARN,
-      writeKeyParameter: "/key",
       dryRun: false,
       mergeBacklog: true,
-      parameters: new FakeParameters({ "/key": [["key"]] }),
+      writeKey: new FakeParameter(["key"]),
       segment,
       comparer: forward === "every" ? ALWAYS_CHANGED : new Changes({ table, log, endpoint: "https://s", refresh: 86_400, now }),
       queue: {

@@ -34,32 +34,27 @@ export class RecordingLog implements Log {
 
 type Read = readonly string[] | Error;
 
-/** Parameters that were given; any other name is a mistake of the test. Several reads are given one by one, the last one for good. */
-export class FakeParameters {
-  readonly reads: string[] = [];
-  readonly refreshed: string[] = [];
-  readonly #values: Map<string, Read[]>;
+/** A parameter whose reads are given one by one, the last one for good. */
+export class FakeParameter {
+  readonly name = "/flagsmith-to-segment/test/parameter";
+  readonly remedy = `aws ssm put-parameter --name ${this.name}`;
+  refreshes = 0;
+  #reads = 0;
+  readonly #answers: readonly Read[];
 
-  constructor(values: Readonly<Record<string, readonly Read[]>>) {
-    this.#values = new Map(Object.entries(values).map(([name, reads]) => [name, [...reads]]));
+  constructor(...answers: readonly [Read, ...Read[]]) {
+    this.#answers = answers;
   }
 
-  async get(name: string): Promise<readonly string[]> {
-    this.reads.push(name);
-    const values = this.#values.get(name);
-    const value = values !== undefined && values.length > 1 ? values.shift() : values?.[0];
-    if (value === undefined) throw new Error(`the test gives no parameter ${name}`);
-    if (value instanceof Error) throw value;
-    return value;
+  async get(): Promise<readonly string[]> {
+    const answer = this.#answers[Math.min(this.#reads++, this.#answers.length - 1)] ?? [];
+    if (answer instanceof Error) throw answer;
+    return answer;
   }
 
-  remedy(name: string): string {
-    return `aws ssm put-parameter --name ${name}`;
-  }
-
-  refresh(name: string): Promise<readonly string[]> {
-    this.refreshed.push(name);
-    return this.get(name);
+  refresh(): Promise<readonly string[]> {
+    this.refreshes++;
+    return this.get();
   }
 }
 

@@ -89,10 +89,7 @@ export async function startPipeline({
 async function post(url: string, body: Buffer, signature: string | null, contentType: string): Promise<Sent> {
   const response = await fetch(url, {
     method: "POST",
-    headers: {
-      "content-type": contentType,
-      ...(signature === null ? {} : { "x-flagsmith-signature": signature }),
-    },
+    headers: { "content-type": contentType, ...(signature === null ? {} : { "x-flagsmith-signature": signature }) },
     body: new Uint8Array(body),
     redirect: "manual",
   });

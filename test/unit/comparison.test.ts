@@ -24,13 +24,7 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
       items.set(identityHash, item);
     },
   };
-  const changes = new Changes({
-    table,
-    log,
-    endpoint: "https://api.segment.io",
-    refresh: 3_600,
-    now: () => clock.now,
-  });
+  const changes = new Changes({ table, log, endpoint: "https://api.segment.io", refresh: 3_600, now: () => clock.now });
   const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }, identity = "user-1", mayBeSent = false) =>
     changes.compare(parseIdentifyCall(callBody({ identity, traits })), BigInt(sequence), "key", mayBeSent);
   return { broken, log, clock, compare, record: async () => (await compare()).record() };

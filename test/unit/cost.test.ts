@@ -2,13 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { costPerMillion, costTable } from "../bench/cost";
 
-const load = {
-  eventsPerSecond: 500,
-  forward: "every",
-  receiveMs: 9,
-  deliverMs: 200,
-  deliverCpuMs: 0.3,
-} as const;
+const load = { eventsPerSecond: 500, forward: "every", receiveMs: 9, deliverMs: 200, deliverCpuMs: 0.3 } as const;
 
 describe("the cost model", () => {
   it("adds up", () => {

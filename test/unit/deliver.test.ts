@@ -5,7 +5,7 @@ import type { DeliverDependencies } from "../../lambda/deliver/dependencies";
 import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { TIMING } from "../../lambda/timing";
 import { ATTRIBUTES, callBody, type MessageInput, NOON, QUEUE_ARN, queueEvent, queueRecord } from "../cloud/events";
-import { answered, FakeParameters, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
+import { answered, FakeParameter, FakeQueue, FakeSegment, RecordingLog } from "../support/fakes";
 
 const PARAMETER = "/flagsmith-to-segment/test/segment-write-key";
 const HOUR = 3_600_000;
@@ -15,7 +15,7 @@ interface Fakes {
   readonly segment?: FakeSegment;
   readonly queue?: FakeQueue;
   readonly deadLetterQueue?: FakeQueue;
-  readonly parameters?: FakeParameters;
+  readonly writeKey?: FakeParameter;
 }
 
 function setUp({
@@ -29,10 +29,9 @@ function setUp({
   const context = { awsRequestId: "invocation-1", remaining: Number(TIMING.deliverFunction) };
   const given = {
     queueArn: QUEUE_ARN,
-    writeKeyParameter: PARAMETER,
     dryRun: false,
     mergeBacklog: true,
-    parameters: new FakeParameters({ [PARAMETER]: [["key", "of no use here"]] }),
+    writeKey: new FakeParameter(["key", "of no use here"]),
     comparer: ALWAYS_CHANGED,
     log,
     now: () => clock.now,
@@ -360,26 +359,22 @@ describe("a failure that is judged", () => {
 
 describe("a write key that is refused", () => {
   it.each([401, 403])("is read again after %d, and another is used at once", async (status) => {
-    const parameters = new FakeParameters({ [PARAMETER]: [["old"], ["new"]] });
+    const writeKey = new FakeParameter(["old"], ["new"]);
     const segment = new FakeSegment((_, writeKey) => answered(writeKey === "new" ? 200 : status));
-    const { deliver, log } = setUp({ parameters, segment });
+    const { deliver, log } = setUp({ writeKey, segment });
     expect(await deliver(queueRecord())).toEqual([]);
     expect(segment.calls.map(({ writeKey }) => writeKey)).toEqual(["old", "new"]);
-    expect(parameters.refreshed).toEqual([PARAMETER]);
+    expect(writeKey.refreshes).toBe(1);
     expect(log.line).toMatchObject({ event: "delivered" });
   });
 
   it("is named with its remedy while nobody else's calls are taken", async () => {
-    const { deliver, log } = setUp({ segment: new FakeSegment(() => answered(401)) });
+    const writeKey = new FakeParameter(["key"]);
+    const { deliver, log } = setUp({ segment: new FakeSegment(() => answered(401)), writeKey });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(log.line).toMatchObject({
-      event: "retrying",
-      code: "write-key-refused",
-      actor: "operator",
-      status: 401,
-      parameter: PARAMETER,
-      remedy: `aws ssm put-parameter --name ${PARAMETER}`,
-    });
+    const { name: parameter, remedy } = writeKey;
+    const refused = { event: "retrying", code: "write-key-refused", actor: "operator", status: 401 };
+    expect(log.line).toMatchObject({ ...refused, parameter, remedy });
   });
 
   it("is not named while others are well: a firewall refuses this call", async () => {
@@ -392,7 +387,7 @@ describe("a write key that is refused", () => {
 
   it("keeps every message when it is missing", async () => {
     const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
-    const { deliver, log } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [missing] }) });
+    const { deliver, log } = setUp({ writeKey: new FakeParameter(missing) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     expect(log.line).toMatchObject({
       event: "retrying",

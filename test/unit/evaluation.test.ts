@@ -130,17 +130,12 @@ describe("parseEvaluation", () => {
       { trait_key: "plan", trait_value: null },
     ];
     const segments = [{}, "vip", { member: true }, { name: "out" }, { name: "vip", member: true }];
-    expect(parse({ traits, segments })).toMatchObject({
-      traits: [{ key: "plan", value: null }],
-      segments: ["vip"],
-    });
+    expect(parse({ traits, segments })).toMatchObject({ traits: [{ key: "plan", value: null }], segments: ["vip"] });
     expect(parse({ traits: {}, segments: "none" })).toMatchObject({ traits: [], segments: [] });
   });
 
   it.each([1e300, 1.5, "23"])("does not take %j for an environment's number", (environment) => {
-    expect(parse({ flags: [{ ...flagPayload({ name: "f" }), environment }] })).toMatchObject({
-      environment: undefined,
-    });
+    expect(parse({ flags: [{ ...flagPayload({ name: "f" }), environment }] })).toMatchObject({ environment: undefined });
   });
 
   it("refuses a body that is no object", () => {

@@ -28,9 +28,7 @@ describe("toIdentifyCalls", () => {
     expect(calls.map(({ body }) => parsed(body))).toEqual([
       {
         userId: "user-1",
-        context: {
-          library: { name: "flagsmith-to-segment", version: expect.stringMatching(/^\d+\.\d+\.\d+$/) },
-        },
+        context: { library: { name: "flagsmith-to-segment", version: expect.stringMatching(/^\d+\.\d+\.\d+$/) } },
         timestamp: "2026-11-23T12:00:00.000Z",
         messageId: "FlagsmithToSegment-test-JKJaXmPLvHcESHA=-1",
         traits: { dark_mode: true, max_items: 25 },
@@ -55,9 +53,7 @@ describe("toIdentifyCalls", () => {
     expect(anonymous).toMatchObject({ anonymousId: identity });
     expect(anonymous).not.toHaveProperty("userId");
     expect(parsed(map([], {}, { identity }).calls[0].body)).toMatchObject({ userId: identity });
-    expect(parsed(map([], { anonymousIdentities: "anonymousId" }).calls[0].body)).toMatchObject({
-      userId: "user-1",
-    });
+    expect(parsed(map([], { anonymousIdentities: "anonymousId" }).calls[0].body)).toMatchObject({ userId: "user-1" });
   });
 
   it("gives equal evaluations of two requests two ids, so that a flag may flip back", () => {
@@ -75,10 +71,7 @@ describe("toIdentifyCalls", () => {
   });
 
   it("brings 1,000 flags of 2 KB through whole, in calls within Segment's limits and in order", () => {
-    const flags = Array.from({ length: 1000 }, (_, i) => ({
-      name: `flag_${i}`,
-      value: `${i}:${"é".repeat(1024)}`,
-    }));
+    const flags = Array.from({ length: 1000 }, (_, i) => ({ name: `flag_${i}`, value: `${i}:${"é".repeat(1024)}` }));
     const { calls, cut } = map(flags);
     const traits = calls.flatMap(({ body }) => Object.entries(parsed(body).traits));
     expect(traits).toEqual(flags.map(({ name, value }) => [name, value]));
@@ -131,15 +124,9 @@ describe("toIdentifyCalls", () => {
 
   it("leaves an identity's own trait out if it is too large: it has no state", () => {
     const traits = [{ trait_key: "bio", trait_value: "x".repeat(40_000) }];
-    const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })), {
-      traits: true,
-      segments: false,
-    });
+    const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })), { traits: true, segments: false });
     if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
-    const { calls, cut } = toIdentifyCalls(evaluation, receipt, {
-      ...identifyOptions,
-      selectsTrait: () => true,
-    });
+    const { calls, cut } = toIdentifyCalls(evaluation, receipt, { ...identifyOptions, selectsTrait: () => true });
     expect(parsed(calls[0].body).traits).toEqual({});
     expect(cut).toEqual([{ name: "bio", bytes: 40_002 }]);
   });
@@ -194,9 +181,6 @@ describe("withSentAt", () => {
 
   it("adds the time of the attempt and changes nothing else", () => {
     const call = parseIdentifyCall(callBody());
-    expect(JSON.parse(withSentAt(call, NOON + 1))).toEqual({
-      ...JSON.parse(callBody()),
-      sentAt: "2026-11-23T12:00:00.001Z",
-    });
+    expect(JSON.parse(withSentAt(call, NOON + 1))).toEqual({ ...JSON.parse(callBody()), sentAt: "2026-11-23T12:00:00.001Z" });
   });
 });

@@ -2,7 +2,7 @@ import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { createLog, type Outcome } from "../../lambda/log";
 import { captureOutput } from "../support/capture";
 
-const options = { functionName: "receive", logUserId: "plain", sampling: 0, random: () => 0.5 } as const;
+const options = { functionName: "receive", logUserId: "plain", logSampling: 0, random: () => 0.5 } as const;
 
 /** What Powertools writes for these outcomes. */
 function linesOf(outcomes: readonly Outcome[], overrides: Partial<Parameters<typeof createLog>[0]> = {}) {
@@ -84,7 +84,7 @@ describe("steps", () => {
     const fields = { steps: ["one"] };
     expect(lineOf({ event: "retrying", message: "", fields })).toMatchObject({ steps: ["one"] });
     expect(lineOf({ event: "delivered", message: "", fields })).not.toHaveProperty("steps");
-    expect(lineOf({ event: "delivered", message: "", fields }, { sampling: 0.51 })).toMatchObject({ steps: ["one"] });
+    expect(lineOf({ event: "delivered", message: "", fields }, { logSampling: 0.51 })).toMatchObject({ steps: ["one"] });
   });
 });
 

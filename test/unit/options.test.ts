@@ -16,12 +16,17 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
   refreshHours: 12,
   mergeBacklog: false,
   dryRun: true,
+  paused: true,
   logUserId: "hashed",
   logSampling: 0.5,
   logRetentionDays: 90,
   throttle: { rateLimit: 10, burstLimit: 20 },
+  maxConcurrency: 2,
+  reservedConcurrency: 5,
   alarmEmail: "on-call@example.com",
   alarmTopicArn: "arn:aws:sns:eu-west-1:123456789012:alarms",
+  runbookUrl: "https://wiki.example.com/flagsmith",
+  expectTraffic: 6,
   kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/1",
 };
 
@@ -36,7 +41,7 @@ const faultsOf = (input: unknown): string => {
 
 describe("assertOptions", () => {
   it("takes every option, and none", () => {
-    expect(faultsOf(every)).toBe("");
+    expect(faultsOf({ ...every, segmentRegion: undefined })).toBe("");
     expect(faultsOf({})).toBe("");
   });
 
@@ -75,6 +80,14 @@ describe("assertOptions", () => {
     ["logRetentionDays", 31],
     ["throttle", { rate: 1 }],
     ["throttle", { rateLimit: 0 }],
+    ["throttle", { burstLimit: 2 ** 31 }],
+    ["maxConcurrency", 1],
+    ["maxConcurrency", 1_001],
+    ["reservedConcurrency", 0],
+    ["paused", "yes"],
+    ["runbookUrl", "http://wiki.example.com"],
+    ["expectTraffic", 25],
+    ["expectTraffic", 1.5],
     ["alarmEmail", "nobody"],
     ["alarmTopicArn", "arn:aws:sns:"],
     ["kmsKeyArn", "alias/mine"],
@@ -93,9 +106,15 @@ describe("assertOptions", () => {
   it("refuses to select a placeholder that is left out", () => {
     const identities = { include: ["user*", "undefined"] };
     expect(faultsOf({ identities })).toContain(
-      'production.identities.include names "undefined", which production.placeholderIdentities leaves out',
+      'production.identities.include names "undefined", which placeholderIdentities leaves out; set that to "identify"',
     );
     expect(faultsOf({ identities, placeholderIdentities: "identify" })).toBe("");
+  });
+
+  it("refuses two places for Segment", () => {
+    expect(faultsOf({ segmentRegion: "eu", segmentEndpoint: "https://segment.example.com" })).toContain(
+      "production: segmentRegion and segmentEndpoint both say where Segment is",
+    );
   });
 
   it.each([null, [], "production"])("refuses %j for a set of options", (input) => {

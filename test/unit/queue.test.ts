@@ -84,11 +84,9 @@ describe("Queue", () => {
   });
 
   it("throws if the time of any could not be set", async () => {
-    const { queue: fifo } = queue({
-      Failed: [{ Id: "0", Code: "ReceiptHandleIsInvalid", SenderFault: true }],
-    });
+    const { queue: fifo } = queue({ Failed: [{ Id: "0", Code: "ReceiptHandleIsInvalid", SenderFault: true }] });
     await expect(fifo.setVisibility([toReceivedMessage(queueRecord())], 2)).rejects.toMatchObject({
-      action: "sqs:ChangeMessageVisibilityBatch",
+      message: "sqs:ChangeMessageVisibilityBatch failed: ReceiptHandleIsInvalid",
       code: "ReceiptHandleIsInvalid",
     });
   });

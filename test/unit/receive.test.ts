@@ -3,7 +3,7 @@ import { resolveOptions } from "../../lambda/options";
 import { leavesOut } from "../../lambda/receive/leave-out";
 import { type ReceiveDependencies, receiveHandler } from "../../lambda/receive/receive";
 import { bytesOf, evaluationPayload, flagPayload, NOON, SECRET, type WebhookInput, webhookEvent } from "../cloud/events";
-import { FakeParameters, FakeQueue, identifyOptions, RecordingLog } from "../support/fakes";
+import { FakeParameter, FakeQueue, identifyOptions, RecordingLog } from "../support/fakes";
 import { fixture } from "../support/fixtures";
 
 const PARAMETER = "/flagsmith-to-segment/test/webhook-secret";
@@ -14,11 +14,10 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
   const clock = [NOON];
   const handler = receiveHandler({
     stackName: "stack",
-    webhookSecretParameter: PARAMETER,
     mapping: identifyOptions,
     reasonToLeaveOut: () => undefined,
     read: { traits: false, segments: false },
-    parameters: new FakeParameters({ [PARAMETER]: [[SECRET]] }),
+    secret: new FakeParameter([SECRET]),
     queue,
     log,
     now: () => clock.shift() ?? NOON + 7,
@@ -78,7 +77,7 @@ describe("receive", () => {
   });
 
   it("accepts either secret of a rotation", async () => {
-    const { post } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [["old", SECRET]] }) });
+    const { post } = setUp({ secret: new FakeParameter(["old", SECRET]) });
     expect(await post({ secret: "old" })).toMatchObject({ statusCode: 202 });
     expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
   });
@@ -86,12 +85,12 @@ describe("receive", () => {
   it("lets nothing outlast the budget: SSM and SQS get its end", async () => {
     const deadlines: (number | undefined)[] = [];
     const { post } = setUp({
-      parameters: {
-        get: async (_, deadline) => {
+      secret: {
+        get: async (deadline) => {
           deadlines.push(deadline);
           return ["old"];
         },
-        refresh: async (_, deadline) => {
+        refresh: async (deadline) => {
           deadlines.push(deadline);
           return [SECRET];
         },
@@ -108,20 +107,20 @@ describe("receive", () => {
   });
 
   it("takes the signature of a secret that was set since the last read", async () => {
-    const parameters = new FakeParameters({ [PARAMETER]: [["old"], [SECRET]] });
-    const { post } = setUp({ parameters });
+    const secret = new FakeParameter(["old"], [SECRET]);
+    const { post } = setUp({ secret });
     expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
-    expect(parameters.refreshed).toEqual([PARAMETER]);
+    expect(secret.refreshes).toBe(1);
   });
 
   it("does not ask SSM again for a signature that fits, nor for one that is missing", async () => {
-    const parameters = new FakeParameters({ [PARAMETER]: [[SECRET]] });
-    const { post } = setUp({ parameters });
+    const secret = new FakeParameter([SECRET]);
+    const { post } = setUp({ secret });
     await post();
     await post({ signature: null });
-    expect(parameters.refreshed).toEqual([]);
+    expect(secret.refreshes).toBe(0);
     await post({ secret: "forged" });
-    expect(parameters.refreshed).toEqual([PARAMETER]);
+    expect(secret.refreshes).toBe(1);
   });
 
   it("queues the parts of a large evaluation in order", async () => {
@@ -210,7 +209,7 @@ describe("receive", () => {
 
   it("answers 503 when the secret is missing, and logs the parameter and its remedy", async () => {
     const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
-    const { post, log } = setUp({ parameters: new FakeParameters({ [PARAMETER]: [missing] }) });
+    const { post, log } = setUp({ secret: new FakeParameter(missing) });
     expect(await post()).toEqual({
       statusCode: 503,
       headers: { "content-type": "application/json", "retry-after": "1" },

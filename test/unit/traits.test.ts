@@ -48,10 +48,7 @@ describe("toTraits, style flagsmith", () => {
   });
 
   it("looks at the prefixed name for that", () => {
-    expect(map([{ name: "email" }], { traitPrefix: "ff_" })).toMatchObject({
-      entries: [["ff_email", true]],
-      renamed: [],
-    });
+    expect(map([{ name: "email" }], { traitPrefix: "ff_" })).toMatchObject({ entries: [["ff_email", true]], renamed: [] });
     expect(map([{ name: "mail" }], { traitPrefix: "e" })).toMatchObject({ entries: [["flag_email", true]] });
   });
 
@@ -145,10 +142,7 @@ describe("toTraits, besides flags", () => {
   });
 
   it("adds the segments, sorted and distinct, without Flagsmith's experiments", () => {
-    const segments = ["b", "a", "experiment-7-rollout", "b", "experiment-x-rollout"].map((name) => ({
-      name,
-      member: true,
-    }));
+    const segments = ["b", "a", "experiment-7-rollout", "b", "experiment-x-rollout"].map((name) => ({ name, member: true }));
     expect(map([], { segments: true }, { segments }).entries).toEqual([
       ["flagsmith_segments", ["a", "b", "experiment-x-rollout"]],
     ]);

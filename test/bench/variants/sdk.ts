@@ -13,37 +13,40 @@ const sqs = new SQSClient({ requestHandler });
 
 let cached: { readonly lines: readonly string[]; readonly until: number } | undefined;
 
-async function get(name: string): Promise<readonly string[]> {
+async function get(): Promise<readonly string[]> {
   if (cached !== undefined && Date.now() < cached.until) return cached.lines;
-  const { Parameter: parameter } = await ssm.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
+  const { Parameter: parameter } = await ssm.send(
+    new GetParameterCommand({ Name: config.webhookSecretParameter, WithDecryption: true }),
+  );
   cached = { lines: [parameter?.Value ?? ""], until: Date.now() + 5 * 60_000 };
   return cached.lines;
 }
 
 export const handler = receiveHandler({
   stackName: config.stackName,
-  webhookSecretParameter: config.webhookSecretParameter,
   read: { traits: false, segments: false },
   mapping: mappingOf(config),
   reasonToLeaveOut: () => undefined,
-  parameters: { get, refresh: get },
+  secret: { get, refresh: get },
   queue: {
     send: async (messages) => {
       for (let from = 0; from < messages.length; from += 8) {
-        const entries = messages.slice(from, from + 8).map(({ body, groupId, deduplicationId, attributes }, index) => ({
-          Id: String(index),
-          MessageBody: body,
-          MessageGroupId: groupId,
-          MessageDeduplicationId: deduplicationId,
-          MessageAttributes: { environment: { DataType: "Number", StringValue: String(attributes.environment) } },
-        }));
+        const entries = messages
+          .slice(from, from + 8)
+          .map(({ body, groupId, deduplicationId, attributes }, index) => ({
+            Id: String(index),
+            MessageBody: body,
+            MessageGroupId: groupId,
+            MessageDeduplicationId: deduplicationId,
+            MessageAttributes: { environment: { DataType: "Number", StringValue: String(attributes.environment) } },
+          }));
         const command = new SendMessageBatchCommand({ QueueUrl: config.queueUrl, Entries: entries });
         const { Failed: failed = [] } = await sqs.send(command);
         if (failed.length > 0) throw new Error(`SQS took all but ${failed.length}`);
       }
     },
   },
-  log: createLog({ functionName: "receive", logUserId: "plain", sampling: 0, random: Math.random }),
+  log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 0, random: Math.random }),
   now: Date.now,
   budget: 6_000,
 });

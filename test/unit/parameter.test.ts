@@ -1,4 +1,4 @@
-import { ParameterReader } from "../../lambda/adapters/parameters";
+import { Parameter } from "../../lambda/adapters/parameter";
 import { AwsCallError, type ParameterError } from "../../lambda/errors";
 import { PLACEHOLDERS } from "../../lambda/names";
 import { TIMING } from "../../lambda/timing";
@@ -15,7 +15,8 @@ function store(...answers: readonly (unknown | Error)[]) {
   const calls: unknown[][] = [];
   const clock = { now: NOON };
   const stale: ParameterError[] = [];
-  const parameters = new ParameterReader({
+  const parameter = new Parameter({
+    name: NAME,
     ssm: {
       send: async (...call) => {
         calls.push(call);
@@ -33,67 +34,67 @@ function store(...answers: readonly (unknown | Error)[]) {
     region: "eu-west-1",
     keyId: undefined,
   });
-  return { parameters, calls, clock, stale };
+  return { parameter, calls, clock, stale };
 }
 
 const throttled = new AwsCallError("ssm:GetParameter", "ThrottlingException", true);
 const denied = new AwsCallError("ssm:GetParameter", "AccessDeniedException", false);
 const holding = (value: string) => ({ Parameter: { Value: value } });
 
-describe("ParameterReader", () => {
+describe("Parameter", () => {
   it("asks SSM for the decrypted value", async () => {
-    const { parameters, calls } = store(holding("s"));
-    await expect(parameters.get(NAME)).resolves.toEqual(["s"]);
+    const { parameter, calls } = store(holding("s"));
+    await expect(parameter.get()).resolves.toEqual(["s"]);
     expect(calls).toEqual([["GetParameter", { Name: NAME, WithDecryption: true }, undefined]]);
   });
 
   it("gives a secret per line, without what pasting left around them", async () => {
-    const { parameters } = store(holding(" old \r\n\nnew\n"));
-    await expect(parameters.get(NAME)).resolves.toEqual(["old", "new"]);
+    const { parameter } = store(holding(" old \r\n\nnew\n"));
+    await expect(parameter.get()).resolves.toEqual(["old", "new"]);
   });
 
   it("reads once in a time-to-live", async () => {
-    const { parameters, calls, clock } = store(holding("old"), holding("new"));
-    await parameters.get(NAME);
+    const { parameter, calls, clock } = store(holding("old"), holding("new"));
+    await parameter.get();
     clock.now += TTL - 1;
-    await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
+    await expect(parameter.get()).resolves.toEqual(["old"]);
     clock.now += 1;
-    await expect(parameters.get(NAME)).resolves.toEqual(["new"]);
+    await expect(parameter.get()).resolves.toEqual(["new"]);
     expect(calls).toHaveLength(2);
   });
 
   it("makes one call for ten at once", async () => {
-    const { parameters, calls } = store(holding("s"));
-    await Promise.all(Array.from({ length: 10 }, () => parameters.get(NAME)));
+    const { parameter, calls } = store(holding("s"));
+    await Promise.all(Array.from({ length: 10 }, () => parameter.get()));
     expect(calls).toHaveLength(1);
   });
 
   it("keeps a failure for a moment: what strangers send must not use up SSM's quota", async () => {
-    const { parameters, calls, clock } = store(throttled, holding("s"));
-    await expect(parameters.get(NAME)).rejects.toMatchObject({ code: "parameter-unreadable" });
+    const { parameter, calls, clock } = store(throttled, holding("s"));
+    await expect(parameter.get()).rejects.toMatchObject({ code: "parameter-unreadable" });
     clock.now += FAILURE - 1;
-    for (let i = 0; i < 300; i++) await expect(parameters.get(NAME)).rejects.toMatchObject({ code: "parameter-unreadable" });
+    for (let i = 0; i < 300; i++) await expect(parameter.get()).rejects.toMatchObject({ code: "parameter-unreadable" });
     expect(calls).toHaveLength(1);
     clock.now += 1;
-    await expect(parameters.get(NAME)).resolves.toEqual(["s"]);
+    await expect(parameter.get()).resolves.toEqual(["s"]);
   });
 
   it("reads again what did not match, but not again within the refresh interval", async () => {
-    const { parameters, calls, clock } = store(holding("old"), holding("new"), holding("newest"));
-    await parameters.get(NAME);
-    await expect(parameters.refresh(NAME)).resolves.toEqual(["new"]);
+    const { parameter, calls, clock } = store(holding("old"), holding("new"), holding("newest"));
+    await parameter.get();
+    await expect(parameter.refresh()).resolves.toEqual(["new"]);
     clock.now += REFRESH - 1;
-    await expect(parameters.refresh(NAME)).resolves.toEqual(["new"]);
+    await expect(parameter.refresh()).resolves.toEqual(["new"]);
     expect(calls).toHaveLength(2);
     clock.now += 1;
-    await expect(parameters.refresh(NAME)).resolves.toEqual(["newest"]);
-    await expect(parameters.get(NAME)).resolves.toEqual(["newest"]);
+    await expect(parameter.refresh()).resolves.toEqual(["newest"]);
+    await expect(parameter.get()).resolves.toEqual(["newest"]);
   });
 
   it("makes one call for ten refreshes at once, however often forgers try", async () => {
-    const { parameters, calls } = store(holding("s"));
-    await parameters.get(NAME);
-    const refreshes = Array.from({ length: 10 }, () => parameters.refresh(NAME));
+    const { parameter, calls } = store(holding("s"));
+    await parameter.get();
+    const refreshes = Array.from({ length: 10 }, () => parameter.refresh());
     await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill(["s"]));
     expect(calls).toHaveLength(2);
   });
@@ -103,16 +104,16 @@ describe("ParameterReader", () => {
     ["SSM refuses", denied, "parameter-unreadable", "operator"],
     ["it was set to a placeholder", holding("<the secret set in Flagsmith>\n"), "parameter-placeholder", "operator"],
   ])("keeps using a value while %s, says so, and asks again after a while", async (_, failure, code, actor) => {
-    const { parameters, calls, clock, stale } = store(holding("old"), failure, holding("new"));
-    await parameters.get(NAME);
+    const { parameter, calls, clock, stale } = store(holding("old"), failure, holding("new"));
+    await parameter.get();
     clock.now += TTL;
-    await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
+    await expect(parameter.get()).resolves.toEqual(["old"]);
     expect(stale).toMatchObject([{ parameter: NAME, code, actor }]);
     clock.now += STALE - 1;
-    await expect(parameters.get(NAME)).resolves.toEqual(["old"]);
+    await expect(parameter.get()).resolves.toEqual(["old"]);
     expect(calls).toHaveLength(2);
     clock.now += 1;
-    await expect(parameters.get(NAME)).resolves.toEqual(["new"]);
+    await expect(parameter.get()).resolves.toEqual(["new"]);
     expect(stale).toHaveLength(1);
   });
 
@@ -120,18 +121,18 @@ describe("ParameterReader", () => {
     ["was deleted", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false)],
     ["was emptied", holding("")],
   ])("no longer uses a value that %s", async (_, answer) => {
-    const { parameters, clock } = store(holding("old"), answer);
-    await parameters.get(NAME);
+    const { parameter, clock } = store(holding("old"), answer);
+    await parameter.get();
     clock.now += TTL;
-    await expect(parameters.get(NAME)).rejects.toMatchObject({ actor: "operator" });
+    await expect(parameter.get()).rejects.toMatchObject({ actor: "operator" });
     clock.now += FAILURE;
-    await expect(parameters.get(NAME)).rejects.toMatchObject({ actor: "operator" });
+    await expect(parameter.get()).rejects.toMatchObject({ actor: "operator" });
   });
 
   it("takes no placeholder for a secret, whichever of the two, and the secrets beside it", async () => {
-    const { parameters } = store(holding("<the write key>\nreal\n<the secret set in Flagsmith>"));
-    await expect(parameters.get(NAME)).resolves.toEqual(["real"]);
-    await expect(store(holding("<another text>")).parameters.get(NAME)).resolves.toEqual(["<another text>"]);
+    const { parameter } = store(holding("<the write key>\nreal\n<the secret set in Flagsmith>"));
+    await expect(parameter.get()).resolves.toEqual(["real"]);
+    await expect(store(holding("<another text>")).parameter.get()).resolves.toEqual(["<another text>"]);
   });
 
   const create = `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --value '<the secret set in Flagsmith>'`;
@@ -144,6 +145,6 @@ describe("ParameterReader", () => {
     ["refused", denied, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again.*kmsKeyArn$/)],
     ["throttled", throttled, "parameter-unreadable", "aws", expect.stringMatching(/^wait; .*high-throughput/)],
   ])("names the parameter, who must act, and a remedy that fits, when it is %s", async (_, answer, code, actor, remedy) => {
-    await expect(store(answer).parameters.get(NAME)).rejects.toMatchObject({ parameter: NAME, code, actor, remedy });
+    await expect(store(answer).parameter.get()).rejects.toMatchObject({ parameter: NAME, code, actor, remedy });
   });
 });
