@@ -3,6 +3,7 @@ import type { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
 import { Metric, type MetricOptions } from "aws-cdk-lib/aws-cloudwatch";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { DeliverConfig, ReceiveConfig } from "../lambda/config";
@@ -12,7 +13,8 @@ import { assertOptions, type Options, type ResolvedOptions, resolveOptions } fro
 import { TIMING } from "../lambda/timing";
 import { environmentNameFaults } from "./environment-name";
 import { addMetricFilters, type MetricName } from "./monitoring/metrics";
-import type { AlarmOptions } from "./monitoring/monitoring";
+import { ALARM_OPTIONS, type AlarmOptions } from "./monitoring/monitoring";
+import { pipelineName, topStackOf } from "./name";
 import { grantParameter, PipelineFunction } from "./pipeline-function";
 import { addDeliveredTable, addFifoQueue } from "./storage";
 import { addWebhookApi } from "./webhook-api";
@@ -26,12 +28,6 @@ export interface FlagsmithToSegmentProps extends Omit<Options, keyof AlarmOption
   readonly environmentName: string;
 }
 
-/**
- * Batches that deliver works on at once. 10 batches of 10 identities, 120 ms each, are some 800 calls per second: below the 1,000
- * that Segment takes from a workspace.
- */
-const MAX_CONCURRENCY = 10;
-
 /** SQS's limit. An outage of Segment must not turn good messages into dead letters. */
 const MAX_RECEIVES = 1_000;
 
@@ -40,14 +36,20 @@ const EVENT_SOURCE_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:Ge
 
 /** The whole pipeline: webhook, queue, delivery. Construct ids are a contract: a rename replaces resources in somebody's account. */
 export class FlagsmithToSegment extends Construct {
-  readonly api: HttpApi;
+  /** The stack's name, and the construct's path within it. Metrics, alarms and queries begin with it. */
+  readonly name: string;
+  /** With their defaults. */
+  readonly options: ResolvedOptions;
   readonly webhookUrl: string;
+  readonly api: HttpApi;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
   /** Only with `forward: "changes"`. */
   readonly deliveredTable: Table | undefined;
   readonly receive: LambdaFunction;
   readonly deliver: LambdaFunction;
+  /** Of API Gateway. */
+  readonly accessLogs: LogGroup;
   /** Commands that create the two parameters: CloudFormation can't create a SecureString. */
   readonly createWebhookSecret: string;
   readonly createWriteKey: string;
@@ -58,29 +60,35 @@ export class FlagsmithToSegment extends Construct {
     const { environmentName, ...given } = props;
     const faults = environmentNameFaults(environmentName, id);
     if (faults.length > 0) throw new ConfigurationError(faults);
-    assertOptions(given, id);
+    assertOptions(given, id, ALARM_OPTIONS);
     const options = resolveOptions(given);
     const parameters = parameterNames(environmentName);
 
+    this.name = pipelineName(this);
+    this.options = options;
     this.deadLetterQueue = addFifoQueue(this, "DeadLetterQueue");
-    this.queue = addFifoQueue(this, "Queue", { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES });
+    const deadLetterQueue = { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES };
+    this.queue = addFifoQueue(this, "Queue", { deadLetterQueue });
     if (options.forward === "changes") this.deliveredTable = addDeliveredTable(this);
-    this.receive = this.addReceive(options, parameters.webhookSecret);
-    this.deliver = this.addDeliver(options, parameters.writeKey);
-    addMetricFilters(this, { receive: this.receive.logGroup, deliver: this.deliver.logGroup });
-    this.api = addWebhookApi(this, this.receive, options);
+    this.receive = this.addReceive(parameters.webhookSecret);
+    this.deliver = this.addDeliver(parameters.writeKey);
+    const { api, accessLogs } = addWebhookApi(this, this.receive, options);
+    this.api = api;
+    this.accessLogs = accessLogs;
+    addMetricFilters(this, this.name, { receive: this.receive.logGroup, deliver: this.deliver.logGroup, access: accessLogs });
     this.webhookUrl = `${this.api.apiEndpoint}/webhook`;
     const where = { region: Stack.of(this).region, keyId: options.kmsKeyArn };
     this.createWebhookSecret = createParameterCommand(parameters.webhookSecret, '"$(openssl rand -hex 32)"', where);
     this.createWriteKey = createParameterCommand(parameters.writeKey, `'${PLACEHOLDERS.writeKey}'`, where);
   }
 
-  private addReceive(options: ResolvedOptions, webhookSecretParameter: string): LambdaFunction {
+  private addReceive(webhookSecretParameter: string): LambdaFunction {
+    const { options } = this;
     const { traitPrefix, traitStyle, flags, flagsmithTraits, segments, markActive } = options;
     const { identities, placeholderIdentities, anonymousIdentities } = options;
     const config: ReceiveConfig = {
-      ...this.sharedConfig(options),
-      stackName: Stack.of(this).stackName,
+      ...this.sharedConfig(),
+      stackName: topStackOf(this).stackName,
       webhookSecretParameter,
       traitPrefix,
       traitStyle,
@@ -100,17 +108,18 @@ export class FlagsmithToSegment extends Construct {
       // CPU comes with memory: 512 MB halves the cold start of 256 MB, and holds a body of 6 MB parsed.
       memorySize: 512,
       timeout: Duration.millis(TIMING.receiveFunction),
+      reservedConcurrency: options.reservedConcurrency,
     });
     this.queue.grant(receive, "sqs:SendMessage");
     grantParameter(receive, "WebhookSecret", webhookSecretParameter, options.kmsKeyArn);
     return receive;
   }
 
-  private addDeliver(options: ResolvedOptions, writeKeyParameter: string): LambdaFunction {
+  private addDeliver(writeKeyParameter: string): LambdaFunction {
+    const { options, deliveredTable: table } = this;
     const { segmentEndpoint, mergeBacklog, dryRun, refreshHours } = options;
-    const table = this.deliveredTable;
     const config: DeliverConfig = {
-      ...this.sharedConfig(options),
+      ...this.sharedConfig(),
       queueArn: this.queue.queueArn,
       deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
       writeKeyParameter,
@@ -136,47 +145,23 @@ export class FlagsmithToSegment extends Construct {
       eventSourceArn: this.queue.queueArn,
       batchSize: BATCH_SIZE,
       reportBatchItemFailures: true,
-      maxConcurrency: MAX_CONCURRENCY,
+      maxConcurrency: options.maxConcurrency,
+      enabled: !options.paused,
     });
     return deliver;
   }
 
-  private sharedConfig({ kmsKeyArn, logUserId, logSampling }: ResolvedOptions) {
-    const { urlSuffix } = Stack.of(this);
-    return { queueUrl: this.queue.queueUrl, urlSuffix, kmsKeyArn, logUserId, logSampling };
+  private sharedConfig() {
+    const { kmsKeyArn, logUserId, logSampling } = this.options;
+    return { queueUrl: this.queue.queueUrl, urlSuffix: Stack.of(this).urlSuffix, kmsKeyArn, logUserId, logSampling };
   }
 
   /**
-   * A number from the log lines, in the namespace of the stack's name, without dimensions.
+   * A number from the log lines. Only lines write it: where there are none, there is no data.
    * @default - the sum over five minutes
    */
-  metric(name: MetricName, options: MetricOptions = {}): Metric {
-    return new Metric({
-      namespace: Stack.of(this).stackName,
-      metricName: name,
-      statistic: "Sum",
-      period: Duration.minutes(5),
-      label: name,
-      ...options,
-    });
-  }
-
-  get logGroupNames(): string[] {
-    return [this.receive.logGroup.logGroupName, this.deliver.logGroup.logGroupName];
-  }
-
-  /** Bytes that CloudWatch took in, by function. */
-  logBytes(): readonly Metric[] {
-    return this.logGroupNames.map(
-      (LogGroupName, index) =>
-        new Metric({
-          namespace: "AWS/Logs",
-          metricName: "IncomingBytes",
-          statistic: "Sum",
-          period: Duration.minutes(5),
-          dimensionsMap: { LogGroupName },
-          label: `${index === 0 ? "receive" : "deliver"} log bytes`,
-        }),
-    );
+  metric(metricName: MetricName, options: MetricOptions = {}): Metric {
+    const period = Duration.minutes(5);
+    return new Metric({ namespace: this.name, metricName, statistic: "Sum", period, label: metricName, ...options });
   }
 }

@@ -16,12 +16,13 @@ export interface PipelineFunctionProps {
   /** MB. */
   readonly memorySize: number;
   readonly timeout: Duration;
+  readonly reservedConcurrency?: number | undefined;
 }
 
 /** One of the two functions: a bundle of its own, a log group of its own, and a role that can do nothing but write to it. */
 export class PipelineFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
-    const { functionName, description, config, logRetentionDays, memorySize, timeout } = props;
+    const { functionName, description, config, logRetentionDays, memorySize, timeout, reservedConcurrency } = props;
     const logGroup = new LogGroup(scope, `${id}Logs`, { retention: logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
     // The managed policy that CDK would attach allows writing to every log group of the account.
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
@@ -37,6 +38,7 @@ export class PipelineFunction extends LambdaFunction {
       timeout,
       role,
       logGroup,
+      ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
       // Names and ARNs of resources are known at deploy.
       environment: { [CONFIG_VARIABLE]: Stack.of(scope).toJsonString(config) },
     });

@@ -1,5 +1,6 @@
 import { type App, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { ConfigurationError } from "../lambda/errors";
+import { isJsonObject, type JsonObject, tryParseJson } from "../lambda/json";
 import { assertOptions, type Options } from "../lambda/options";
 import { environmentNameFaults } from "./environment-name";
 import { FlagsmithToSegment } from "./flagsmith-to-segment";
@@ -13,18 +14,25 @@ export interface FlagsmithToSegmentStackProps extends StackProps {
 
 /** The stack of one Flagsmith environment. */
 export class FlagsmithToSegmentStack extends Stack {
-  constructor(scope: App, id: string, props: FlagsmithToSegmentStackProps) {
+  readonly pipeline: FlagsmithToSegment;
+
+  constructor(scope: App, id: string, { environmentName, options, ...props }: FlagsmithToSegmentStackProps) {
     super(scope, id, { description: "Flagsmith's flag evaluations as traits in Segment", ...props });
-    const { environmentName } = props;
-    const { alarmEmail, alarmTopicArn, ...options } = props.options;
-    const pipeline = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName, ...options });
-    new Monitoring(this, "Monitoring", { pipeline, alarmEmail, alarmTopicArn });
+    const { alarmEmail, alarmTopicArn, runbookUrl, expectTraffic, ...others } = options;
+    const pipeline = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName, ...others });
+    const alarms = { alarmEmail, alarmTopicArn, runbookUrl, expectTraffic };
+    const { dashboardUrl } = new Monitoring(this, "Monitoring", { pipeline, ...alarms });
+    this.pipeline = pipeline;
     this.output("WebhookUrl", "Paste into Flagsmith's webhook integration", pipeline.webhookUrl);
+    this.output("DashboardUrl", "What is going on", dashboardUrl);
     this.output("QueueUrl", "Identify calls that wait for Segment", pipeline.queue.queueUrl);
-    this.output("DeadLetterQueueUrl", "Messages that failed for good, with their reason", pipeline.deadLetterQueue.queueUrl);
-    this.output("RedriveDeadLetters", "Sends dead-letter messages again, see the README", redrive(pipeline));
+    this.output("DeadLetterQueueUrl", "Calls that were given up, with their reason", pipeline.deadLetterQueue.queueUrl);
+    this.output("RedriveDeadLetters", "Sends dead-letter messages again, see RUNBOOK.md", redrive(pipeline));
     this.output("CreateWebhookSecret", "Creates a random webhook secret", pipeline.createWebhookSecret);
     this.output("CreateWriteKey", "Creates the parameter of Segment's write key", pipeline.createWriteKey);
+    this.output("ReceiveLogGroup", "Log of function receive", pipeline.receive.logGroup.logGroupName);
+    this.output("DeliverLogGroup", "Log of function deliver", pipeline.deliver.logGroup.logGroupName);
+    this.output("AccessLogGroup", "Log of API Gateway", pipeline.accessLogs.logGroupName);
   }
 
   private output(id: string, description: string, value: string): void {
@@ -39,32 +47,59 @@ function redrive({ queue, deadLetterQueue }: FlagsmithToSegment): string {
 }
 
 /**
- * One stack for each entry of context `environments` in `cdk.json`; without that context, one named `production`.
+ * One stack for each entry of context `environments`, of `cdk.json` or as JSON text after `-c environments=`; without that context,
+ * one named `production`.
  *
  * @throws ConfigurationError with every fault of every environment.
  */
 export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
   const context: unknown = app.node.tryGetContext("environments") ?? { production: {} };
-  if (typeof context !== "object" || context === null || Array.isArray(context)) {
-    throw new ConfigurationError(['environments: allowed is an object, { "production": { …options } }']);
+  const environments = typeof context === "string" ? tryParseJson(context) : context;
+  if (!isJsonObject(environments)) {
+    throw new ConfigurationError(['environments: allowed is an object, { "production": { …options } }, or its JSON text']);
   }
-  const environments = Object.entries(context);
-  const faults = environments.flatMap(([name, options]) => faultsOf(name, options));
-  if (environments.length === 0) faults.push("environments: at least one is needed");
+  const entries = Object.entries(environments).map(([name, given]) => [name, readEnvironment(name, given)] as const);
+  const faults = entries.flatMap(([, environment]) => environment.faults);
+  if (entries.length === 0) faults.push("environments: at least one is needed");
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return environments.map(
-    ([environmentName, options]) =>
-      new FlagsmithToSegmentStack(app, `FlagsmithToSegment-${environmentName}`, { environmentName, options }),
-  );
+  return entries.map(([environmentName, { options, env }]) => {
+    return new FlagsmithToSegmentStack(app, `FlagsmithToSegment-${environmentName}`, { environmentName, options, env });
+  });
 }
 
-function faultsOf(name: string, options: unknown): readonly string[] {
-  const faults = environmentNameFaults(name, `environments.${name}`);
+interface Environment {
+  readonly faults: readonly string[];
+  readonly options: Options;
+  /** Where the stack goes. What is not given comes from the credentials of `cdk deploy`. */
+  readonly env: NonNullable<StackProps["env"]>;
+}
+
+/** What an entry may hold beside the options. */
+const PLACES = { account: /^\d{12}$/, region: /^[a-z]{2,}(-[a-z]+)+-\d+$/ };
+
+function readEnvironment(name: string, given: unknown): Environment {
+  const where = `environments.${name}`;
+  const { account, region, ...options }: JsonObject = isJsonObject(given) ? given : {};
+  const faults = [...environmentNameFaults(name, where), ...optionFaults(isJsonObject(given) ? options : given, where)];
+  if (!isPlace("account", account)) faults.push(`${where}.account: allowed is a string of 12 digits`);
+  if (!isPlace("region", region)) faults.push(`${where}.region: allowed is a region, such as "eu-west-1"`);
+  return {
+    faults,
+    options,
+    env: { ...(account ? { account: String(account) } : {}), ...(region ? { region: String(region) } : {}) },
+  };
+}
+
+function isPlace(name: keyof typeof PLACES, value: unknown): boolean {
+  return value === undefined || (typeof value === "string" && PLACES[name].test(value));
+}
+
+function optionFaults(options: unknown, where: string): readonly string[] {
   try {
-    assertOptions(options, `environments.${name}`);
-    return faults;
+    assertOptions(options, where);
+    return [];
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    return [...faults, ...error.faults];
+    return error.faults;
   }
 }

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import { RemovalPolicy } from "aws-cdk-lib";
 import { AccessLogField, AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
@@ -6,27 +6,34 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { ResolvedOptions } from "../lambda/options";
+import { pipelineName } from "./name";
+
+/** Fields of the access log. `integrationStatus` is "-" where API Gateway answered by itself. */
+const ACCESS_LOG = {
+  apiRequestId: AccessLogField.contextRequestId(),
+  time: AccessLogField.contextRequestTime(),
+  sourceIp: AccessLogField.contextIdentitySourceIp(),
+  userAgent: AccessLogField.contextIdentityUserAgent(),
+  route: "$context.routeKey",
+  status: AccessLogField.contextStatus(),
+  integrationStatus: AccessLogField.contextIntegrationStatus(),
+  responseLatency: AccessLogField.contextResponseLatency(),
+  integrationError: AccessLogField.contextIntegrationErrorMessage(),
+};
 
 /** `POST /webhook`, throttled, with an access log. */
-export function addWebhookApi(scope: Construct, receive: LambdaFunction, options: ResolvedOptions): HttpApi {
-  const api = new HttpApi(scope, "Api", { apiName: Stack.of(scope).stackName, createDefaultStage: false });
-  const [route] = api.addRoutes({
-    path: "/webhook",
-    methods: [HttpMethod.POST],
-    integration: new HttpLambdaIntegration("ReceiveIntegration", receive),
-  });
-  if (route !== undefined) {
-    Validations.of(route).acknowledge({
-      id: "AwsSolutions-APIG4",
-      reason:
-        "Flagsmith authenticates by an HMAC over the body, which no API Gateway authorizer sees; receive verifies it first.",
-    });
-  }
+export function addWebhookApi(scope: Construct, receive: LambdaFunction, options: ResolvedOptions) {
+  const name = pipelineName(scope);
+  const api = new HttpApi(scope, "Api", { apiName: name, createDefaultStage: false });
+  const integration = new HttpLambdaIntegration("ReceiveIntegration", receive);
+  api.addRoutes({ path: "/webhook", methods: [HttpMethod.POST], integration });
   const accessLogs = new LogGroup(scope, "AccessLogs", {
+    // With this prefix AWS's own permission counts: an account's resource policy may be full, and then the stage can't be created.
+    logGroupName: `/aws/vendedlogs/flagsmith-to-segment/${name}`,
     retention: options.logRetentionDays,
     removalPolicy: RemovalPolicy.DESTROY,
   });
-  const { rateLimit = 1_000, burstLimit = 2_000 } = options.throttle;
+  const { rateLimit = 0, burstLimit = 0 } = options.throttle;
   new HttpStage(scope, "Stage", {
     httpApi: api,
     stageName: "$default",
@@ -34,19 +41,8 @@ export function addWebhookApi(scope: Construct, receive: LambdaFunction, options
     throttle: { rateLimit, burstLimit },
     accessLogSettings: {
       destination: new LogGroupLogDestination(accessLogs),
-      format: AccessLogFormat.custom(
-        JSON.stringify({
-          apiRequestId: AccessLogField.contextRequestId(),
-          time: AccessLogField.contextRequestTime(),
-          sourceIp: AccessLogField.contextIdentitySourceIp(),
-          userAgent: AccessLogField.contextIdentityUserAgent(),
-          route: "$context.routeKey",
-          status: AccessLogField.contextStatus(),
-          responseLatency: AccessLogField.contextResponseLatency(),
-          integrationError: AccessLogField.contextIntegrationErrorMessage(),
-        }),
-      ),
+      format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
     },
   });
-  return api;
+  return { api, accessLogs };
 }

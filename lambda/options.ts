@@ -140,18 +140,23 @@ export const OPTION_RULES: { readonly [Name in OptionName]-?: OptionRule<Options
   ),
 };
 
+export const OPTION_NAMES = Object.keys(OPTION_RULES) as readonly OptionName[];
+
 /** Fills in the defaults. What a construct passes on as undefined was not given. */
 export function resolveOptions(options: Options): ResolvedOptions {
-  const filled = Object.entries(OPTION_RULES).map(([name, { byDefault }]) => [name, options[name as OptionName] ?? byDefault]);
+  const filled = OPTION_NAMES.map((name) => [name, options[name] ?? OPTION_RULES[name].byDefault]);
   const segmentEndpoint = options.segmentEndpoint ?? (options.segmentRegion === "eu" ? EU : US);
   const { rateLimit = LIMITS.rateLimit, burstLimit = LIMITS.burstLimit } = options.throttle ?? {};
   return { ...Object.fromEntries(filled), segmentEndpoint, throttle: { rateLimit, burstLimit } };
 }
 
-/** Checks what a user wrote, as props or in `cdk.json`. @throws ConfigurationError with every fault, and what is allowed. */
-export function assertOptions(input: unknown, where: string): asserts input is Options {
+/**
+ * Checks what a user wrote, as props or in `cdk.json`. `without`: options that are not for this place.
+ * @throws ConfigurationError with every fault, and what is allowed.
+ */
+export function assertOptions(input: unknown, where: string, without: readonly OptionName[] = []): asserts input is Options {
   if (!isJsonObject(input)) throw new ConfigurationError([`${where}: allowed is an object of options; got ${shorten(input)}`]);
-  const faults = Object.entries(input).flatMap(([name, value]) => faultOf(`${where}.${name}`, name, value) ?? []);
+  const faults = Object.entries(input).flatMap(([name, value]) => faultOf(`${where}.${name}`, name, value, without) ?? []);
   const lists = Object.fromEntries(LISTS.map((name) => [name, input[name]]));
   const bytes = Buffer.byteLength(JSON.stringify(lists));
   if (bytes > MAX_LISTS_BYTES) {
@@ -182,15 +187,16 @@ export function isPlaceholderIdentity(identity: string): boolean {
 }
 
 /** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */
-export function faultOf(label: string, name: string, value: unknown): string | undefined {
-  if (!isOptionName(name)) return `${label}: unknown option; allowed are ${Object.keys(OPTION_RULES).join(", ")}`;
+export function faultOf(label: string, name: string, value: unknown, without: readonly OptionName[] = []): string | undefined {
+  const names = OPTION_NAMES.filter((known) => !without.includes(known));
+  if (!isOneOf(names, name)) return `${label}: unknown option; allowed are ${names.join(", ")}`;
   const { allowed, accepts } = OPTION_RULES[name];
   if (value === undefined || accepts(value)) return undefined;
   return `${label}: allowed is ${allowed}; got ${shorten(value)}`;
 }
 
-function isOptionName(name: string): name is OptionName {
-  return Object.hasOwn(OPTION_RULES, name);
+function isOneOf(names: readonly OptionName[], name: string): name is OptionName {
+  return names.some((known) => known === name);
 }
 
 function rule<Value>(byDefault: Value, allowed: string, accepts: OptionRule["accepts"]): OptionRule<Value> {

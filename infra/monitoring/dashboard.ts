@@ -1,135 +1,156 @@
-import { Stack } from "aws-cdk-lib";
 import {
+  type Alarm,
+  AlarmStatusWidget,
   Dashboard,
   GraphWidget,
   type IMetric,
   type IWidget,
-  MathExpression,
-  SingleValueWidget,
+  LogQueryVisualizationType,
+  LogQueryWidget,
   TextWidget,
 } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
 import type { FlagsmithToSegment } from "../flagsmith-to-segment";
-import { QUERIES } from "./queries";
+import type { MetricName } from "./metrics";
+import { QUERIES, type Question } from "./queries";
+
+export interface DashboardOptions {
+  readonly dashboardName: string;
+  readonly pipeline: FlagsmithToSegment;
+  readonly alarms: readonly Alarm[];
+  /** Of CloudWatch Logs Insights in the console. */
+  readonly insightsUrl: string;
+}
 
 const COLUMNS = 24;
+const HEIGHT = 6;
 
-/** One screen, read from the top: does it work, receive, deliver, what it costs, and where to ask further. */
-export function addDashboard(scope: Construct, pipeline: FlagsmithToSegment): void {
+/**
+ * One screen, read from the top: what is wrong, receive, deliver, what it costs, and where to ask further. Counts of what is always
+ * there are queries over the lines, which cost nothing while nobody looks. Each graph has one unit.
+ */
+export function addDashboard(scope: Construct, { dashboardName, pipeline, alarms, insightsUrl }: DashboardOptions): void {
+  const { deliveredTable } = pipeline;
   new Dashboard(scope, "Dashboard", {
-    dashboardName: Stack.of(scope).stackName,
+    dashboardName,
     widgets: [
-      ...row("Is it working?", values(pipeline)),
+      [new AlarmStatusWidget({ title: "Alarms", alarms: [...alarms], width: COLUMNS, height: 4 })],
       ...row("Receive", receive(pipeline)),
       ...row("Deliver", deliver(pipeline)),
+      ...(deliveredTable === undefined ? [] : row("Changes only", changes(pipeline))),
       ...row("What it costs", costs(pipeline)),
-      [questions(scope)],
+      [questions(pipeline.name, insightsUrl)],
     ],
   });
 }
 
-function row(title: string, widgets: readonly IWidget[]): IWidget[][] {
-  return [[new TextWidget({ markdown: `## ${title}`, width: COLUMNS, height: 1 })], [...widgets]];
-}
-
-const single = (title: string, metric: IMetric) =>
-  new SingleValueWidget({ title, metrics: [metric], width: 6, height: 3, sparkline: true });
-
-const graph = (title: string, metrics: readonly IMetric[], width = 8) =>
-  new GraphWidget({ title, left: [...metrics], width, height: 6 });
-
-function values(pipeline: FlagsmithToSegment): readonly IWidget[] {
-  return [
-    single("Accepted", pipeline.metric("Accepted")),
-    single("Delivered", pipeline.metric("Delivered")),
-    single(
-      "Age of the oldest call, s",
-      pipeline.queue.metricApproximateAgeOfOldestMessage({ statistic: "Maximum", label: "oldest" }),
-    ),
-    single(
-      "Dead letters",
-      pipeline.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum", label: "messages" }),
-    ),
-  ];
-}
-
-function receive(pipeline: FlagsmithToSegment): readonly IWidget[] {
-  const answers = (["Accepted", "Ignored", "Unauthorized", "Invalid", "Unavailable"] as const).map((name) =>
-    pipeline.metric(name),
+/** Up to three beside each other, of equal width. */
+function row(title: string, widgets: readonly ((width: number) => IWidget)[]): IWidget[][] {
+  const width = Math.max(6, COLUMNS / Math.min(widgets.length, 3));
+  const placed = widgets.map((widget) => widget(width));
+  return [[new TextWidget({ markdown: `## ${title}`, width: COLUMNS, height: 1 })], placed.slice(0, 3), placed.slice(3)].filter(
+    (line) => line.length > 0,
   );
-  const duration = (statistic: string) => pipeline.receive.metricDuration({ statistic, label: `receive ${statistic}` });
+}
+
+const graph = (title: string, ...metrics: readonly IMetric[]) => {
+  return (width: number) => new GraphWidget({ title, left: [...metrics], width, height: HEIGHT });
+};
+
+const table = LogQueryVisualizationType.TABLE;
+const line = LogQueryVisualizationType.LINE;
+const stacked = LogQueryVisualizationType.STACKEDAREA;
+
+/** `queryString` over a function's log. Each part is a line of the query. */
+const query = (title: string, view: LogQueryVisualizationType, logGroupName: string, ...parts: readonly string[]) => {
+  const logGroupNames = [logGroupName];
+  return (width: number) => new LogQueryWidget({ title, view, logGroupNames, queryLines: [...parts], width, height: HEIGHT });
+};
+
+const OUTCOMES = ["filter ispresent(event)", "stats count(*) as lines by bin(5m), event"];
+const asked = (title: string, question: Question) => `${title} (query: ${question})`;
+
+function receive(pipeline: FlagsmithToSegment) {
+  const { receive: own, options } = pipeline;
+  const log = own.logGroup.logGroupName;
+  const refused: readonly MetricName[] = ["WrongSignature", "Unsigned", "Invalid", "Unavailable", "RefusedByApiGateway"];
+  const duration = (statistic: string) => own.metricDuration({ statistic, label: statistic });
+  const names = options.anonymousIdentities === "drop" ? "placeholder or nameless" : "placeholder";
   return [
-    graph("Answers", answers),
-    graph("Time to answer, ms", [duration("p50"), duration("p99")]),
-    graph("Throttled and failed", [
-      pipeline.receive.metricThrottles({ label: "receive throttled" }),
-      pipeline.receive.metricErrors({ label: "receive crashed" }),
-      refusedByApiGateway(pipeline),
-      pipeline.api.metricServerError({ statistic: "Sum", label: "answered with 5xx" }),
-    ]),
+    query(asked("Webhooks by outcome", "What happened to this user's events"), stacked, log, ...OUTCOMES),
+    graph(asked("Refused webhooks", "Which events failed and why"), ...refused.map((name) => pipeline.metric(name))),
+    graph("Time to answer, ms", duration("p50"), duration("p99")),
+    graph(asked(`Left out: ${names}, or by option`, "Who is left out"), pipeline.metric("LeftOut")),
+    graph("Crashed and throttled", own.metricErrors({ label: "crashed" }), own.metricThrottles({ label: "throttled" })),
   ];
 }
 
-/** Answers of API Gateway's own, most of them 429: receive and its log never see those webhooks. */
-function refusedByApiGateway(pipeline: FlagsmithToSegment): IMetric {
-  return new MathExpression({
-    label: "refused by API Gateway",
-    expression: "FILL(all, 0) - FILL(unauthorized, 0) - FILL(invalid, 0)",
-    usingMetrics: {
-      all: pipeline.api.metricClientError({ statistic: "Sum" }),
-      unauthorized: pipeline.metric("Unauthorized"),
-      invalid: pipeline.metric("Invalid"),
-    },
-  });
-}
-
-function deliver(pipeline: FlagsmithToSegment): readonly IWidget[] {
-  const percentiles = (name: "LatencyMs" | "SegmentMs") =>
-    ["p50", "p99"].map((statistic) => pipeline.metric(name, { statistic, label: `${name} ${statistic}` }));
+function deliver(pipeline: FlagsmithToSegment) {
+  const { deliver: own, queue, deadLetterQueue, options } = pipeline;
+  const log = own.logGroup.logGroupName;
+  const troubles: readonly MetricName[] = ["Overdue", "SlowedDown", "EndpointRefused", "WriteKeyRefused"];
+  const latency = "stats pct(latencyMs, 50) as p50, pct(latencyMs, 99) as p99 by bin(5m)";
+  const merged = graph(asked("Merged messages", "Whose calls are merged"), pipeline.metric("Merged"));
+  const oldest = queue.metricApproximateAgeOfOldestMessage({ statistic: "Maximum", label: "oldest" });
+  const dead = deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum", label: "messages" });
   return [
-    graph(
-      "Outcomes",
-      (["Delivered", "Unchanged", "Retrying", "DeadLettered"] as const).map((name) => pipeline.metric(name)),
+    query(asked("Messages by outcome", "What happened to this user's events"), stacked, log, ...OUTCOMES),
+    query(asked("Flagsmith to Segment, ms", "How long from Flagsmith to Segment"), line, log, "filter latencyMs >= 0", latency),
+    graph("Age of the oldest waiting call, s", oldest),
+    graph(asked("Not taken by Segment", "Which events failed and why"), ...troubles.map((name) => pipeline.metric(name))),
+    graph("Dead-letter queue, messages", dead, pipeline.metric("FailsAlone"), pipeline.metric("DeadLettered")),
+    query(
+      asked("Dead letters by reason", "Which dead letters and why"),
+      table,
+      log,
+      ...QUERIES["Which dead letters and why"].text.split("\n| "),
     ),
-    graph("Segment slows down or refuses", [pipeline.metric("SlowedDown"), pipeline.metric("WriteKeyRefused")]),
-    graph("From Flagsmith to Segment, ms", [...percentiles("LatencyMs"), ...percentiles("SegmentMs")]),
+    ...(options.mergeBacklog ? [merged] : []),
+    graph("Crashed and throttled", own.metricErrors({ label: "crashed" }), own.metricThrottles({ label: "throttled" })),
   ];
 }
 
-function costs(pipeline: FlagsmithToSegment): readonly IWidget[] {
-  const { receive, deliver, queue } = pipeline;
-  const saved = new MathExpression({
-    label: "calls saved, %",
-    expression: "100 * FILL(unchanged, 0) / (FILL(unchanged, 0) + FILL(delivered, 0))",
-    usingMetrics: { unchanged: pipeline.metric("Unchanged"), delivered: pipeline.metric("Delivered") },
-  });
+function changes(pipeline: FlagsmithToSegment) {
+  const { deliver: own, deliveredTable } = pipeline;
+  const log = own.logGroup.logGroupName;
+  const share = 'stats 100 * sum(strcontains(event, "unchanged")) / count(*) as saved by bin(1h)';
+  const consumed = [deliveredTable?.metricConsumedReadCapacityUnits(), deliveredTable?.metricConsumedWriteCapacityUnits()];
   return [
-    graph("Invocations", [receive.metricInvocations({ label: "receive" }), deliver.metricInvocations({ label: "deliver" })], 6),
+    query(
+      asked("Messages saved, %", "What did we save by changes-only"),
+      line,
+      log,
+      'filter event in ["delivered", "merged", "unchanged"]',
+      share,
+    ),
+    graph("DynamoDB, capacity units", ...consumed.filter((used) => used !== undefined)),
+    graph(asked("DynamoDB did not tell or record", "Which events failed and why"), pipeline.metric("TableFailing")),
+  ];
+}
+
+function costs({ receive: first, deliver: second, queue, accessLogs }: FlagsmithToSegment) {
+  const names = { receive: "receive", deliver: "deliver" };
+  const sum = "Sum";
+  return [
+    graph("Invocations", first.metricInvocations({ label: names.receive }), second.metricInvocations({ label: names.deliver })),
     graph(
       "Duration, ms in all",
-      [
-        receive.metricDuration({ statistic: "Sum", label: "receive" }),
-        deliver.metricDuration({ statistic: "Sum", label: "deliver" }),
-      ],
-      6,
+      first.metricDuration({ statistic: sum, label: names.receive }),
+      second.metricDuration({ statistic: sum, label: names.deliver }),
     ),
-    graph("SQS messages and log bytes", [queue.metricNumberOfMessagesSent(), ...pipeline.logBytes()], 6),
+    graph("Messages queued", queue.metricNumberOfMessagesSent({ label: "queued" })),
     graph(
-      "Calls saved; traits and splits",
-      [saved, pipeline.metric("TraitsPerCall", { statistic: "Average" }), pipeline.metric("Split")],
-      6,
+      "Log bytes",
+      first.logGroup.metricIncomingBytes({ statistic: sum, label: names.receive }),
+      second.logGroup.metricIncomingBytes({ statistic: sum, label: names.deliver }),
+      accessLogs.metricIncomingBytes({ statistic: sum, label: "access" }),
     ),
   ];
 }
 
-/** The saved queries lie in a folder of the stack's name. */
-function questions(scope: Construct): IWidget {
-  const { region, stackName } = Stack.of(scope);
-  const insights = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#logsV2:logs-insights`;
-  const list = Object.keys(QUERIES).map((question) => `- [${question}?](${insights})`);
-  return new TextWidget({
-    markdown: [`## Ask further`, `Logs Insights, saved queries, folder ${stackName}:`, ...list].join("\n"),
-    width: COLUMNS,
-    height: 6,
-  });
+/** The saved queries lie in a folder of the pipeline's name. */
+function questions(name: string, insightsUrl: string): IWidget {
+  const list = Object.keys(QUERIES).map((question) => `- [${question}?](${insightsUrl})`);
+  const markdown = ["## Ask further", `Logs Insights, saved queries, folder ${name}:`, ...list].join("\n");
+  return new TextWidget({ markdown, width: COLUMNS, height: HEIGHT });
 }

@@ -1,81 +1,144 @@
-import { Stack } from "aws-cdk-lib";
-import { Alarm, ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { Annotations, CfnMapping, Stack, Token } from "aws-cdk-lib";
+import { Alarm } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { CfnQueryDefinition } from "aws-cdk-lib/aws-logs";
 import { type ITopic, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
+import { assertOptions, OPTION_NAMES, type Options } from "../../lambda/options";
 import type { FlagsmithToSegment } from "../flagsmith-to-segment";
-import { ALARMS, metricOf } from "./alarms";
+import { plainName } from "../name";
+import { type AlarmRule, alarmProps } from "./alarms";
 import { addDashboard } from "./dashboard";
+import { DELIVER_ALARMS } from "./deliver-alarms";
+import type { LogSource } from "./metrics";
 import { QUERIES } from "./queries";
+import { NO_TRAFFIC, RECEIVE_ALARMS } from "./receive-alarms";
 
-export interface AlarmOptions {
-  /** Gets a mail for each alarm, once the address confirmed it. @default - nobody */
-  readonly alarmEmail?: string | undefined;
-  /** An SNS topic that gets each alarm. @default - none */
-  readonly alarmTopicArn?: string | undefined;
-}
+export const ALARM_OPTIONS = ["alarmEmail", "alarmTopicArn", "runbookUrl", "expectTraffic"] as const;
+
+/** The options that are about alarms. */
+export type AlarmOptions = Pick<Options, (typeof ALARM_OPTIONS)[number]>;
 
 export interface MonitoringProps extends AlarmOptions {
   readonly pipeline: FlagsmithToSegment;
 }
 
+const NOT_ALARM_OPTIONS = OPTION_NAMES.filter((name) => !ALARM_OPTIONS.some((alarm) => alarm === name));
+
+/** Where the console is, by partition. CDK's region-info does not tell. */
+const CONSOLES = {
+  aws: { domain: "console.aws.amazon.com" },
+  "aws-cn": { domain: "console.amazonaws.cn" },
+  "aws-us-gov": { domain: "console.amazonaws-us-gov.com" },
+  "aws-eusc": { domain: "console.amazonaws-eusc.eu" },
+  "aws-iso": { domain: "console.c2shome.ic.gov" },
+  "aws-iso-b": { domain: "console.sc2shome.sgov.gov" },
+  "aws-iso-e": { domain: "console.csphome.adc-e.uk" },
+  "aws-iso-f": { domain: "console.csphome.hci.ic.gov" },
+};
+
 /** Dashboard, alarms and saved queries, all over the log lines whose events and fields `names.ts` lists. */
 export class Monitoring extends Construct {
+  readonly dashboardUrl: string;
+
+  /** @throws ConfigurationError for an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
-    const { pipeline } = props;
-    addDashboard(this, pipeline);
-    this.addAlarms(pipeline, this.topics(props));
-    for (const [question, queryString] of Object.entries(QUERIES)) {
-      new CfnQueryDefinition(this, `Query${question.replace(/\W/g, "")}`, {
-        name: `${Stack.of(this).stackName}/${question}?`,
-        logGroupNames: pipeline.logGroupNames,
-        queryString,
-      });
-    }
+    const { pipeline, ...options } = props;
+    assertOptions(options, id, NOT_ALARM_OPTIONS);
+    const { region } = Stack.of(this);
+    // Dashboards are global in an account.
+    const dashboardName = `${plainName(pipeline.name)}-${region}`;
+    const cloudWatch = `https://${region}.${this.consoleDomain()}/cloudwatch/home?region=${region}`;
+    this.dashboardUrl = `${cloudWatch}#dashboards/dashboard/${dashboardName}`;
+    const alarms = this.addAlarms(pipeline, options);
+    addDashboard(this, { dashboardName, pipeline, alarms, insightsUrl: `${cloudWatch}#logsV2:logs-insights` });
+    this.addQueries(pipeline);
   }
 
-  private topics(props: MonitoringProps): readonly ITopic[] {
+  private consoleDomain(): string {
+    const { partition } = Stack.of(this);
+    const known = Object.entries(CONSOLES).find(([name]) => name === partition);
+    if (!Token.isUnresolved(partition)) return (known?.[1] ?? CONSOLES.aws).domain;
+    return new CfnMapping(this, "Consoles", { mapping: CONSOLES }).findInMap(partition, "domain");
+  }
+
+  private addAlarms(pipeline: FlagsmithToSegment, options: AlarmOptions): readonly Alarm[] {
+    const topics = this.topics(options);
+    const { expectTraffic, runbookUrl } = options;
+    const add = (rule: AlarmRule, quietHours?: number): Alarm => {
+      const alarm = new Alarm(this, rule.id, {
+        alarmName: `${pipeline.name} ${rule.title}`,
+        alarmDescription: this.describe(rule, pipeline, runbookUrl),
+        ...alarmProps(rule, pipeline, quietHours),
+      });
+      for (const topic of topics) {
+        alarm.addAlarmAction(new SnsAction(topic));
+        // Incident tools close by it.
+        alarm.addOkAction(new SnsAction(topic));
+      }
+      return alarm;
+    };
+    const rules = [...RECEIVE_ALARMS, ...DELIVER_ALARMS].filter(({ of = () => true }) => of(pipeline));
+    const alarms = rules.map((rule) => add(rule));
+    return expectTraffic === undefined ? alarms : [...alarms, add(NO_TRAFFIC, expectTraffic)];
+  }
+
+  /** CloudWatch takes 1,024 characters, those of the region and the names included. */
+  private describe(
+    { severity, impact, query, fix, title }: AlarmRule,
+    { name }: FlagsmithToSegment,
+    runbookUrl?: string,
+  ): string {
+    const runbook = runbookUrl ?? `infra/RUNBOOK.md of flagsmith-to-segment, "${title}"`;
+    return [
+      `[${severity}] ${impact}`,
+      `Fix: ${fix}`,
+      `Dashboard: ${this.dashboardUrl}`,
+      `Saved query: ${name}/${query}?`,
+      `Runbook: ${runbook}`,
+    ].join("\n");
+  }
+
+  private topics({ alarmTopicArn, alarmEmail }: AlarmOptions): readonly ITopic[] {
     const topics: ITopic[] = [];
-    if (props.alarmTopicArn !== undefined) {
-      topics.push(Topic.fromTopicArn(this, "GivenTopic", props.alarmTopicArn));
-    }
-    if (props.alarmEmail !== undefined) {
-      const topic = new Topic(this, "Alarms", { enforceSSL: true });
-      // enforceSSL replaces the topic's own policy, and with it the permission to publish.
-      topic.addToResourcePolicy(
-        new PolicyStatement({
-          sid: "AlarmsPublish",
-          principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
-          actions: ["sns:Publish"],
-          resources: [topic.topicArn],
-          conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
-        }),
-      );
-      topic.addSubscription(new EmailSubscription(props.alarmEmail));
-      topics.push(topic);
+    if (alarmTopicArn !== undefined) topics.push(Topic.fromTopicArn(this, "GivenTopic", alarmTopicArn));
+    if (alarmEmail !== undefined) topics.push(this.addMailTopic(alarmEmail));
+    if (topics.length === 0) {
+      const message = "Nobody hears of the alarms: set alarmEmail or alarmTopicArn.";
+      Annotations.of(this).addWarningV2("flagsmith-to-segment:no-alarm-receiver", message);
     }
     return topics;
   }
 
-  private addAlarms(pipeline: FlagsmithToSegment, topics: readonly ITopic[]): void {
-    for (const rule of ALARMS) {
-      const { id, title, impact, threshold = 0, periods = 1, datapoints = periods } = rule;
-      const alarm = new Alarm(this, id, {
-        alarmName: `${Stack.of(this).stackName} ${title}`,
-        alarmDescription: `${impact} What to do: README, runbook, "${title}" (#${title.toLowerCase().replaceAll(" ", "-")}).`,
-        metric: metricOf(rule, pipeline),
-        threshold,
-        evaluationPeriods: periods,
-        datapointsToAlarm: datapoints,
-        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-        // A quiet night has no lines, and so no numbers.
-        treatMissingData: TreatMissingData.NOT_BREACHING,
-      });
-      for (const topic of topics) alarm.addAlarmAction(new SnsAction(topic));
+  private addMailTopic(address: string): Topic {
+    const topic = new Topic(this, "Alarms", { enforceSSL: true });
+    // enforceSSL replaces the topic's own policy, and with it the permission to publish.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "AlarmsPublish",
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
+      }),
+    );
+    topic.addSubscription(new EmailSubscription(address));
+    return topic;
+  }
+
+  private addQueries({ name, receive, deliver, accessLogs }: FlagsmithToSegment): void {
+    const groups: Readonly<Record<LogSource, string>> = {
+      receive: receive.logGroup.logGroupName,
+      deliver: deliver.logGroup.logGroupName,
+      access: accessLogs.logGroupName,
+    };
+    for (const [question, { logs, text: queryString }] of Object.entries(QUERIES)) {
+      const id = `Query${question.replace(/\W/g, "")}`;
+      const logGroupNames = logs.map((source) => groups[source]);
+      new CfnQueryDefinition(this, id, { name: `${name}/${question}?`, logGroupNames, queryString });
     }
   }
 }

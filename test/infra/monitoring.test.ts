@@ -1,113 +1,154 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Match } from "aws-cdk-lib/assertions";
+import { App, Stack } from "aws-cdk-lib";
+import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
+import { Monitoring } from "../../infra/monitoring/monitoring";
 import { QUERIES } from "../../infra/monitoring/queries";
 import { alarmsOver, type Series } from "../support/alarm";
-import { dashboardOf } from "../support/dashboard";
-import { templateOf } from "../support/synth";
+import { synthesizeApp, templateOf } from "../support/synth";
 
 const template = templateOf();
+const complete = templateOf({ forward: "changes", expectTraffic: 2, runbookUrl: "https://wiki.example.com/flagsmith" });
 
 /** Two hours, in periods of five minutes. */
 const PERIODS = 24;
-const steady = (value: number | undefined) => Array<number | undefined>(PERIODS).fill(value);
-const during = (from: number, to: number, inside: number | undefined, outside: number | undefined) =>
+type Numbers = readonly (number | undefined)[];
+const steady = (value: number | undefined): Numbers => Array(PERIODS).fill(value);
+const during = (from: number, to: number, inside: number | undefined, outside: number | undefined): Numbers =>
   steady(outside).map((value, index) => (index >= from && index < to ? inside : value));
+const every = (periods: number, value: number): Numbers =>
+  steady(undefined).map((_, index) => (index % periods === 0 ? value : undefined));
 
-const normal: Series = {
-  Accepted: steady(100),
-  Delivered: steady(40),
-  Unchanged: steady(60),
-  Retrying: steady(1),
+/** AWS's own metrics of a pipeline with traffic. None of the lines that the pipeline's own metrics count was ever written. */
+const traffic: Series = {
+  "Receive Invocations": steady(100),
+  "Receive Errors": steady(0),
+  "Receive Throttles": steady(0),
+  "Deliver Errors": steady(0),
+  "Queue NumberOfMessagesSent": steady(100),
+  "Queue NumberOfMessagesDeleted": steady(100),
   "Queue ApproximateAgeOfOldestMessage": steady(2),
   "DeadLetterQueue ApproximateNumberOfMessagesVisible": steady(0),
-  "Receive Errors": steady(0),
-  "Deliver Errors": steady(0),
-  "Receive Throttles": steady(0),
-  "Deliver Throttles": steady(0),
 };
 
-const quiet: Series = {
-  "DeadLetterQueue ApproximateNumberOfMessagesVisible": steady(0),
-  // A stranger tries the URL once an hour, and one evaluation comes in and is delivered in the next period.
-  Unauthorized: during(3, 5, 40, undefined),
-  WrongSignature: during(3, 4, 1, undefined),
-  Accepted: during(7, 8, 1, undefined),
-  Delivered: during(8, 9, 1, undefined),
+const outage: Series = {
+  ...traffic,
+  "Queue NumberOfMessagesDeleted": during(6, 18, 0, 100),
+  "Queue ApproximateAgeOfOldestMessage": during(9, 19, 3_600, 2),
 };
-
-const SILENT_SEGMENT = { Delivered: during(6, 18, undefined, 100), Unchanged: steady(undefined) };
-const AGEING = during(6, 18, 3_600, 2);
 
 describe("the alarms", () => {
   it.each<[string, Series, readonly string[]]>([
-    ["a quiet night", quiet, []],
-    ["no data at all", {}, []],
-    ["normal days", normal, []],
-    ["a flag that is refused", { ...normal, Invalid: steady(3), Ignored: steady(3) }, []],
+    ["no data at all", {}, ["No traffic"]],
+    ["normal days", traffic, []],
+    [
+      "one stranger and one evaluation in a quiet night",
+      { ...traffic, "Receive Invocations": every(12, 2), Unsigned: every(12, 1) },
+      [],
+    ],
     [
       "an outage of Segment",
-      { ...normal, ...SILENT_SEGMENT, "Queue ApproximateAgeOfOldestMessage": AGEING },
-      ["Backlog", "Nothing delivered"],
+      { ...outage, Overdue: during(9, 18, 40, undefined) },
+      ["Backlog", "Nothing delivered", "Calls fail for long"],
     ],
-    ["an outage of ten minutes", { ...normal, Delivered: during(6, 8, undefined, 100), Unchanged: steady(undefined) }, []],
-    ["all unchanged", { ...normal, Delivered: steady(undefined) }, []],
-    ["a dry run", { ...normal, Delivered: steady(undefined), Unchanged: steady(undefined), DryRun: steady(100) }, []],
-    ["poison", { ...normal, "DeadLetterQueue ApproximateNumberOfMessagesVisible": during(9, PERIODS, 1, 0) }, ["Dead letters"]],
+    ["an outage of ten minutes", { ...traffic, "Queue NumberOfMessagesDeleted": during(6, 8, 0, 100) }, []],
+    ["a deliver that is never invoked, without a line of its own", withoutDeliver(outage), ["Backlog", "Nothing delivered"]],
     [
-      "a webhook secret rotated on one side",
-      { ...normal, Accepted: during(10, 14, undefined, 100), WrongSignature: during(10, 14, 300, undefined) },
-      ["Wrong secret"],
-    ],
-    ["a stranger who insists beside the traffic", { ...normal, WrongSignature: steady(20) }, []],
-    [
-      "a write key rotated on one side",
-      { ...normal, ...SILENT_SEGMENT, WriteKeyRefused: during(6, 18, 40, undefined) },
-      ["Nothing delivered", "Write key refused"],
+      "the same, of which SQS tells the age only",
+      {
+        "Queue ApproximateAgeOfOldestMessage": outage["Queue ApproximateAgeOfOldestMessage"] ?? [],
+        "Queue NumberOfMessagesSent": steady(1),
+      },
+      ["Backlog"],
     ],
     [
-      "an outage at one evaluation in ten minutes, whose retries SQS's age leaves out",
-      { Accepted: during(0, PERIODS, 1, undefined), Overdue: steady(0).map((_, index) => (index % 7 === 4 ? 1 : 0)) },
-      ["Backlog", "Nothing delivered"],
+      "one person's calls that fail, which SQS leaves out of the age",
+      { ...traffic, Overdue: every(7, 1) },
+      ["Calls fail for long"],
     ],
+    [
+      "a call that fails alone",
+      { ...traffic, FailsAlone: every(24, 1), "DeadLetterQueue ApproximateNumberOfMessagesVisible": during(9, PERIODS, 1, 0) },
+      ["Dead letters wait"],
+    ],
+    [
+      "a call that Segment rejects",
+      {
+        ...traffic,
+        DeadLettered: during(9, 10, 1, undefined),
+        "DeadLetterQueue ApproximateNumberOfMessagesVisible": during(9, PERIODS, 1, 0),
+      },
+      ["Dead letters", "Dead letters wait"],
+    ],
+    ["a secret rotated on one side", { ...traffic, WrongSignature: during(10, 14, 90, undefined) }, ["Wrong secret"]],
     [
       "a wrong secret at one evaluation in ten minutes",
-      { WrongSignature: steady(undefined).map((_, index) => (index % 2 === 0 ? 3 : undefined)) },
+      { "Receive Invocations": every(2, 3), WrongSignature: every(2, 3) },
       ["Wrong secret"],
     ],
+    ["a stranger who insists beside the traffic", { ...traffic, WrongSignature: steady(20), Unsigned: steady(20) }, []],
+    ["a Flagsmith without a secret", { ...traffic, Unsigned: steady(100) }, ["Unsigned webhooks"]],
     [
-      "a Flagsmith without a secret",
-      { ...normal, Accepted: steady(undefined), Delivered: steady(undefined), Unauthorized: steady(300) },
+      "the same at one evaluation in ten minutes",
+      { "Receive Invocations": every(2, 3), Unsigned: every(2, 3) },
       ["Unsigned webhooks"],
     ],
     [
-      "a Flagsmith without a secret at one evaluation in ten minutes",
-      { Unauthorized: steady(undefined).map((_, index) => (index % 2 === 0 ? 3 : undefined)) },
-      ["Unsigned webhooks"],
+      "a scan of ten minutes",
+      { "Receive Invocations": during(3, 5, 40, undefined), Unsigned: during(3, 5, 40, undefined) },
+      [],
     ],
-    ["unsigned webhooks beside the traffic", { ...normal, Unauthorized: steady(300) }, []],
-    ["a deleted secret", { ...normal, Unavailable: during(3, 4, 1, undefined) }, ["Unavailable"]],
-    ["a crash of deliver", { ...normal, "Deliver Errors": during(3, 4, 1, 0) }, ["Function errors"]],
-    ["a throttled receive", { ...normal, "Receive Throttles": during(3, 4, 1, 0) }, ["Function errors"]],
+    ["a field that Flagsmith renamed", { ...traffic, Invalid: steady(100) }, ["Invalid webhooks"]],
+    ["a deleted secret", { ...traffic, Unavailable: during(3, 4, 1, undefined) }, ["Unavailable"]],
+    ["a placeholder for a secret", { ...traffic, PlaceholderSecret: steady(1) }, ["Placeholder secret"]],
+    [
+      "a throttle that is too low",
+      { ...traffic, RefusedByApiGateway: during(3, 4, 50, undefined) },
+      ["Refused by API Gateway"],
+    ],
+    ["a write key rotated on one side", { ...traffic, WriteKeyRefused: during(6, 18, 40, undefined) }, ["Write key refused"]],
+    ["a wrong endpoint", { ...traffic, EndpointRefused: during(6, 18, 40, undefined) }, ["Endpoint refused"]],
+    ["a proxy that restarts", { ...traffic, EndpointRefused: during(6, 7, 40, undefined) }, []],
+    ["a crash of receive, deliver never invoked", { "Receive Errors": during(3, 4, 1, 0) }, ["Receive fails"]],
+    ["a receive that only throttles", { "Receive Throttles": during(3, 4, 1, undefined) }, ["Receive throttled"]],
+    ["a crash of deliver", { ...traffic, "Deliver Errors": during(3, 4, 1, 0) }, ["Deliver fails"]],
+    ["a table that is gone", { ...traffic, TableFailing: during(3, 9, 50, undefined) }, ["DynamoDB fails"]],
+    ["a flood of 25 minutes", { ...traffic, Merged: during(3, 8, 500, undefined) }, []],
+    ["a flood of an hour", { ...traffic, Merged: during(3, 15, 500, undefined) }, ["Backlog merged"]],
   ])("over %s", (_, series, expected) => {
-    const once = Object.fromEntries(expected.map((title) => [title, 1]));
-    expect(alarmsOver(template, series)).toEqual(once);
+    const quiet = series["Queue NumberOfMessagesSent"] === undefined ? ["No traffic"] : [];
+    const once = Object.fromEntries([...expected, ...quiet].map((title) => [title, 1]));
+    expect(alarmsOver(complete, series, PERIODS)).toEqual(once);
   });
 
-  it("say what users lose and lead to an article of the README", () => {
-    const readme = readFileSync(join(__dirname, "../../README.md"), "utf8");
-    for (const { Properties: alarm } of Object.values(template.findResources("AWS::CloudWatch::Alarm"))) {
-      const [, title] = /^\S+ (.+)$/.exec(alarm.AlarmName) ?? [];
-      expect(alarm.AlarmDescription).toMatch(/^\w+.+\. What to do: README, runbook, ".+" \(#[a-z-]+\)\.$/);
-      expect(readme).toContain(`### ${title}\n`);
-      expect(readme).toContain(`\n| ${title} | `);
-      expect(alarm.AlarmDescription).toContain(`"${title}" (#${title?.toLowerCase().replaceAll(" ", "-")})`);
-    }
+  it.each(
+    Object.values(complete.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => [alarm.AlarmName, alarm]),
+  )("%s: its text is whole, within CloudWatch's limit wherever it is deployed", (_, alarm) => {
+    const text = deployed(alarm.AlarmDescription);
+    expect(text).toMatch(
+      /^\[(loss|delay)\] \S.+\.\nFix: .+[.?]\nDashboard: https:\/\/\S+#dashboards\/dashboard\/\S+\nSaved query: (.+)\nRunbook: \S.+$/,
+    );
+    // Environment names have up to 100 characters; the shortest region is 9 and the longest 14.
+    expect(text.length + 2 * (100 - "production".length)).toBeLessThanOrEqual(1_024);
+    const saved = Object.keys(QUERIES).map((question) => `FlagsmithToSegment-production/${question}?`);
+    expect(saved).toContain(/^Saved query: (.+)$/m.exec(text)?.[1]);
   });
 
-  it("tell nobody by default, and whom the options name", () => {
-    template.resourceCountIs("AWS::SNS::Topic", 0);
-    template.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: Match.absent() });
+  it("lead to an article of the runbook, by their title", () => {
+    const runbook = readFileSync(join(__dirname, "../../infra/RUNBOOK.md"), "utf8");
+    const titles = Object.values(complete.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) =>
+      String(alarm.AlarmName).replace(/^\S+ /, ""),
+    );
+    expect(titles.filter((title) => !runbook.includes(`### ${title}\n`))).toEqual([]);
+    expect(deployed(template.findResources("AWS::CloudWatch::Alarm"))).toContain(
+      'infra/RUNBOOK.md of flagsmith-to-segment, \\"Backlog\\"',
+    );
+    expect(deployed(complete.findResources("AWS::CloudWatch::Alarm"))).toContain("Runbook: https://wiki.example.com/flagsmith");
+  });
+
+  it("tell whom the options name, that they go off and that they are over", () => {
     const alarmTopicArn = "arn:aws:sns:us-east-1:123456789012:on-call";
     const told = templateOf({ alarmEmail: "on-call@example.com", alarmTopicArn });
     told.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "on-call@example.com" });
@@ -118,32 +159,166 @@ describe("the alarms", () => {
         ]),
       },
     });
-    told.allResourcesProperties("AWS::CloudWatch::Alarm", {
-      AlarmActions: [alarmTopicArn, { Ref: Match.stringLikeRegexp("Alarms") }],
+    const actions = [alarmTopicArn, { Ref: Match.stringLikeRegexp("Alarms") }];
+    told.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: actions, OKActions: actions });
+  });
+
+  it("tell nobody by default, and synth says so", () => {
+    const environments = { production: {}, staging: { alarmEmail: "on-call@example.com" } };
+    const { stacks } = synthesizeApp(environments, { warns: true });
+    template.resourceCountIs("AWS::SNS::Topic", 0);
+    const printed = jest.spyOn(console, "error").mockImplementation(() => {});
+    const [silent, told] = stacks.map((stack) => Annotations.fromStack(stack).findWarning("*", Match.anyValue()));
+    expect(silent).toMatchObject([
+      { entry: { data: expect.stringMatching(/^Nobody hears of the alarms: .*no-alarm-receiver\]$/) } },
+    ]);
+    expect(told).toEqual([]);
+    expect(printed).toHaveBeenCalled();
+    printed.mockRestore();
+  });
+
+  it("are those of what is switched on", () => {
+    const titles = (from: Template) =>
+      Object.values(from.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => alarm.AlarmName);
+    expect(titles(complete)).toHaveLength(19);
+    expect(titles(templateOf({ mergeBacklog: false }))).toHaveLength(16);
+  });
+});
+
+/** As it reads after a deploy to the longest region, with the longest names. */
+function deployed(value: unknown): string {
+  return JSON.stringify(value)
+    .replace(/^\{"Fn::Join":\["",\[(.*)\]\]\}$/, "$1")
+    .replaceAll(/\{"Ref":"AWS::Region"\}/g, '"ap-southeast-9x"')
+    .replaceAll(/\{"Fn::FindInMap":\[.*?\},"domain"\]\}/g, '"console.amazonaws-us-gov.com"')
+    .replaceAll('","', "")
+    .replace(/^"(.*)"$/, "$1")
+    .replaceAll("\\n", "\n");
+}
+
+function withoutDeliver(series: Series): Series {
+  return Object.fromEntries(Object.entries(series).filter(([name]) => !name.startsWith("Deliver ")));
+}
+
+describe("Monitoring", () => {
+  const stackWith = (props: object) => {
+    const stack = new Stack();
+    const pipeline = new FlagsmithToSegment(stack, "Pipeline", { environmentName: "production" });
+    return { stack, monitoring: () => new Monitoring(stack, "Monitoring", { pipeline, ...props }) };
+  };
+
+  it.each([
+    [{ alarmEmail: "nobody" }, "Monitoring.alarmEmail: allowed is an e-mail address"],
+    [{ expectTraffic: 0 }, "Monitoring.expectTraffic: allowed is a whole number of hours from 1 to 24"],
+    [
+      { segments: true },
+      "Monitoring.segments: unknown option; allowed are alarmEmail, alarmTopicArn, runbookUrl, expectTraffic",
+    ],
+  ])("refuses %j", (props, message) => {
+    expect(stackWith(props).monitoring).toThrow(message);
+  });
+
+  it("takes the ARN of a topic in the same app", () => {
+    const { stack, monitoring } = stackWith({});
+    const alarmTopicArn = new Topic(stack, "Topic").topicArn;
+    expect(stackWith({ alarmTopicArn }).monitoring).not.toThrow();
+    expect(monitoring).not.toThrow();
+  });
+
+  it("links to the console of any partition that is known at deploy only", () => {
+    const { stack, monitoring } = stackWith({});
+    monitoring();
+    const [domains] = Object.values(Template.fromStack(stack).findMappings("*"));
+    expect(domains).toMatchObject({
+      "aws-cn": { domain: "console.amazonaws.cn" },
+      "aws-us-gov": { domain: expect.anything() },
     });
+  });
+
+  it.each([
+    ["eu-west-1", "https://eu-west-1.console.aws.amazon.com/"],
+    ["cn-north-1", "https://cn-north-1.console.amazonaws.cn/"],
+    ["us-gov-west-1", "https://us-gov-west-1.console.amazonaws-us-gov.com/"],
+  ])("links to the console of %s", (region, start) => {
+    const app = new App({ context: { "@aws-cdk/core:enablePartitionLiterals": true } });
+    const stack = new Stack(app, "Stack", { env: { region, account: "123456789012" } });
+    const pipeline = new FlagsmithToSegment(stack, "Pipeline", { environmentName: "production" });
+    expect(stack.resolve(new Monitoring(stack, "Monitoring", { pipeline }).dashboardUrl)).toBe(
+      `${start}cloudwatch/home?region=${region}#dashboards/dashboard/${stack.stackName}_Pipeline-${region}`,
+    );
   });
 });
 
 describe("the saved queries", () => {
-  it("ask both functions' logs, in a folder of the stack's name", () => {
+  it("ask the logs that they are about, in a folder of the pipeline's name", () => {
     template.resourceCountIs("AWS::Logs::QueryDefinition", Object.keys(QUERIES).length);
-    template.allResourcesProperties("AWS::Logs::QueryDefinition", {
-      Name: Match.stringLikeRegexp("^FlagsmithToSegment-production/.+\\?$"),
-      LogGroupNames: [{ Ref: Match.stringLikeRegexp("ReceiveLogs") }, { Ref: Match.stringLikeRegexp("DeliverLogs") }],
-    });
+    for (const [question, { logs }] of Object.entries(QUERIES)) {
+      const groups = { receive: "ReceiveLogs", deliver: "DeliverLogs", access: "AccessLogs" };
+      template.hasResourceProperties("AWS::Logs::QueryDefinition", {
+        Name: `FlagsmithToSegment-production/${question}?`,
+        LogGroupNames: logs.map((source) => ({ Ref: Match.stringLikeRegexp(groups[source]) })),
+      });
+    }
   });
 });
 
 describe("the dashboard", () => {
-  it("answers in its rows, from the top", () => {
-    const titles = dashboardOf(template).map(({ title }) => title);
-    expect(titles.slice(0, 5)).toEqual([
-      "Is it working?",
-      "Accepted",
-      "Delivered",
-      "Age of the oldest call, s",
-      "Dead letters",
+  const titlesOf = (from: Template): readonly string[] => {
+    const [{ Properties: dashboard } = { Properties: {} }] = Object.values(from.findResources("AWS::CloudWatch::Dashboard"));
+    return [...JSON.stringify(dashboard).matchAll(/\\"(?:title|markdown)\\":\\"(.*?)(?:\\\\n|\\")/g)].map(
+      ([, title = ""]) => title,
+    );
+  };
+
+  it("shows the alarms first, then receive, deliver, costs and the questions", () => {
+    const titles = titlesOf(template);
+    expect(titles[0]).toBe("Alarms");
+    expect(titles.filter((title) => title.startsWith("## "))).toEqual([
+      "## Receive",
+      "## Deliver",
+      "## What it costs",
+      "## Ask further",
     ]);
-    expect(titles).toEqual(expect.arrayContaining(["Receive", "Deliver", "What it costs", "Ask further"]));
+  });
+
+  it("has no widgets of what is switched off", () => {
+    expect(titlesOf(template).join()).toContain("Merged messages");
+    expect(titlesOf(templateOf({ mergeBacklog: false })).join()).not.toContain("Merged messages");
+    expect(titlesOf(complete)).toContain("## Changes only");
+  });
+});
+
+describe("several pipelines in one stack", () => {
+  const stack = new Stack(undefined, "Flags", { env: { region: "eu-west-1", account: "123456789012" } });
+  for (const environmentName of ["production", "staging"]) {
+    const pipeline = new FlagsmithToSegment(stack, `Pipeline-${environmentName}`, { environmentName, forward: "changes" });
+    new Monitoring(stack, `Monitoring-${environmentName}`, { pipeline, alarmTopicArn: "arn:aws:sns:eu-west-1:123456789012:x" });
+  }
+  const both = Template.fromStack(stack);
+
+  it("have no name twice, and no metric in common", () => {
+    const names = ["AWS::CloudWatch::Alarm/AlarmName", "AWS::CloudWatch::Dashboard/DashboardName"];
+    names.push("AWS::Logs::QueryDefinition/Name", "AWS::ApiGatewayV2::Api/Name", "AWS::Logs::LogGroup/LogGroupName");
+    for (const name of names) {
+      const [type = "", property = ""] = name.split(/\/(?=\w+$)/);
+      const found = Object.values(both.findResources(type)).flatMap(({ Properties: properties }) => properties[property] ?? []);
+      expect(found).toEqual([...new Set(found)]);
+      expect(found).not.toEqual([]);
+    }
+    const filters = Object.values(both.findResources("AWS::Logs::MetricFilter"));
+    const namespaces = new Set(
+      filters.map(
+        ({
+          Properties: {
+            MetricTransformations: [{ MetricNamespace: name }],
+          },
+        }) => name,
+      ),
+    );
+    expect([...namespaces]).toEqual(["Flags/Pipeline-production", "Flags/Pipeline-staging"]);
+  });
+
+  it("synthesize without a warning", () => {
+    expect(Annotations.fromStack(stack).findWarning("*", Match.anyValue())).toEqual([]);
   });
 });

@@ -1,16 +1,16 @@
 import { type App, Validations } from "aws-cdk-lib";
 import { CfnQueue, Queue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks } from "cdk-nag";
+import { acknowledgeRules } from "../../infra/acknowledge";
 import type { FlagsmithToSegmentStack } from "../../infra/stack";
 import { synthesizeApp } from "../support/synth";
 
 /** Synthesizes with AwsSolutions and the built-in template linter, after a change. */
 function synthesize(change: (stack: FlagsmithToSegmentStack) => void = () => {}): App {
   const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
-  const { app, stacks } = synthesizeApp({
-    production: {},
-    other: { kmsKeyArn, forward: "changes", alarmEmail: "on-call@example.com" },
-  });
+  const environments = { production: {}, other: { kmsKeyArn, forward: "changes", alarmEmail: "on-call@example.com" } };
+  const { app, stacks } = synthesizeApp(environments, { linted: true });
+  for (const { pipeline } of stacks) acknowledgeRules(pipeline);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   for (const stack of stacks) change(stack);
   app.synth();

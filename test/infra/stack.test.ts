@@ -5,6 +5,7 @@ import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
 import { CONFIG_VARIABLE } from "../../lambda/config";
 import { OPTION_RULES } from "../../lambda/options";
 import { TIMING } from "../../lambda/timing";
+import before from "../support/fixtures/template-of-1.0.0.json";
 import { synthesizeApp, templateOf } from "../support/synth";
 import { resolve } from "../support/template";
 
@@ -201,14 +202,10 @@ describe("access", () => {
 });
 
 describe("the outputs", () => {
-  it("are the three URLs and the commands", () => {
+  it("are the URLs, the commands and the logs", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
-      "CreateWebhookSecret",
-      "CreateWriteKey",
-      "DeadLetterQueueUrl",
-      "QueueUrl",
-      "RedriveDeadLetters",
-      "WebhookUrl",
+      ...["AccessLogGroup", "CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "DeadLetterQueueUrl", "DeliverLogGroup"],
+      ...["QueueUrl", "ReceiveLogGroup", "RedriveDeadLetters", "WebhookUrl"],
     ]);
     const commands = JSON.stringify(template.findOutputs("*"));
     expect(commands).toContain("--name /flagsmith-to-segment/production/webhook-secret --type SecureString");
@@ -250,10 +247,34 @@ describe("the commands that create the parameters", () => {
 });
 
 describe("the queues of a deleted stack", () => {
-  it("stay when the stack goes: what is in them was accepted", () => {
+  it("stay when the stack goes, but not after a first deploy that failed", () => {
     for (const queue of Object.values(template.findResources("AWS::SQS::Queue"))) {
-      expect(queue).toMatchObject({ DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+      expect(queue).toMatchObject({ DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" });
     }
+  });
+});
+
+describe("capacity", () => {
+  it("is ten batches at once and nothing reserved, or as told", () => {
+    const source = (from: Template) => only(from, "AWS::Lambda::EventSourceMapping").properties;
+    expect(source(template)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 10 }, Enabled: true });
+    expect(
+      template.findResources("AWS::Lambda::Function", { Properties: { ReservedConcurrentExecutions: Match.anyValue() } }),
+    ).toEqual({});
+    const told = templateOf({ maxConcurrency: 2, reservedConcurrency: 5, paused: true });
+    expect(source(told)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 2 }, Enabled: false });
+    told.hasResourceProperties("AWS::Lambda::Function", {
+      Description: Match.stringLikeRegexp("^Verifies"),
+      ReservedConcurrentExecutions: 5,
+    });
+  });
+});
+
+describe("the access log", () => {
+  it("has a name that needs no room in the account's resource policy", () => {
+    template.hasResourceProperties("AWS::Logs::LogGroup", {
+      LogGroupName: "/aws/vendedlogs/flagsmith-to-segment/FlagsmithToSegment-production",
+    });
   });
 });
 
@@ -283,23 +304,43 @@ describe("cdk.json", () => {
   });
 });
 
-describe("the construct ids", () => {
-  // A rename replaces the resource in somebody's account: with a queue, its messages go.
-  it("are what they were", () => {
-    const stateful = ["AWS::SQS::Queue", "AWS::ApiGatewayV2::Api", "AWS::Lambda::Function", "AWS::Logs::LogGroup"];
-    const ids = stateful.flatMap((type) => Object.keys(template.findResources(type)));
-    expect(ids.sort()).toEqual([
-      "FlagsmithToSegmentAccessLogs257AABCE",
-      "FlagsmithToSegmentApi6D32EFDB",
-      "FlagsmithToSegmentDeadLetterQueueF8C031AE",
-      "FlagsmithToSegmentDeliver2E7AA261",
-      "FlagsmithToSegmentDeliverLogsE4AE601F",
-      "FlagsmithToSegmentQueue9AAC6E6E",
-      "FlagsmithToSegmentReceiveE79087C6",
-      "FlagsmithToSegmentReceiveLogsE2BB220B",
+describe("an update of version 1.0.0", () => {
+  // A new id, or a change of one of these properties, replaces the resource in somebody's account. CHANGELOG.md lists both.
+  const updated = templateOf({ forward: "changes", alarmEmail: "a@example.com" }).toJSON().Resources;
+  const names = new Set(
+    Object.values<object>(before).flatMap((resource) => Object.keys(resource).filter((name) => name !== "Type")),
+  );
+
+  it("keeps every resource but metrics and one alarm", () => {
+    const gone = Object.entries(before).filter(([id, { Type: type }]) => updated[id]?.Type !== type);
+    const kinds = gone.map(
+      ([id, { Type: type }]) => `${type} ${id.replace(/[0-9A-F]{8}$/, "").replace(/.*(Metric|Monitoring)/, "")}`,
+    );
+    expect(kinds.sort()).toEqual([
+      "AWS::CloudWatch::Alarm FunctionErrors",
+      ...["Accepted", "Delivered", "DryRun", "Ignored", "LatencyMs", "Retrying", "SegmentMs", "Split", "TraitsPerCall"].map(
+        (name) => `AWS::Logs::MetricFilter ${name}`,
+      ),
+      ...["Unauthorized", "Unchanged"].map((name) => `AWS::Logs::MetricFilter ${name}`),
     ]);
   });
+
+  it("replaces the dashboard and the access log only", () => {
+    const replaced = Object.entries<Readonly<Record<string, unknown>>>(before).filter(([id, was]) => {
+      const is = updated[id]?.Properties;
+      return (
+        is !== undefined && [...names].some((name) => JSON.stringify(was[name]) !== JSON.stringify(isNamed(was, is, name)))
+      );
+    });
+    expect(replaced.map(([id]) => id)).toEqual(["FlagsmithToSegmentAccessLogs257AABCE", "MonitoringDashboard0C3675C6"]);
+  });
 });
+
+/** Routes and queries have names that may change in place. */
+function isNamed(was: object, is: Readonly<Record<string, unknown>>, name: string): unknown {
+  const changeable = ["AWS::ApiGatewayV2::Route", "AWS::Logs::QueryDefinition"];
+  return changeable.includes(Object(was).Type) ? undefined : is[name];
+}
 
 describe("environments", () => {
   it("get a stack each, with parameters of their own", () => {
@@ -311,11 +352,30 @@ describe("environments", () => {
     expect(synthesizeApp(undefined).stacks.map(({ stackName }) => stackName)).toEqual(["FlagsmithToSegment-production"]);
   });
 
+  it("are read from text as well, as -c environments= gives it", () => {
+    expect(synthesizeApp('{"blue":{"segmentRegion":"eu"}}').stacks.map(({ stackName }) => stackName)).toEqual([
+      "FlagsmithToSegment-blue",
+    ]);
+  });
+
+  it("say which account and region they go to", () => {
+    const { stacks } = synthesizeApp({ production: { account: "123456789012", region: "eu-west-1" } });
+    expect(stacks.map(({ account, region }) => [account, region])).toEqual([["123456789012", "eu-west-1"]]);
+  });
+
   it.each([
     ["a list", [], "environments: allowed is an object"],
     ["none", {}, "environments: at least one is needed"],
     ["a name with a slash", { "a/b": {} }, "environments.a/b: an environment's name starts with a letter"],
-    ["an unknown option", { staging: { region: "eu" } }, "environments.staging.region: unknown option; allowed are"],
+    ["a text that is no JSON", "{production", "environments: allowed is an object"],
+    ["an unknown option", { staging: { regions: "eu" } }, "environments.staging.regions: unknown option; allowed are"],
+    ["options that are no object", { staging: "eu" }, "environments.staging: allowed is an object of options"],
+    [
+      "a wrong account",
+      { staging: { account: 123456789012 } },
+      "environments.staging.account: allowed is a string of 12 digits",
+    ],
+    ["a wrong AWS region", { staging: { region: "Ireland" } }, "environments.staging.region: allowed is a region"],
     ["a wrong region", { staging: { segmentRegion: "uk" } }, 'environments.staging.segmentRegion: allowed is "us" or "eu"'],
   ])("are refused for %s, with what is allowed", (_, environments, message) => {
     expect(() => synthesizeApp(environments)).toThrow(message);

@@ -1,16 +1,21 @@
-import { App } from "aws-cdk-lib";
+import { Annotations, App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { context } from "../../cdk.json";
 import { addStacks, type FlagsmithToSegmentStack } from "../../infra/stack";
 import type { Options } from "../../lambda/options";
 
-/** An app over the given environments that does not bundle: what the functions hold is not what these tests are about. */
-export function synthesizeApp(environments: unknown = { production: {} }): {
-  readonly app: App;
-  readonly stacks: readonly FlagsmithToSegmentStack[];
-} {
-  const app = new App({ context: { ...context, environments, "aws:cdk:bundling-stacks": [] } });
-  return { app, stacks: addStacks(app) };
+/** CDK's template linter takes six times as long as the synth. */
+export const UNLINTED = { ...context, "@aws-cdk/core:validateAgainstDefaultRules": false };
+
+/** An app over the given environments. What the functions hold is not what these tests are about, nor who hears of alarms. */
+export function synthesizeApp(
+  environments: unknown = { production: {} },
+  { linted = false, warns = false } = {},
+): { readonly app: App; readonly stacks: readonly FlagsmithToSegmentStack[] } {
+  const app = new App({ context: { ...(linted ? context : UNLINTED), environments } });
+  const stacks = addStacks(app);
+  if (!warns) Annotations.of(app).acknowledgeWarning("flagsmith-to-segment:no-alarm-receiver");
+  return { app, stacks };
 }
 
 /** The template of one environment called production. */
