@@ -52,7 +52,8 @@ const bundled = new Map<FunctionName, string>();
 function codeOf(functionName: FunctionName): Code {
   const sources = existsSync(join(__dirname, `../lambda/${functionName}.lambda.ts`));
   if (sources && !bundled.has(functionName)) {
-    const { bundle }: typeof import("./bundle") = require("./bundle");
+    // Not in the package: it needs esbuild.
+    const { bundle }: { bundle(name: FunctionName): { readonly directory: string } } = require("./bundle");
     bundled.set(functionName, bundle(functionName).directory);
   }
   return Code.fromAsset(bundled.get(functionName) ?? join(FUNCTIONS, functionName));

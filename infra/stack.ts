@@ -1,6 +1,5 @@
 import { type App, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { ConfigurationError } from "../lambda/errors";
-import { isJsonObject, type JsonObject, tryParseJson } from "../lambda/json";
 import { assertOptions, type Options } from "../lambda/options";
 import { environmentNameFaults } from "./environment-name";
 import { FlagsmithToSegment } from "./flagsmith-to-segment";
@@ -54,8 +53,8 @@ function redrive({ queue, deadLetterQueue }: FlagsmithToSegment): string {
  */
 export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
   const context: unknown = app.node.tryGetContext("environments") ?? { production: {} };
-  const environments = typeof context === "string" ? tryParseJson(context) : context;
-  if (!isJsonObject(environments)) {
+  const environments = typeof context === "string" ? parsed(context) : context;
+  if (!isObject(environments)) {
     throw new ConfigurationError(['environments: allowed is an object, { "production": { …options } }, or its JSON text']);
   }
   const entries = Object.entries(environments).map(([name, given]) => [name, readEnvironment(name, given)] as const);
@@ -79,8 +78,8 @@ const PLACES = { account: /^\d{12}$/, region: /^[a-z]{2,}(-[a-z]+)+-\d+$/ };
 
 function readEnvironment(name: string, given: unknown): Environment {
   const where = `environments.${name}`;
-  const { account, region, ...options }: JsonObject = isJsonObject(given) ? given : {};
-  const faults = [...environmentNameFaults(name, where), ...optionFaults(isJsonObject(given) ? options : given, where)];
+  const { account, region, ...options } = isObject(given) ? given : {};
+  const faults = [...environmentNameFaults(name, where), ...optionFaults(isObject(given) ? options : given, where)];
   if (!isPlace("account", account)) faults.push(`${where}.account: allowed is a string of 12 digits`);
   if (!isPlace("region", region)) faults.push(`${where}.region: allowed is a region, such as "eu-west-1"`);
   return {
@@ -88,6 +87,18 @@ function readEnvironment(name: string, given: unknown): Environment {
     options,
     env: { ...(account ? { account: String(account) } : {}), ...(region ? { region: String(region) } : {}) },
   };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isPlace(name: keyof typeof PLACES, value: unknown): boolean {
