@@ -162,6 +162,8 @@ const FAULTS: readonly Fault[] = [
     dynamodb: (random) => (random() < 0.1 ? "throttled" : undefined),
     skews: [0, 1_000 * HOUR, -1_000 * HOUR],
     expects: { "rejected-by-segment": Number.POSITIVE_INFINITY },
+    // With so few others well, poison may wait for all of the two hours.
+    atLeast: 0,
   },
   {
     name: "poison call of a busy person",
@@ -250,7 +252,6 @@ const FAULTS: readonly Fault[] = [
     busy: 25 / 26,
     callSeconds: 0.12,
     window: 100,
-    segment: () => OK,
     strikes: (identity) => identity === BUSY,
     within: 5,
     withinStruck: 10,
@@ -278,6 +279,11 @@ const FAULTS: readonly Fault[] = [
     within: 30 * MINUTE,
   },
 ];
+
+/** Whether anything can fail in a row, beside its traffic. */
+export function hasFault({ segment, ssm, sqs, dynamodb, invocation, down, lookupFails, rotation }: Fault): boolean {
+  return [segment, ssm, sqs, dynamodb, invocation, down, lookupFails, rotation].some((given) => given !== undefined);
+}
 
 /** The rows of a campaign; those of DynamoDB only where the option makes use of it. */
 export function faultsMet(forward: "every" | "changes"): readonly Fault[] {
