@@ -53,6 +53,7 @@ export class AwsCall {
     const end = deadline ?? now() + timing.awsCall;
     const name = `${this.service}:${action}`;
     const body = JSON.stringify(payload);
+    let last: AwsCallError | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(name, action, body, end);
@@ -60,7 +61,10 @@ export class AwsCall {
         const error = cause instanceof AwsCallError ? cause : new AwsCallError(name, codeOf(cause), true, { cause });
         const longest = Math.min(timing.awsPause * 2 ** (attempt - 1), timing.awsMaxPause);
         const pause = longest * (0.5 + 0.5 * random());
+        // An attempt that the deadline cut off tells less than the one before it.
+        if (now() >= end && last !== undefined) throw last;
         if (!error.retryable || attempt >= timing.awsAttempts || end - now() <= pause) throw error;
+        last = error;
         await sleep(pause);
       }
     }

@@ -78,8 +78,13 @@ describe("the floors", () => {
 
   it("keep infra to what both sides share, and lambda away from infra and tests", () => {
     const shared = ["config", "errors", "names", "options", "timing"].map((name) => `lambda/${name}.ts`);
+    const ofCommands = ["identify-call", "json", "receive/signature"].map((name) => `lambda/${name}.ts`);
     const local = importsBelow("infra").filter(({ to }) => to.startsWith("lambda/"));
-    expect(shared).toEqual(expect.arrayContaining([...new Set(local.map(({ to }) => to))]));
+    const [commands, constructs] = [true, false].map((wanted) =>
+      local.filter(({ from }) => from.startsWith("infra/cli/") === wanted).map(({ to }) => to),
+    );
+    expect(shared).toEqual(expect.arrayContaining([...new Set(constructs)]));
+    expect([...shared, ...ofCommands]).toEqual(expect.arrayContaining([...new Set(commands)]));
     expect(lambda.filter(({ to }) => /^(infra|test)\//.test(to))).toEqual([]);
   });
 

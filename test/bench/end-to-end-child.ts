@@ -1,6 +1,6 @@
+import { postSigned } from "../../infra/cli/send";
 import { bytesOf, evaluationPayload } from "../cloud/events";
 import { type LocalCloud, startLocalCloud } from "../local/local-cloud";
-import { postSigned } from "../local/post";
 import type { EndToEnd } from "./end-to-end";
 import { flagsOf } from "./receive";
 

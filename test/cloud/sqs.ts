@@ -21,6 +21,15 @@ interface Request extends Entry {
   readonly Entries?: readonly Entry[];
   readonly MaxNumberOfMessages?: number;
   readonly WaitTimeSeconds?: number;
+  readonly SourceArn?: string;
+  readonly DestinationArn?: string;
+}
+
+/** A redrive. It is over in no time, unless a test sets another status. */
+export interface MoveTask {
+  Status: "RUNNING" | "COMPLETED" | "FAILED";
+  ApproximateNumberOfMessagesMoved: number;
+  FailureReason?: string;
 }
 
 export interface FakeSqsOptions {
@@ -42,6 +51,8 @@ export const queueArn = (name: string) => `arn:aws:sqs:${REGION}:${ACCOUNT}:${na
 /** SQS's JSON protocol in front of the queues, as far as the functions and AWS's own client use it. Their URLs end in their names. */
 export class FakeSqs {
   readonly #options: FakeSqsOptions;
+  /** Oldest first. */
+  readonly moves: MoveTask[] = [];
 
   constructor(options: FakeSqsOptions) {
     this.#options = options;
@@ -50,7 +61,7 @@ export class FakeSqs {
   readonly server: Server = createServer(async (request, response) => {
     const action = String(request.headers["x-amz-target"]).replace("AmazonSQS.", "");
     const input: Request = JSON.parse((await bodyOf(request)).toString());
-    const name = input.QueueUrl?.split("/").at(-1) ?? "";
+    const name = (input.QueueUrl?.split("/") ?? input.SourceArn?.split(":"))?.at(-1) ?? "";
     const entries = input.Entries ?? [input];
     const { queues, behave, isDead } = this.#options;
     if (entries.some(({ ReceiptHandle: handle }) => isDead?.(handle))) return void request.socket.destroy();
@@ -93,9 +104,20 @@ export class FakeSqs {
             ApproximateNumberOfMessagesNotVisible: String(queue.inFlight),
           },
         };
+      case "StartMessageMoveTask":
+        return this.#move(queue, input.DestinationArn?.split(":").at(-1) ?? "");
+      case "ListMessageMoveTasks":
+        return { Results: this.moves.slice(-1) };
       default:
         throw new SqsFault("InvalidAction");
     }
+  }
+
+  #move(from: FifoQueue, name: string): object {
+    const to = this.#options.queues[name];
+    if (to === undefined) throw new SqsFault("ResourceNotFoundException");
+    this.moves.push({ Status: "COMPLETED", ApproximateNumberOfMessagesMoved: from.moveTo(to) });
+    return { TaskHandle: "task" };
   }
 }
 

@@ -6,7 +6,9 @@ export type SsmBehaviour = "throttled" | "denied" | "hanging" | undefined;
 
 const REFUSALS = { throttled: "ThrottlingException", denied: "AccessDeniedException" } as const;
 
-/** SSM Parameter Store, as far as it speaks `GetParameter` of the JSON protocol. */
+const THROUGHPUT = { ServiceSetting: { SettingValue: "false" } };
+
+/** SSM Parameter Store: `GetParameter`, and for the commands `GetServiceSetting`. */
 export class FakeSsm {
   readonly #values = new Map<string, { readonly type: string; readonly value: string }>();
 
@@ -34,6 +36,7 @@ export class FakeSsm {
     const signed = request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 ") === true;
     const found = this.#values.get(name);
     if (behaviour !== undefined) answer(400, { __type: REFUSALS[behaviour] });
+    else if (request.headers["x-amz-target"] === "AmazonSSM.GetServiceSetting") answer(200, THROUGHPUT);
     else if (request.headers["x-amz-target"] !== "AmazonSSM.GetParameter") answer(400, { __type: "UnknownOperationException" });
     else if (!signed) answer(400, { __type: "MissingAuthenticationToken" });
     else if (found === undefined) answer(400, { __type: "ParameterNotFound" });

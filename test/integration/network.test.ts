@@ -106,11 +106,10 @@ describe("over the network", () => {
     },
   );
 
-  it.concurrent.each<[string, Behaviour, string | RegExp]>([
+  it.concurrent.each<[string, Behaviour, string]>([
     ["a head that comes byte by byte", "drip", "timeout"],
     ["a body that comes byte by byte", { rest: "drips" }, "no-json"],
-    // The last of several attempts ends with the time that is left.
-    ["a reset", "reset", /^(ECONNRESET|timeout)$/],
+    ["a reset", "reset", "ECONNRESET"],
     ["an error whose body breaks off", { status: 500, rest: "breaks" }, "http-500"],
     ["an answer without end", { body: "x".repeat(4 * 1024 * 1024) }, "no-json"],
     ["a redirect", { status: 307, headers: { location: "https://localhost:1/" } }, "http-307"],
@@ -119,7 +118,7 @@ describe("over the network", () => {
     const startedAt = Date.now();
     expect(await receive(host)).toMatchObject({ statusCode: 503 });
     expect(Date.now() - startedAt).toBeLessThan(10_000);
-    expect(host.lines).toMatchObject([{ event: "unavailable", code: expect.stringMatching(code) }]);
+    expect(host.lines).toMatchObject([{ event: "unavailable", code }]);
   });
   it.concurrent("deliver says who it is, and keeps its socket", async () => {
     const segment = await serve(() => ({}));

@@ -4,10 +4,8 @@ import { join } from "node:path";
 describe("a script that is called in a way it does not know", () => {
   it.each([
     ["bench", "bench/main.ts"],
-    ["doctor", "doctor/main.ts"],
     ["faults", "faults/main.ts"],
     ["fuzz", "fuzz/main.ts"],
-    ["send", "local/send.ts"],
   ])("says how, npm run %s", (name, script) => {
     const path = join(__dirname, "..", script);
     const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", path, "--nonsense"], { encoding: "utf8" });

@@ -1,4 +1,4 @@
-import { Annotations, App } from "aws-cdk-lib";
+import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import cdkJson from "../../cdk.json";
 import { addStacks } from "../../infra/stack";
@@ -18,6 +18,8 @@ export interface Deployment {
     readonly queue: string;
     readonly batchSize: number;
     readonly maxConcurrency: number;
+    /** False where option `paused` is on. */
+    readonly enabled: boolean;
   };
 }
 
@@ -34,11 +36,22 @@ export function cdkJsonEnvironment(): readonly [name: string, options: unknown] 
   return first ?? ["production", {}];
 }
 
-/** Synthesizes the stack of one environment. Nobody hears of alarms here. */
+/** Without a receiver of alarms, synth warns. */
+const NOBODY = "nobody@example.com";
+
+const synthesized = new Map<string, Deployment>();
+
+/** Synthesizes the stack of one environment, once. */
 export function synthesize(environmentName: string, options: unknown, overrides: Options = {}): Deployment {
-  const environments = { [environmentName]: { ...Object(options), ...overrides } };
+  const key = JSON.stringify([environmentName, options, overrides]);
+  const deployment = synthesized.get(key) ?? synthesizeNew(environmentName, options, overrides);
+  synthesized.set(key, deployment);
+  return deployment;
+}
+
+function synthesizeNew(environmentName: string, options: unknown, overrides: Options): Deployment {
+  const environments = { [environmentName]: { alarmEmail: NOBODY, ...Object(options), ...overrides } };
   const app = new App({ context: { ...cdkJson.context, "@aws-cdk/core:validateAgainstDefaultRules": false, environments } });
-  Annotations.of(app).acknowledgeWarning("flagsmith-to-segment:no-alarm-receiver");
   const [stack] = addStacks(app);
   if (stack === undefined) throw new Error("no stack was synthesized");
   const template = Template.fromStack(stack);
@@ -53,13 +66,18 @@ export function synthesize(environmentName: string, options: unknown, overrides:
     return { timeout: 1_000 * timeout, environment: environment.Variables };
   };
   const [mapping] = ofType("AWS::Lambda::EventSourceMapping");
-  const { EventSourceArn: source, BatchSize: batchSize, ScalingConfig: scaling } = mapping?.properties ?? {};
+  const {
+    EventSourceArn: source,
+    BatchSize: batchSize,
+    ScalingConfig: scaling,
+    Enabled: enabled = true,
+  } = mapping?.properties ?? {};
   return {
     stackName: stack.stackName,
     queues: ofType("AWS::SQS::Queue"),
     tables: ofType("AWS::DynamoDB::Table"),
     receive: functionOf("Receive"),
     deliver: functionOf("Deliver"),
-    eventSource: { queue: source["Fn::GetAtt"][0], batchSize, maxConcurrency: scaling.MaximumConcurrency },
+    eventSource: { queue: source["Fn::GetAtt"][0], batchSize, maxConcurrency: scaling.MaximumConcurrency, enabled },
   };
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { RequestListener, ServerResponse } from "node:http";
+import type { LocalPlaces } from "../../infra/cli/aws";
 import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { apiGatewayEvent } from "../cloud/events";
 import { bodyOf } from "../cloud/server";
@@ -7,11 +8,22 @@ import { bodyOf } from "../cloud/server";
 /** Lambda's limit for an event; API Gateway itself would take 10 MB. */
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
+export interface FrontOptions {
+  readonly receive: ReceiveHandler;
+  /** Milliseconds that an invocation may take. */
+  readonly timeout: number;
+  /** Where everything is: what a request of `/` is answered with. */
+  readonly places: LocalPlaces;
+}
+
 /** API Gateway's HTTP API with the one route: turns requests into events without touching a byte of the body. */
-export function createFront(receive: ReceiveHandler, timeout: number): RequestListener {
+export function createFront({ receive, timeout, places }: FrontOptions): RequestListener {
   return async (request, response) => {
     const body = await bodyOf(request);
     const [path = "/", query = ""] = (request.url ?? "/").split("?");
+    if (request.method === "GET" && path === "/") {
+      return void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(places));
+    }
     if (request.method !== "POST" || path !== "/webhook") return answer(response, 404, "Not Found");
     const headers = Object.entries(request.headersDistinct).map(([name, values]) => [name, values?.join(",")]);
     const event = apiGatewayEvent({

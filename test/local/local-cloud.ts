@@ -1,16 +1,19 @@
 import { createServer } from "node:http";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { CONFIG_VARIABLE } from "../../lambda/config";
 import type { DeliverHandler } from "../../lambda/deliver/deliver";
 import { parameterNames } from "../../lambda/names";
 import type { Options } from "../../lambda/options";
 import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import { ControlPlane } from "../cloud/control-plane";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { FakeSegment } from "../cloud/segment";
 import { ACCOUNT, CREDENTIALS, close, listen, REGION } from "../cloud/server";
 import { FakeSqs, queueArn } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
+import type { LogLine } from "../support/capture";
 import { resolve } from "../support/template";
 import { cdkJsonEnvironment, type Deployment, type FunctionDeployment, synthesize } from "./deployment";
 import { EventSource } from "./event-source";
@@ -38,6 +41,8 @@ export interface LocalCloudOptions {
   readonly environment?: readonly [name: string, options: unknown];
   /** Over those of the environment. */
   readonly options?: Options;
+  /** Lines that the functions wrote so far, for the commands. @default - none */
+  readonly lines?: () => readonly LogLine[];
   /** @default - the sources */
   readonly load?: (environments: Environments) => Handlers | Promise<Handlers>;
 }
@@ -61,6 +66,9 @@ export interface LocalCloud {
   /** The embedded Segment, whatever endpoint the calls go to. */
   readonly segmentUrl: string;
   readonly ssm: FakeSsm;
+  /** What the commands see beside queues and parameters. */
+  readonly controlPlane: ControlPlane;
+  readonly fakeSqs: FakeSqs;
   readonly parameterNames: ReturnType<typeof parameterNames>;
   stop(): Promise<void>;
 }
@@ -89,15 +97,13 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
     started.push(() => close(server));
     return url;
   };
-  const front = createServer();
-  const webhookUrl = `${await serve(front, options.port)}/webhook`;
   const segment = new FakeSegment();
   const segmentUrl = await serve(segment.server);
   segment.knownKeys.add(options.writeKey);
   const segmentEndpoint = options.segmentEndpoint ?? segmentUrl;
 
   const [name, ownOptions] = options.environment ?? cdkJsonEnvironment();
-  const deployment = synthesize(name, ownOptions, { ...options.options, segmentEndpoint });
+  const deployment = synthesize(name, ownOptions, options.options);
   const ssm = new FakeSsm();
   const names = parameterNames(name);
   ssm.set(names.webhookSecret, options.webhookSecret);
@@ -105,7 +111,8 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
 
   const queues = createQueues(deployment);
   const byName = Object.fromEntries([...queues].map(([id, queue]) => [`${id}.fifo`, queue]));
-  const sqsEndpoint = await serve(new FakeSqs({ queues: byName }).server);
+  const fakeSqs = new FakeSqs({ queues: byName });
+  const sqsEndpoint = await serve(fakeSqs.server);
   const dynamodbEndpoint = await serve(createDynamodb());
   for (const { logicalId, properties } of deployment.tables) await createTable(dynamodbEndpoint, logicalId, properties);
 
@@ -126,27 +133,44 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
     ),
   });
   const ssmEndpoint = await serve(ssm.server);
-  const environments = { receive: environmentOf(deployment.receive), deliver: environmentOf(deployment.deliver) };
+  const environments = {
+    receive: environmentOf(deployment.receive),
+    deliver: withEndpoint(environmentOf(deployment.deliver), segmentEndpoint),
+  };
   const { receive, deliver } = await (options.load ?? loadSources)(environments);
-  front.on("request", createFront(receive, deployment.receive.timeout));
+  const functions = (["receive", "deliver"] as const).map((one) => ({
+    name: one,
+    logGroup: one,
+    variables: environments[one],
+  }));
+  const controlPlane = new ControlPlane({ sqs: fakeSqs, ssm, functions, lines: options.lines ?? (() => []) });
+  const endpoint = await serve(controlPlane.server);
+  // Whoever finds the port open gets an answer: all that answers is there.
+  const front = createServer((request, response) => void listener(request, response));
+  const webhookUrl = `${await serve(front, options.port)}/webhook`;
+  const places = { region: REGION, endpoint, credentials: CREDENTIALS, webhookUrl, settingsUrl: segmentUrl };
+  const listener = createFront({ receive, timeout: deployment.receive.timeout, places });
 
   // The SDK warns of Node.js 20 at every start; the functions run on 24 and without the SDK.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   const sqs = new SQSClient({ endpoint: sqsEndpoint, region: REGION, credentials: CREDENTIALS });
   started.push(async () => sqs.destroy());
-  const { queue: source, batchSize, maxConcurrency } = deployment.eventSource;
+  const { queue: source, batchSize, maxConcurrency, enabled } = deployment.eventSource;
+  controlPlane.state.eventSource = enabled ? "Enabled" : "Disabled";
   const queue = queueOf(source);
   const { timeout } = deployment.deliver;
-  const eventSource = new EventSource({
-    sqs,
-    queueUrl: queue.url,
-    queueArn: queue.arn,
-    batchSize,
-    maxConcurrency,
-    deliver,
-    timeout,
-  });
-  started.push(() => eventSource.stop());
+  if (enabled) {
+    const eventSource = new EventSource({
+      sqs,
+      queueUrl: queue.url,
+      queueArn: queue.arn,
+      batchSize,
+      maxConcurrency,
+      deliver,
+      timeout,
+    });
+    started.push(() => eventSource.stop());
+  }
   const dead = [...queues.keys()].find((id) => id !== source) ?? "";
   return {
     webhookUrl,
@@ -159,8 +183,16 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
     segment,
     segmentUrl,
     ssm,
+    controlPlane,
+    fakeSqs,
     parameterNames: names,
   };
+}
+
+/** Ports are known after the synth, which is the same for all of them. */
+function withEndpoint(variables: Readonly<Record<string, string>>, segmentEndpoint: string): Readonly<Record<string, string>> {
+  const config: object = JSON.parse(variables[CONFIG_VARIABLE] ?? "{}");
+  return { ...variables, [CONFIG_VARIABLE]: JSON.stringify({ ...config, segmentEndpoint }) };
 }
 
 /** By logical id; dead-letter queues first, as CloudFormation would. */

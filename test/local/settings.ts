@@ -1,3 +1,5 @@
+import { DEFAULT_PORT } from "../../infra/cli/aws";
+import { DEFAULT_SECRET } from "../../infra/cli/send";
 import { faultOf, type Options } from "../../lambda/options";
 
 export interface Settings {
@@ -15,8 +17,6 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-export const DEFAULT_PORT = 3000;
-export const DEFAULT_SECRET = "local-secret";
 const DEFAULT_WRITE_KEY = "local-write-key";
 
 /** @throws SettingsError for the first value that is wrong. */
@@ -48,9 +48,4 @@ function readText(name: string, text: string | undefined, fallback: string): str
   const value = text ?? fallback;
   if (value.trim() === "") throw new SettingsError(`${name}: must not be empty`);
   return value;
-}
-
-/** Of several secrets, one per line, the one that signs. */
-export function firstLine(secrets: string): string {
-  return secrets.trim().split("\n", 1)[0]?.trim() ?? "";
 }

@@ -59,6 +59,7 @@ export async function startPipeline({
     webhookSecret,
     writeKey: "write-key",
     options,
+    lines: capture.lines,
     ...(load === undefined ? {} : { load }),
   });
   return {

@@ -1,0 +1,107 @@
+import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { LambdaClient } from "@aws-sdk/client-lambda";
+import { SNSClient } from "@aws-sdk/client-sns";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { SSMClient } from "@aws-sdk/client-ssm";
+import { isJsonObject } from "../../lambda/json";
+import { CommandError, type Terminal } from "./command";
+
+/** AWS's official clients, with the operator's credentials, or with those of a running `npm start`. */
+export interface Aws {
+  readonly region: string;
+  readonly cloudFormation: CloudFormationClient;
+  readonly cloudWatch: CloudWatchClient;
+  readonly lambda: LambdaClient;
+  readonly logs: CloudWatchLogsClient;
+  readonly sns: SNSClient;
+  readonly sqs: SQSClient;
+  readonly ssm: SSMClient;
+  /** Of `npm start` only. On AWS it follows from the function's permissions. */
+  readonly webhookUrl: string | undefined;
+  /** Base URL of Segment's settings, which tell whether a write key exists. */
+  readonly settingsUrl: string;
+  /** Milliseconds between two looks at something that takes its time. */
+  readonly pause: number;
+}
+
+/** The options that say which AWS. */
+export const AWS_OPTIONS = { region: { type: "string" }, profile: { type: "string" }, local: { type: "boolean" } } as const;
+
+export interface AwsChoice {
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly local?: boolean | undefined;
+}
+
+export const DEFAULT_PORT = 3000;
+
+/** What `npm start` tells at its root. */
+export interface LocalPlaces {
+  readonly region: string;
+  readonly endpoint: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly webhookUrl: string;
+  readonly settingsUrl: string;
+}
+
+/** @throws CommandError without a region, or with `--local` where no `npm start` runs. */
+export async function connect({ region, profile, local }: AwsChoice, { environment }: Terminal): Promise<Aws> {
+  // The SDK warns of Node.js 20 in six lines, at every start.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
+  if (local === true) {
+    const { webhookUrl, settingsUrl, ...config } = await localPlaces(environment.PORT ?? String(DEFAULT_PORT));
+    return { ...clients(config), region: config.region, webhookUrl, settingsUrl, pause: 20 };
+  }
+  // The AWS CLI reads another variable than the SDK.
+  const given = region ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION;
+  const found = clients({ ...(given ? { region: given } : {}), ...(profile ? { profile } : {}) });
+  try {
+    const known = await found.lambda.config.region();
+    return { ...found, region: known, webhookUrl: undefined, settingsUrl: "https://cdn.segment.com", pause: 2_000 };
+  } catch (cause) {
+    throw new CommandError("no region: give --region, or set AWS_REGION", { cause });
+  }
+}
+
+function clients(config: ConstructorParameters<typeof LambdaClient>[0] & object) {
+  return {
+    cloudFormation: new CloudFormationClient(config),
+    cloudWatch: new CloudWatchClient(config),
+    lambda: new LambdaClient(config),
+    logs: new CloudWatchLogsClient(config),
+    sns: new SNSClient(config),
+    sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
+    ssm: new SSMClient(config),
+  };
+}
+
+async function localPlaces(port: string): Promise<LocalPlaces> {
+  const url = `http://127.0.0.1:${port}/`;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const places: unknown = await response.json();
+    if (isLocalPlaces(places)) return places;
+  } catch (cause) {
+    throw new CommandError(`no answer at ${url}: is npm start running? Set PORT if it is at another port.`, { cause });
+  }
+  throw new CommandError(`something else than npm start answers at ${url}: set PORT to its port`);
+}
+
+/** `npm start` and the commands are of one release. */
+function isLocalPlaces(input: unknown): input is LocalPlaces {
+  return isJsonObject(input) && typeof input.endpoint === "string";
+}
+
+/** In words for the operator. `environment` tells what the credentials were taken from. */
+export function explain(error: unknown, { AWS_PROFILE }: Terminal["environment"]): string {
+  const { name, message, cause } = Object(error);
+  if (name === "CredentialsProviderError") {
+    const profile = `AWS_PROFILE ${AWS_PROFILE}: there is no such profile, or it has no credentials; see aws configure list-profiles`;
+    return AWS_PROFILE === undefined ? "no AWS credentials: log in, or set AWS_PROFILE" : profile;
+  }
+  if (/^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId/.test(name)) return `${name}: log in to AWS again`;
+  if (cause instanceof Error) return cause.message || cause.name;
+  return name === "Error" || name === undefined ? String(message ?? error) : `${name}: ${message}`;
+}

@@ -1,0 +1,56 @@
+import { DescribeAlarmsCommand, type MetricAlarm } from "@aws-sdk/client-cloudwatch";
+import { ListSubscriptionsByTopicCommand, type Subscription } from "@aws-sdk/client-sns";
+import type { Aws } from "../aws";
+import type { Pipeline } from "../pipeline";
+import { type Check, type Finding, finding } from "./finding";
+
+/** Whether an alarm fires, and whether somebody hears of it. */
+export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[] {
+  // A pipeline's name is its stack's, and its path within it.
+  const isOurs = ({ AlarmName: name = "" }: MetricAlarm) => /^[ /]/.test(name.slice(stackName.length));
+  const alarmsOf = async (): Promise<readonly MetricAlarm[]> => {
+    const { MetricAlarms: found = [] } = await aws.cloudWatch.send(
+      new DescribeAlarmsCommand({ AlarmNamePrefix: stackName, MaxRecords: 100 }),
+    );
+    return found.filter(isOurs);
+  };
+  return [
+    {
+      name: "alarms",
+      needs: "your credentials need cloudwatch:DescribeAlarms",
+      look: async () => {
+        const alarms = await alarmsOf();
+        const firing = alarms.filter(({ StateValue: state }) => state === "ALARM").map(({ AlarmName: name }) => name);
+        if (alarms.length === 0) return finding("alarms", "warning", "there are none", "add Monitoring beside the pipeline");
+        const detail = firing.length === 0 ? `none of ${alarms.length} fires` : `${firing.join(", ")} fires`;
+        return finding("alarms", firing.length === 0 ? "ok" : "warning", detail, "RUNBOOK.md has an article of that name");
+      },
+    },
+    {
+      name: "alarm receivers",
+      needs: "your credentials need cloudwatch:DescribeAlarms, and sns:ListSubscriptionsByTopic on the topics",
+      look: async () => {
+        const topics = new Set((await alarmsOf()).flatMap(({ AlarmActions: actions = [] }) => actions));
+        const subscriptions = await Promise.all([...topics].map((topic) => subscriptionsOf(aws, topic)));
+        return judgeReceivers(subscriptions.flat());
+      },
+    },
+  ];
+}
+
+async function subscriptionsOf({ sns }: Aws, TopicArn: string): Promise<readonly Subscription[]> {
+  const { Subscriptions: found = [] } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }));
+  return found;
+}
+
+function judgeReceivers(subscriptions: readonly Subscription[]): Finding {
+  const pending = subscriptions.filter(({ SubscriptionArn: arn }) => arn === "PendingConfirmation");
+  const confirmed = subscriptions.length - pending.length;
+  const detail = `${confirmed} confirmed, ${pending.length} unconfirmed`;
+  if (pending.length > 0) {
+    const who = pending.map(({ Endpoint: address }) => address).join(", ");
+    return finding("alarm receivers", "warning", detail, `open AWS's mail to ${who}, and confirm`);
+  }
+  const fix = "nobody hears of an alarm: set option alarmEmail or alarmTopicArn";
+  return finding("alarm receivers", confirmed > 0 ? "ok" : "warning", detail, fix);
+}

@@ -1,0 +1,67 @@
+import { tryParseJson } from "../../../lambda/json";
+import type { Aws } from "../aws";
+import { findLines, type LogLine } from "../log-lines";
+import type { Pipeline } from "../pipeline";
+import { postSigned } from "../send";
+import { type Finding, finding } from "./finding";
+
+const IDENTITY = "doctor";
+
+/** Sends a signed evaluation of the identity `doctor`, new each time. */
+export async function post(url: string, secret: string): Promise<{ readonly finding: Finding; readonly messageId?: string }> {
+  const flag = { enabled: true, feature: { name: "flagsmith_to_segment_doctor" } };
+  const flags = [{ ...flag, feature_state_value: new Date().toISOString() }];
+  const { status, body } = await postSigned(url, Buffer.from(JSON.stringify({ flags, identity: IDENTITY })), secret);
+  const { messageId, reason }: { readonly messageId?: unknown; readonly reason?: unknown } = Object(tryParseJson(body));
+  if (status === 202 && typeof messageId === "string") {
+    return { finding: finding("webhook", "ok", `${url} answers 202`, ""), messageId };
+  }
+  if (status === 202 || reason === undefined) {
+    const detail = `${url} answers ${status}, but not as receive does`;
+    return {
+      finding: finding("webhook", "failed", detail, "is it this stack's WebhookUrl? 403, 429, 5xx: see the access log"),
+    };
+  }
+  if (status === 200) {
+    const fix = "an option leaves out the identity doctor: the pipeline works, and can't be followed further";
+    return { finding: finding("webhook", "warning", `answers 200: ${reason}`, fix) };
+  }
+  const fix = "receive's log says why: saved query Which events failed and why";
+  return { finding: finding("webhook", "failed", `answers ${status}: ${reason}`, fix) };
+}
+
+const DONE: Readonly<Record<string, string>> = {
+  delivered: "delivered to Segment",
+  merged: "delivered to Segment in a merged call",
+  unchanged: "unchanged, so not sent again",
+  "dry-run": "logged: option dryRun is on, nothing is sent",
+};
+
+/** Looks at the log. CloudWatch shows lines after some seconds: a minute in all. */
+const LOOKS = 30;
+
+/** Waits until the log tells what became of a call. */
+export async function follow(
+  aws: Aws,
+  pipeline: Pipeline,
+  messageId: string,
+  progress: (text: string) => void,
+): Promise<Finding> {
+  const check = `call ${messageId}`;
+  const since = Date.now();
+  let last: LogLine["fields"] | undefined;
+  for (let look = 0; look < LOOKS; look++) {
+    if (look % 5 === 0) progress(`waiting for the log to tell what became of ${messageId}`);
+    const lines = (await findLines(aws, pipeline, { messageId }, since)).map(({ fields }) => fields);
+    const done = lines.find(({ event }) => DONE[String(event)] !== undefined);
+    if (done !== undefined) return finding(check, "ok", DONE[String(done.event)] ?? "", "");
+    last = lines.findLast(({ event }) => event === "retrying" || event === "dead-lettered") ?? last;
+    if (last?.event === "dead-lettered" || last?.actor === "operator") break;
+    await new Promise((resolve) => setTimeout(resolve, aws.pause));
+  }
+  if (last === undefined) {
+    return finding(check, "failed", "no line of deliver about it yet", "RUNBOOK.md, Nothing delivered");
+  }
+  const { event, status, reason, remedy = "RUNBOOK.md, Write key refused and Endpoint refused" } = last;
+  return finding(check, "failed", `${event}: ${reason ?? `status ${status}`}`, String(remedy));
+}

@@ -1,0 +1,52 @@
+import { GetAccountSettingsCommand, ListEventSourceMappingsCommand } from "@aws-sdk/client-lambda";
+import { GetServiceSettingCommand } from "@aws-sdk/client-ssm";
+import type { Aws } from "../aws";
+import type { Pipeline } from "../pipeline";
+import { type Check, finding } from "./finding";
+
+/** Concurrent executions that receive needs in a burst of 100 webhooks per second, at some 60 ms each, cold starts included. */
+const ROOM_FOR_RECEIVE = 10;
+
+/** What Lambda and Parameter Store let the functions do. */
+export function functionChecks(aws: Aws, { deliver }: Pipeline): readonly Check[] {
+  const mapping = async () => {
+    const answer = await aws.lambda.send(new ListEventSourceMappingsCommand({ FunctionName: deliver.name }));
+    return answer.EventSourceMappings?.[0];
+  };
+  return [
+    {
+      name: "event source",
+      needs: "your credentials need lambda:ListEventSourceMappings",
+      look: async () => {
+        const { State: state = "missing" } = (await mapping()) ?? {};
+        const fix = "nothing is delivered: remove option paused, and deploy";
+        return finding("event source", /^(Enabl|Updating|Creating)/.test(state) ? "ok" : "failed", `is ${state}`, fix);
+      },
+    },
+    {
+      name: "concurrency",
+      needs: "your credentials need lambda:GetAccountSettings and lambda:ListEventSourceMappings",
+      look: async () => {
+        const { AccountLimit: limit } = await aws.lambda.send(new GetAccountSettingsCommand({}));
+        const { ScalingConfig: scaling } = (await mapping()) ?? {};
+        const { UnreservedConcurrentExecutions: free = 0, ConcurrentExecutions: all = free } = limit ?? {};
+        const most = scaling?.MaximumConcurrency ?? all;
+        const enough = free - most >= ROOM_FOR_RECEIVE;
+        const detail = `the account runs ${all} functions at once, ${free} of them unreserved; deliver uses up to ${most}`;
+        const fix = "raise Lambda's quota Concurrent executions, or lower maxConcurrency: receive would be throttled";
+        return finding("concurrency", enough ? "ok" : "warning", detail, fix);
+      },
+    },
+    {
+      name: "SSM throughput",
+      needs: "your credentials need ssm:GetServiceSetting",
+      look: async () => {
+        const SettingId = "/ssm/parameter-store/high-throughput-enabled";
+        const { ServiceSetting: setting } = await aws.ssm.send(new GetServiceSettingCommand({ SettingId }));
+        const high = setting?.SettingValue === "true";
+        const detail = high ? "high: 10,000 reads per second" : "standard: 40 reads per second, one per container that starts";
+        return finding("SSM throughput", "ok", detail, "");
+      },
+    },
+  ];
+}

@@ -1,0 +1,53 @@
+import { GetParameterCommand, type SSMClient } from "@aws-sdk/client-ssm";
+import { type Finding, finding } from "./finding";
+
+export interface ParameterValue {
+  readonly type: string;
+  readonly value: string;
+}
+
+/** undefined = there is no such parameter. */
+export async function readParameter(ssm: SSMClient, name: string): Promise<ParameterValue | undefined> {
+  try {
+    const { Parameter: found } = await ssm.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
+    return { type: found?.Type ?? "", value: found?.Value ?? "" };
+  } catch (error) {
+    if (error instanceof Error && error.name === "ParameterNotFound") return undefined;
+    throw error;
+  }
+}
+
+/** Says what is wrong with a value without showing it. `command` sets a new one. */
+export function judgeParameter(
+  name: string,
+  parameter: ParameterValue | undefined,
+  command: string,
+  severalLines: boolean,
+): Finding {
+  const fault = parameter === undefined ? "does not exist" : faultOf(parameter, severalLines);
+  return finding(name, fault === undefined ? "ok" : "failed", fault ?? "is there, a SecureString", command);
+}
+
+function faultOf({ type, value }: ParameterValue, severalLines: boolean): string | undefined {
+  if (type !== "SecureString") return `is a ${type}: everybody who may read the parameter reads it in the clear`;
+  const lines = value.split("\n").filter((line, index, all) => line !== "" || index < all.length - 1);
+  if (lines.every((line) => line.trim() === "")) return "is empty";
+  if (lines.some((line) => line !== line.trim() || line === "")) return "has blanks or blank lines around the value";
+  if (lines.some((line) => /^(["'`]).*\1$/.test(line))) return "has quotes around the value";
+  if (lines.some((line) => line.startsWith("<"))) return "holds the placeholder";
+  if (!severalLines && lines.length > 1) return "has more than one line; only the first is used";
+  return undefined;
+}
+
+/** The tracking API answers 200 to any key; only this tells. */
+export async function checkWriteKey(settingsUrl: string, writeKey: string, command: string): Promise<Finding> {
+  const check = "write key at Segment";
+  const url = `${settingsUrl}/v1/projects/${encodeURIComponent(writeKey)}/settings`;
+  const { status } = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+  // Only 404 says that there is no such source; anything else is Segment's own trouble.
+  if (status !== 200 && status !== 404) {
+    return finding(check, "warning", `Segment's settings answer ${status}`, "try again later");
+  }
+  const fix = `take the key of the source from Segment, then: ${command}`;
+  return finding(check, status === 200 ? "ok" : "failed", status === 200 ? "belongs to a source" : "no source has it", fix);
+}

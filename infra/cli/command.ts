@@ -1,0 +1,57 @@
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { FlagsmithToSegmentError } from "../../lambda/errors";
+
+/** Where a command reads and writes. Results go to standard output, progress to standard error. */
+export interface Terminal {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  print(text: string): void;
+  progress(text: string): void;
+  /** Asks for yes or no. undefined where nobody can answer. */
+  confirm(question: string): Promise<boolean | undefined>;
+}
+
+/** Ends a command: something at the operator's side is to be done first. The message says what. */
+export class CommandError extends FlagsmithToSegmentError {
+  readonly code = "command";
+  readonly actor = "operator";
+}
+
+/** The command was called in a way that it does not know. */
+export class UsageError extends FlagsmithToSegmentError {
+  readonly code = "usage";
+  readonly actor = "operator";
+}
+
+export type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
+
+/** 0 = all well, 1 = something is wrong, 2 = called wrongly. */
+export type ExitCode = 0 | 1 | 2;
+
+export interface Command {
+  readonly summary: string;
+  /** Without the program's name. */
+  readonly usage: string;
+  /** All that `--help` says beside the usage. */
+  readonly help: string;
+  run(args: readonly string[], terminal: Terminal): Promise<ExitCode>;
+}
+
+/** @throws UsageError for an unknown option, or one without its value. */
+export function parse<Options extends OptionsConfig>(args: readonly string[], options: Options) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(Object(error).message);
+  }
+}
+
+/** Columns as wide as their longest cell. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return [header, ...rows].map(line).join("\n");
+}

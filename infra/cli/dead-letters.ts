@@ -1,0 +1,127 @@
+import { hashIdentity } from "../../lambda/identify-call";
+import { AWS_OPTIONS, type Aws, connect } from "./aws";
+import { messagesIn } from "./checks/queues";
+import { type Command, CommandError, parse, type Terminal, table, UsageError } from "./command";
+import { type DeadLetter, deleteDeadLetter, MOST, redrive, withDeadLetters } from "./dead-letter-queue";
+import { findLines, loggedUserId } from "./log-lines";
+import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
+
+/** Lists what was given up, and sends it again or deletes it. */
+export const deadLetters: Command = {
+  summary: "lists calls that were given up; redrives or deletes them",
+  usage: "dead-letters [--show] [--redrive | --delete <messageId>] [--yes] [--json]",
+  help: `  --show             with trait values and plain user ids
+  --redrive          sends all of them again, after a question
+  --delete <id>      deletes all copies of one message for good, after a question
+  --yes              answers the question, where nobody can
+Listing hides nothing: what was read is visible again afterwards. Of one person SQS shows at most 10 messages.`,
+  run: async (args, terminal) => {
+    const { values } = parse(args, {
+      ...AWS_OPTIONS,
+      ...PIPELINE_OPTIONS,
+      show: { type: "boolean" },
+      redrive: { type: "boolean" },
+      delete: { type: "string" },
+      yes: { type: "boolean" },
+      json: { type: "boolean" },
+    });
+    if (values.redrive === true && values.delete !== undefined) throw new UsageError("--redrive or --delete, not both");
+    const aws = await connect(values, terminal);
+    const pipeline = await findPipeline(aws, values);
+    if (values.delete !== undefined) await deleteAll(aws, pipeline, values.delete, terminal, values.yes);
+    else {
+      await list(aws, pipeline, terminal, values);
+      if (values.redrive === true) await redriveAll(aws, pipeline, terminal, values.yes);
+    }
+    return 0;
+  },
+};
+
+interface ListOptions {
+  readonly show?: boolean | undefined;
+  readonly json?: boolean | undefined;
+  readonly redrive?: boolean | undefined;
+}
+
+async function list(aws: Aws, pipeline: Pipeline, { print, progress }: Terminal, options: ListOptions): Promise<void> {
+  const { deadLetterQueueUrl } = pipeline.deliver.config;
+  const hidden = pipeline.receive.config.logUserId === "hashed" && options.show !== true;
+  progress("reading the dead-letter queue");
+  const letters = await withDeadLetters(aws, deadLetterQueueUrl, async (found) => found);
+  const newer = options.redrive === true ? await overtaken(aws, pipeline, letters) : new Set<string>();
+  const rows = letters.map((letter) => {
+    const { messageId, reason, status, userId, bytes, receivedAt, traits } = letter;
+    const about = { messageId, reason, status, userId: hidden && userId !== "" ? hashIdentity(userId) : userId, bytes };
+    const redriven = options.redrive === true ? { overtaken: newer.has(messageId) ? "yes" : "" } : {};
+    return { ...about, receivedAt: new Date(receivedAt).toISOString(), ...redriven, ...(options.show ? { traits } : {}) };
+  });
+  if (options.json === true) return print(JSON.stringify(rows, undefined, 2));
+  if (rows.length > 0)
+    print(
+      table(
+        Object.keys(rows[0] ?? {}).map(titleOf),
+        rows.map((row) => Object.values(row).map(textOf)),
+      ),
+    );
+  const all = await messagesIn(aws, deadLetterQueueUrl);
+  const behind = all > letters.length ? `, ${all - letters.length} more behind them` : "";
+  const bounded = letters.length >= MOST ? `; only the first ${MOST} are listed` : "";
+  print(`${letters.length} dead letters${behind}${bounded}`);
+  const older = letters.filter(({ messageId }) => newer.has(messageId)).length;
+  if (older > 0) {
+    print(
+      `${older} of them are older than what Segment has of the same person: a redrive sets those traits back until the next evaluation`,
+    );
+  }
+}
+
+const titleOf = (name: string) => (name === "receivedAt" ? "evaluated" : name);
+const textOf = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** People whose newer evaluations are looked for: each takes a search of the log. */
+const MOST_PEOPLE = 50;
+
+/** Ids of the messages after which a newer evaluation of the same person reached Segment, as far as the logs go back. */
+async function overtaken(aws: Aws, pipeline: Pipeline, letters: readonly DeadLetter[]): Promise<ReadonlySet<string>> {
+  const readable = letters.filter(({ userId }) => userId !== "");
+  const people = new Set(readable.map(({ userId }) => userId));
+  const found = new Set<string>();
+  for (const userId of [...people].slice(0, MOST_PEOPLE)) {
+    const theirs = readable.filter((letter) => letter.userId === userId);
+    const oldest = Math.min(...theirs.map(({ receivedAt }) => receivedAt));
+    const lines = await findLines(aws, pipeline, { userId: loggedUserId(pipeline, userId) }, oldest);
+    const taken = lines.filter(({ fields: { event } }) => event === "delivered" || event === "merged");
+    const newest = Math.max(...taken.map(({ at, fields }) => at - Number(fields.latencyMs ?? 0)));
+    for (const { messageId, receivedAt } of theirs) if (newest > receivedAt) found.add(messageId);
+  }
+  return found;
+}
+
+async function redriveAll(aws: Aws, pipeline: Pipeline, terminal: Terminal, yes = false): Promise<void> {
+  const { queueArn, deadLetterQueueUrl } = pipeline.deliver.config;
+  if ((await messagesIn(aws, deadLetterQueueUrl)) === 0) return;
+  if (!(await agreed(terminal, yes, "Send all of them to Segment again?"))) return terminal.print("nothing was sent again");
+  terminal.progress("redriving; SQS needs some seconds");
+  terminal.print(`${await redrive(aws, queueArn, deadLetterQueueUrl)} messages are back in the queue`);
+}
+
+async function deleteAll(aws: Aws, pipeline: Pipeline, id: string, terminal: Terminal, yes = false): Promise<void> {
+  const { deadLetterQueueUrl } = pipeline.deliver.config;
+  await withDeadLetters(aws, deadLetterQueueUrl, async (found) => {
+    const copies = found.filter(({ messageId }) => messageId === id);
+    if (copies.length === 0) throw new CommandError(`no message ${id} among the ${found.length} that SQS shows`);
+    if (!(await agreed(terminal, yes, `Delete ${copies.length} copies of ${id} for good?`))) {
+      return terminal.print("nothing was deleted");
+    }
+    for (const copy of copies) await deleteDeadLetter(aws, deadLetterQueueUrl, copy);
+    terminal.print(`${copies.length} copies of ${id} were deleted`);
+  });
+}
+
+/** @throws CommandError where nobody can answer. */
+async function agreed({ confirm }: Terminal, yes: boolean, question: string): Promise<boolean> {
+  if (yes) return true;
+  const answer = await confirm(question);
+  if (answer === undefined) throw new CommandError(`${question} Nobody can answer here: add --yes`);
+  return answer;
+}

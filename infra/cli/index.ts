@@ -1,0 +1,18 @@
+import { createInterface } from "node:readline/promises";
+import { run } from "./commands";
+
+async function confirm(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY) return undefined;
+  const readline = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await readline.question(`${question} [y/N] `);
+  readline.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+async function main(): Promise<void> {
+  const print = (text: string) => console.log(text);
+  const progress = (text: string) => console.error(text);
+  process.exitCode = await run(process.argv.slice(2), { environment: process.env, print, progress, confirm });
+}
+
+void main();

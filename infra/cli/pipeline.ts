@@ -1,0 +1,111 @@
+import { DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
+import { type FunctionConfiguration, GetPolicyCommand, paginateListFunctions } from "@aws-sdk/client-lambda";
+import {
+  CONFIG_VARIABLE,
+  type DeliverConfig,
+  type ReceiveConfig,
+  readDeliverConfig,
+  readReceiveConfig,
+} from "../../lambda/config";
+import { ConfigurationError } from "../../lambda/errors";
+import type { Aws } from "./aws";
+import { CommandError } from "./command";
+
+export interface DeployedFunction<Config> {
+  readonly name: string;
+  readonly logGroup: string;
+  readonly config: Config;
+}
+
+/** A pipeline as it is deployed, whoever's stack it is part of. */
+export interface Pipeline {
+  readonly stackName: string;
+  /** Name of the Flagsmith environment. */
+  readonly environment: string;
+  readonly receive: DeployedFunction<ReceiveConfig>;
+  readonly deliver: DeployedFunction<DeliverConfig>;
+}
+
+/** The options that say which pipeline. */
+export const PIPELINE_OPTIONS = { stack: { type: "string" }, environment: { type: "string" } } as const;
+
+export interface PipelineChoice {
+  readonly stack?: string | undefined;
+  readonly environment?: string | undefined;
+}
+
+/**
+ * The one pipeline that fits, found by what its functions are configured with.
+ * @throws CommandError if there is none or more than one.
+ */
+export async function findPipeline(aws: Aws, choice: PipelineChoice): Promise<Pipeline> {
+  const all = await pipelinesOf(aws);
+  const { stack = choice.stack, environment = choice.environment } = {};
+  const fitting = all.filter(
+    (one) => (stack ?? one.stackName) === one.stackName && (environment ?? one.environment) === one.environment,
+  );
+  const [found, ...others] = fitting;
+  if (found !== undefined && others.length === 0) return found;
+  if (found !== undefined) throw new CommandError(`several pipelines fit; choose one by its options:\n${listOf(fitting)}`);
+  if (all.length > 0) throw new CommandError(`no such pipeline in ${aws.region}; there are\n${listOf(all)}`);
+  if (stack !== undefined) throw new CommandError(await whyNone(aws, stack));
+  const where = "is it deployed, and are region and account the right ones?";
+  throw new CommandError(`no pipeline in ${aws.region} with these credentials: ${where}`);
+}
+
+function listOf(pipelines: readonly Pipeline[]): string {
+  return pipelines.map(({ stackName, environment }) => `  --stack ${stackName} --environment ${environment}`).join("\n");
+}
+
+async function pipelinesOf({ lambda }: Aws): Promise<readonly Pipeline[]> {
+  const receives: DeployedFunction<ReceiveConfig>[] = [];
+  const delivers: DeployedFunction<DeliverConfig>[] = [];
+  for await (const { Functions: functions = [] } of paginateListFunctions({ client: lambda }, {})) {
+    for (const one of functions) {
+      receives.push(...deployed(one, readReceiveConfig));
+      delivers.push(...deployed(one, readDeliverConfig));
+    }
+  }
+  return receives.flatMap((receive) => {
+    const { queueUrl, stackName, webhookSecretParameter } = receive.config;
+    const deliver = delivers.find(({ config }) => config.queueUrl === queueUrl);
+    const environment = webhookSecretParameter.split("/").at(-2) ?? "";
+    return deliver === undefined ? [] : [{ stackName, environment, receive, deliver }];
+  });
+}
+
+/** Nothing for another function than that. */
+function deployed<Config>(
+  { FunctionName: name = "", LoggingConfig, Environment }: FunctionConfiguration,
+  read: (environment: Readonly<Record<string, string>>) => Config,
+): readonly DeployedFunction<Config>[] {
+  const { [CONFIG_VARIABLE]: config = "" } = Environment?.Variables ?? {};
+  try {
+    const logGroup = LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`;
+    return [{ name, logGroup, config: read({ [CONFIG_VARIABLE]: config }) }];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return [];
+    throw error;
+  }
+}
+
+/** A first deploy that failed leaves a stack without resources; it is to be deleted before the next. */
+async function whyNone({ cloudFormation, region }: Aws, stack: string): Promise<string> {
+  try {
+    const { Stacks: [found] = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: stack }));
+    const next = `see its events in CloudFormation, delete it, and deploy again`;
+    return `stack ${stack} is ${found?.StackStatus} and has no pipeline: ${next}`;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "ValidationError") throw error;
+    return `no stack ${stack} in ${region} in this account: npx cdk deploy ${stack}`;
+  }
+}
+
+/** API Gateway may invoke receive for its webhook: the permission names the API. */
+export async function webhookUrlOf({ lambda, region, webhookUrl }: Aws, { receive }: Pipeline): Promise<string> {
+  if (webhookUrl !== undefined) return webhookUrl;
+  const { Policy: policy = "" } = await lambda.send(new GetPolicyCommand({ FunctionName: receive.name }));
+  const [, api] = /:execute-api:[^:]+:\d+:(\w+)\//.exec(policy) ?? [];
+  if (api === undefined) throw new CommandError(`${receive.name}: no API Gateway may invoke it; deploy again`);
+  return `https://${api}.execute-api.${region}.${receive.config.urlSuffix}/webhook`;
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { sign } from "../../lambda/receive/signature";
+import { DEFAULT_PORT } from "./aws";
+import { type Command, CommandError, parse, UsageError } from "./command";
+
+/** The secret that `npm start` begins with. */
+export const DEFAULT_SECRET = "local-secret";
+
+/** The first key `identity` whose value is a string: a flag's own `identity` is a number or null. */
+const IDENTITY = /("identity"\s*:\s*)"(?:[^"\\]|\\.)*"/;
+
+/** Posts a file as Flagsmith does: the exact bytes, with their signature. */
+export const send: Command = {
+  summary: "signs a file as Flagsmith does, and posts it",
+  usage: "send <file.json> [--url <webhook>] [--secret <secret>] [--as <identity>]",
+  help: `  --url <url>        default: the npm start at PORT, or at ${DEFAULT_PORT}
+  --secret <secret>  default: FLAGSMITH_WEBHOOK_SECRET, which keeps it out of the shell's history, or that of npm start
+  --as <identity>    replaces the identity in the file`,
+  run: async (args, { environment, print }) => {
+    const { values, positionals } = parse(args, {
+      url: { type: "string" },
+      secret: { type: "string" },
+      as: { type: "string" },
+    });
+    const [file, ...others] = positionals;
+    if (file === undefined || others.length > 0) throw new UsageError("one file is needed");
+    const url = values.url ?? `http://127.0.0.1:${environment.PORT ?? DEFAULT_PORT}/webhook`;
+    if (!/^https?:/.test(url)) throw new UsageError(`--url: allowed is a URL with http or https; got ${url}`);
+    const secrets = values.secret ?? environment.FLAGSMITH_WEBHOOK_SECRET ?? DEFAULT_SECRET;
+    const { status, body } = await postSigned(url, withIdentity(read(file), values.as), firstLine(secrets));
+    print(`${status} ${body}`);
+    if (status === 404) print(`nothing is at ${url}: the webhook's URL ends in /webhook`);
+    return status >= 400 ? 1 : 0;
+  },
+};
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Milliseconds an answer may take: more than the 10 s that API Gateway's integration gets. */
+const PATIENCE = 15_000;
+
+/** @throws CommandError if nothing answers. */
+export async function postSigned(url: string, body: Buffer, secret: string): Promise<Answer> {
+  const headers = { "content-type": "application/json", "x-flagsmith-signature": sign(body, secret) };
+  const signal = AbortSignal.timeout(PATIENCE);
+  try {
+    const response = await fetch(url, { method: "POST", headers, body: new Uint8Array(body), redirect: "manual", signal });
+    return { status: response.status, body: await response.text() };
+  } catch (error) {
+    const reason = Object(error).cause?.message || Object(error).message;
+    throw new CommandError(`no answer from ${url}: ${reason}; is it deployed, or npm start running?`, { cause: error });
+  }
+}
+
+/** Of several secrets, one per line, the one that signs. */
+export function firstLine(secrets: string): string {
+  return secrets.trim().split("\n", 1)[0]?.trim() ?? "";
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new CommandError(`${file}: ${Object(cause).code}; give the path of a file`, { cause });
+  }
+}
+
+/** The bytes as they are, but for the one string that names the identity. */
+function withIdentity(body: Buffer, identity: string | undefined): Buffer {
+  if (identity === undefined) return body;
+  const text = body.toString("utf8");
+  if (!IDENTITY.test(text)) throw new CommandError("--as: the file has no identity to replace");
+  return Buffer.from(text.replace(IDENTITY, (_, key: string) => key + JSON.stringify(identity)));
+}

@@ -1,0 +1,345 @@
+import { connect, explain } from "../../infra/cli/aws";
+import type { ExitCode } from "../../infra/cli/command";
+import { run } from "../../infra/cli/commands";
+import { findPipeline, webhookUrlOf } from "../../infra/cli/pipeline";
+import { hashIdentity } from "../../lambda/identify-call";
+import type { Options } from "../../lambda/options";
+import { bytesOf, callBody, evaluationPayload, flagPayload } from "../cloud/events";
+import { type Pipeline, startPipeline } from "../support/pipeline";
+
+let pipeline: Pipeline;
+
+interface Ran {
+  readonly code: ExitCode;
+  readonly out: string;
+  readonly progress: string;
+}
+
+/** A command beside the local cloud. `answer`: what the operator answers; undefined = nobody is there. */
+async function command(args: readonly string[], answer?: boolean): Promise<Ran> {
+  const lines: string[] = [];
+  const progress: string[] = [];
+  const code = await run([...args, "--local"], {
+    environment: { PORT: new URL(pipeline.cloud.webhookUrl).port },
+    print: (text) => lines.push(text),
+    progress: (text) => progress.push(text),
+    confirm: async () => answer,
+  });
+  return { code, out: lines.join("\n"), progress: progress.join("\n") };
+}
+
+const start = async (options: Options = {}) => {
+  pipeline = await startPipeline({ options });
+};
+afterEach(() => pipeline.stop());
+
+const evaluation = (identity: string) => bytesOf(evaluationPayload({ identity }));
+const saw = (event: string) => pipeline.until(() => pipeline.log.some((line) => line.event === event));
+
+/** Dead letters of a rejected call, of an unreadable message, and of a kind that nobody knows. */
+async function bury(): Promise<void> {
+  const { deadLetterQueue } = pipeline.cloud;
+  const attribute = (value: string) => ({ DataType: "String", StringValue: value });
+  const call = callBody({ identity: "carol", messageId: "m-rejected-1", traits: { secret_plan: "gold" } });
+  const about = { status: attribute("400"), messageId: attribute("m-rejected-1") };
+  const send = (body: string, groupId: string, id: string, reason: string, more = {}) =>
+    deadLetterQueue.queue.send({ body, groupId, deduplicationId: id, attributes: { reason: attribute(reason), ...more } });
+  send(call, "carol", "1", "rejected-by-segment", about);
+  send(call, "carol", "2", "rejected-by-segment", about);
+  send("hello", "x", "3", "unreadable-message");
+  send(callBody({ identity: "dave", messageId: "m-old-1" }), "dave", "4", "expired", { messageId: attribute("m-old-1") });
+}
+
+describe("doctor", () => {
+  const findings = async (...args: readonly string[]) => {
+    const { code, out } = await command(["doctor", "--json", ...args]);
+    const found: readonly { check: string; level: string; detail: string; fix?: string }[] = JSON.parse(out);
+    const trouble = found.filter(({ level }) => level !== "ok");
+    return { code, found, trouble };
+  };
+  const healthy = () => {
+    const name = pipeline.cloud.stackName;
+    Object.assign(pipeline.cloud.controlPlane.state, {
+      alarms: { [`${name} Unavailable`]: "OK" },
+      subscriptions: { "ops@example.com": "arn:aws:sns:us-east-1:000000000000:alarms:1" },
+    });
+  };
+
+  it("finds a pipeline in good health, up to the call at Segment", async () => {
+    await start();
+    healthy();
+    const { code, found, trouble } = await findings();
+    expect(trouble).toEqual([]);
+    expect(found.map(({ check }) => check.replace(/FlagsmithToSegment-.*/, "m"))).toEqual([
+      "pipeline",
+      "/flagsmith-to-segment/production/webhook-secret",
+      "/flagsmith-to-segment/production/segment-write-key",
+      "write key at Segment",
+      "event source",
+      "concurrency",
+      "SSM throughput",
+      "alarms",
+      "alarm receivers",
+      "queue",
+      "dead letters",
+      "webhook",
+      "call m",
+    ]);
+    expect(found.at(-1)).toMatchObject({ detail: "delivered to Segment" });
+    expect(code).toBe(0);
+    expect(pipeline.cloud.segment.calls.map(({ body }) => body.userId)).toEqual(["doctor"]);
+    expect(JSON.stringify(found)).not.toMatch(/integration-secret|"write-key"/);
+  });
+
+  it("prints a line per check, and tells its progress elsewhere", async () => {
+    await start();
+    healthy();
+    const { out, progress } = await command(["doctor"]);
+    expect(out.split("\n")).toEqual(Array(13).fill(expect.stringMatching(/^ok {4}\S.+: .+$/)));
+    expect(progress).toMatch(/^looking for the pipeline in us-east-1\nwaiting for the log/);
+  });
+
+  it.each<[string, string, string, string]>([
+    ["blanks around it", " integration-secret", "SecureString", "has blanks"],
+    ["quotes around it", '"integration-secret"', "SecureString", "has quotes"],
+    ["the placeholder in it", "<the secret set in Flagsmith>", "SecureString", "holds the placeholder"],
+    ["nothing in it", " ", "SecureString", "is empty"],
+    ["the wrong type", "integration-secret", "String", "is a String"],
+  ])("finds a secret with %s, and does not show it", async (_, value, type, detail) => {
+    await start();
+    const { webhookSecret } = pipeline.cloud.parameterNames;
+    pipeline.cloud.ssm.set(webhookSecret, value, type);
+    const { code, trouble } = await findings();
+    const found = trouble.find(({ check }) => check === webhookSecret);
+    expect(found).toMatchObject({ level: "failed", detail: expect.stringContaining(detail) });
+    expect(found?.fix).toContain("put-parameter --region us-east-1");
+    expect(JSON.stringify(found)).not.toContain("integration-secret");
+    expect(code).toBe(1);
+  });
+
+  it("finds two secrets, one per line, in order", async () => {
+    await start();
+    healthy();
+    pipeline.cloud.ssm.set(pipeline.cloud.parameterNames.webhookSecret, "integration-secret\nold\n");
+    expect((await findings()).trouble).toEqual([]);
+  });
+
+  it("finds a parameter that is missing, and what it does to the call", async () => {
+    await start();
+    healthy();
+    const { writeKey } = pipeline.cloud.parameterNames;
+    pipeline.cloud.ssm.delete(writeKey);
+    const { trouble } = await findings();
+    expect(trouble).toMatchObject([
+      { check: writeKey, detail: "does not exist" },
+      { detail: expect.stringContaining("retrying"), fix: expect.stringContaining("put-parameter") },
+    ]);
+  });
+
+  it("finds a write key that no source has, though Segment answers 200 to it", async () => {
+    await start();
+    healthy();
+    pipeline.cloud.ssm.set(pipeline.cloud.parameterNames.writeKey, "unknown-key");
+    const { trouble } = await findings();
+    expect(trouble).toMatchObject([{ check: "write key at Segment", level: "failed", detail: "no source has it" }]);
+    expect(JSON.stringify(trouble)).not.toContain("unknown-key");
+  });
+
+  it("finds what is off, small, unheard or waiting", async () => {
+    await start({ paused: true });
+    const { state } = pipeline.cloud.controlPlane;
+    const name = `${pipeline.cloud.stackName} Backlog`;
+    Object.assign(state, {
+      concurrency: 10,
+      alarms: { [name]: "ALARM", [`${pipeline.cloud.stackName}-of-another Backlog`]: "ALARM" },
+      subscriptions: { "ops@example.com": "PendingConfirmation" },
+      oldest: 1_200,
+      refused: { GetServiceSetting: "AccessDeniedException" },
+    });
+    await bury();
+    // A call that is not delivered is waited for; the answer to the webhook is enough here.
+    pipeline.cloud.ssm.delete(pipeline.cloud.parameterNames.webhookSecret);
+    const { trouble } = await findings();
+    expect(trouble.map(({ check, level, detail }) => [check, level, detail])).toEqual([
+      ["/flagsmith-to-segment/production/webhook-secret", "failed", "does not exist"],
+      ["event source", "failed", "is Disabled"],
+      ["concurrency", "warning", expect.stringContaining("the account runs 10 functions at once")],
+      ["SSM throughput", "failed", "can't be looked at: AccessDeniedException: not you"],
+      ["alarms", "warning", `${name} fires`],
+      ["alarm receivers", "warning", "0 confirmed, 1 unconfirmed"],
+      ["queue", "warning", "0 calls wait, the oldest for 1200 s"],
+      ["dead letters", "warning", "4 messages"],
+    ]);
+    expect(trouble.find(({ check }) => check === "SSM throughput")?.fix).toContain("ssm:GetServiceSetting");
+  });
+
+  it("tells what Segment answers to the call", async () => {
+    await start();
+    healthy();
+    pipeline.cloud.segment.refusals.push(...Array(200).fill(404));
+    const { trouble } = await findings();
+    expect(trouble).toMatchObject([{ detail: "retrying: status 404" }]);
+  });
+
+  it("tells no stack from one whose first deploy failed, and both from another environment", async () => {
+    await start();
+    pipeline.cloud.controlPlane.state.stacks = { Failed: "ROLLBACK_COMPLETE" };
+    const other = await command(["doctor", "--environment", "staging"]);
+    expect(other.progress).toContain(`there are\n  --stack ${pipeline.cloud.stackName} --environment production`);
+    Object.assign(pipeline.cloud.controlPlane, { options: { ...Object(pipeline.cloud.controlPlane).options, functions: [] } });
+    expect((await command(["doctor", "--stack", "Failed"])).progress).toContain("stack Failed is ROLLBACK_COMPLETE");
+    expect((await command(["doctor", "--stack", "None"])).progress).toContain("no stack None in us-east-1");
+    const none = await command(["doctor"]);
+    expect(none).toMatchObject({ code: 1, progress: expect.stringContaining("no pipeline in us-east-1") });
+  });
+});
+
+describe("dead-letters", () => {
+  it("lists them without trait values, and hides nothing by it", async () => {
+    await start();
+    await bury();
+    const { code, out } = await command(["dead-letters"]);
+    const [header = "", ...rows] = out.split("\n");
+    expect(header.split(/ +/)).toEqual(["messageId", "reason", "status", "userId", "bytes", "evaluated"]);
+    expect(rows.map((row) => row.split(/ {2,}/).slice(0, 2))).toEqual([
+      ["m-rejected-1", "rejected-by-segment"],
+      ["m-rejected-1", "rejected-by-segment"],
+      ["", "unreadable-message"],
+      ["m-old-1", "expired"],
+      ["4 dead letters"],
+    ]);
+    expect(out).not.toContain("gold");
+    expect(code).toBe(0);
+    expect(pipeline.cloud.deadLetterQueue.queue.inFlight).toBe(0);
+    const shown = JSON.parse((await command(["dead-letters", "--json", "--show"])).out);
+    expect(shown[0]).toMatchObject({ userId: "carol", status: "400", traits: { secret_plan: "gold" } });
+  });
+
+  it("names people as the logs do, unless asked", async () => {
+    await start({ logUserId: "hashed" });
+    await bury();
+    const [hidden] = JSON.parse((await command(["dead-letters", "--json"])).out);
+    expect(hidden.userId).toBe(hashIdentity("carol"));
+    const [shown] = JSON.parse((await command(["dead-letters", "--json", "--show"])).out);
+    expect(shown.userId).toBe("carol");
+  });
+
+  it("redrives when told so, says what that overwrites, and how many went", async () => {
+    await start();
+    await bury();
+    const { queue } = pipeline.cloud.deadLetterQueue;
+    await pipeline.post(evaluation("carol"));
+    await saw("delivered");
+    expect(await command(["dead-letters", "--redrive"], false)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/\n2 of them are older than .*\nnothing was sent again$/),
+    });
+    const nobody = await command(["dead-letters", "--redrive"]);
+    expect(nobody).toMatchObject({ code: 1, progress: expect.stringContaining("add --yes") });
+    pipeline.cloud.fakeSqs.moves.push({ Status: "RUNNING", ApproximateNumberOfMessagesMoved: 0 });
+    const running = await command(["dead-letters", "--redrive", "--yes"]);
+    expect(running).toMatchObject({ code: 1, progress: expect.stringContaining("is running already") });
+    expect(queue.size).toBe(4);
+    pipeline.cloud.fakeSqs.moves.length = 0;
+    const { code, out } = await command(["dead-letters", "--redrive", "--yes"]);
+    expect(out).toMatch(/\n4 messages are back in the queue$/);
+    expect(code).toBe(0);
+    await pipeline.identify("m-old-1");
+  });
+
+  it("deletes every copy of a message, and no other", async () => {
+    await start();
+    await bury();
+    const { queue } = pipeline.cloud.deadLetterQueue;
+    expect(await command(["dead-letters", "--delete", "m-rejected-1"], false)).toMatchObject({ out: "nothing was deleted" });
+    expect(queue.size).toBe(4);
+    const { out } = await command(["dead-letters", "--delete", "m-rejected-1"], true);
+    expect(out).toBe("2 copies of m-rejected-1 were deleted");
+    expect([queue.size, queue.inFlight]).toEqual([2, 0]);
+    const none = await command(["dead-letters", "--delete", "m-rejected-1", "--yes"]);
+    expect(none).toMatchObject({ code: 1, progress: expect.stringContaining("no message m-rejected-1 among the 2") });
+  });
+});
+
+describe("trace", () => {
+  it("shows the lines of both functions in order, by message and by person", async () => {
+    await start();
+    const flags = Array.from({ length: 310 }, (_, i) => flagPayload({ name: `f${i}` }));
+    const { messageId } = await pipeline.post(bytesOf(evaluationPayload({ identity: "erin", flags })));
+    await pipeline.until(() => pipeline.log.filter(({ event }) => event === "delivered").length === 2);
+    const { out, code } = await command(["trace", messageId]);
+    const [header, ...rows] = out.split("\n");
+    expect(header).toMatch(/^time +service +event +messageId/);
+    expect(rows.map((row) => row.split(/ {2,}/).slice(1, 3).join(" "))).toEqual([
+      "receive accepted",
+      "deliver delivered",
+      "deliver delivered",
+    ]);
+    expect(code).toBe(0);
+    const lines = JSON.parse((await command(["trace", "erin", "--json"])).out);
+    expect(lines).toMatchObject([{ event: "accepted", messageId }, { event: "delivered" }, { event: "delivered" }]);
+  });
+
+  it("hashes a person where the lines do, and says so where there is none", async () => {
+    await start({ logUserId: "hashed" });
+    await pipeline.post(evaluation("frank"));
+    await saw("delivered");
+    expect((await command(["trace", "frank"])).out.split("\n")).toHaveLength(3);
+    const nobody = await command(["trace", "grace"]);
+    expect(nobody).toMatchObject({ code: 1, out: expect.stringContaining("no line about grace in the last 24 hours") });
+  });
+});
+
+describe("on AWS", () => {
+  it("the webhook's URL follows from who may invoke receive", async () => {
+    await start();
+    const terminal = { environment: { PORT: new URL(pipeline.cloud.webhookUrl).port } };
+    const noTerminal = { print: () => {}, progress: () => {}, confirm: async () => undefined };
+    const local = await connect({ local: true }, { ...terminal, ...noTerminal });
+    const aws = { ...local, webhookUrl: undefined };
+    const found = await findPipeline(aws, {});
+    pipeline.cloud.controlPlane.state.apiId = "abc123";
+    await expect(webhookUrlOf(aws, found)).resolves.toMatch(/^https:\/\/abc123\.execute-api\.us-east-1\.\S+\/webhook$/);
+  });
+
+  it("says what is wrong with the credentials", async () => {
+    await start();
+    const error = { name: "CredentialsProviderError", message: "Could not load credentials from any providers" };
+    expect(explain(error, { AWS_PROFILE: "typo" })).toMatch(/^AWS_PROFILE typo: there is no such profile/);
+    expect(explain(error, {})).toMatch(/^no AWS credentials: log in/);
+    expect(explain({ name: "ExpiredTokenException" }, {})).toBe("ExpiredTokenException: log in to AWS again");
+  });
+});
+
+describe("send", () => {
+  it.each<[string, readonly string[], number, RegExp]>([
+    ["no file", [], 2, /^one file is needed\nusage: flagsmith-to-segment send <file\.json>/],
+    ["a file that is not there", ["nowhere.json"], 1, /^nowhere\.json: ENOENT/],
+    ["nobody listening", ["cdk.json", "--url", "http://127.0.0.1:1/webhook"], 1, /is it deployed, or npm start running\?$/],
+    ["no identity to replace", ["tsconfig.json", "--as", "me"], 1, /^--as: the file has no identity/],
+    ["a URL that is none", ["tsconfig.json", "--url", "ftp://x"], 2, /^--url: allowed is a URL with http/],
+  ])("says what is wrong with %s", async (_, args, code, message) => {
+    await start();
+    const progress: string[] = [];
+    const terminal = { environment: {}, print: () => {}, progress: (text: string) => progress.push(text) };
+    expect(await run(["send", ...args], { ...terminal, confirm: async () => undefined })).toBe(code);
+    expect(progress.join("\n")).toMatch(message);
+  });
+});
+
+describe("the program", () => {
+  it.each([
+    [["--help"], 0, /^usage: flagsmith-to-segment <command>/],
+    [["trace", "--help"], 0, /^usage: flagsmith-to-segment trace <messageId \| user id>/],
+    [["trace"], 2, /^one messageId or user id is needed\nusage/],
+    [["trace", "x", "--hours", "no"], 2, /^--hours: allowed is/],
+    [["doctor", "--nonsense"], 2, /^Unknown option '--nonsense'/],
+    [["nonsense"], 2, /^usage: flagsmith-to-segment <command>/],
+    [["dead-letters", "--redrive", "--delete", "m"], 2, /^--redrive or --delete, not both/],
+  ])("is called %j", async (args, code, message) => {
+    await start();
+    const ran = await command(args);
+    expect(ran.code).toBe(code);
+    expect(ran.out + ran.progress).toMatch(message);
+  });
+});

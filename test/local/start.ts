@@ -1,0 +1,136 @@
+import { EventEmitter, once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DEFAULT_PORT } from "../../infra/cli/aws";
+import { firstLine, postSigned } from "../../infra/cli/send";
+import { ConfigurationError } from "../../lambda/errors";
+import type { ArrivingCall } from "../cloud/segment";
+import { type Environments, type Handlers, type LocalCloud, loadSources, startLocalCloud } from "./local-cloud";
+import { showLines } from "./log-view";
+import { readSettings, type Settings, SettingsError } from "./settings";
+
+const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
+
+/** Starts everything, and says where it is. `json`: the functions' lines as they are. */
+export async function start(json: boolean): Promise<void> {
+  const settings = readSettings(process.env);
+  const lines = showLines(json);
+  const deliveries = new EventEmitter();
+  const cloud = await startLocalCloud({
+    port: settings.port,
+    webhookSecret: settings.webhookSecret,
+    writeKey: settings.writeKey,
+    ...(settings.segmentEndpoint === undefined ? {} : { segmentEndpoint: settings.segmentEndpoint }),
+    lines,
+    options: settings.forward === undefined ? {} : { forward: settings.forward },
+    load: (environments) => loadHandlers(environments, settings, deliveries),
+  });
+  const stop = () => void end(cloud).then(() => process.exit(0), fail);
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  onOrphaned(stop);
+  cloud.segment.onTaken(printIdentify);
+  printPlaces(cloud, settings);
+  console.log(`ready ${cloud.webhookUrl}`);
+  if (settings.sample) await sendSample(cloud, settings, deliveries);
+  printInvitation(cloud, settings);
+}
+
+/** What still waits ends with this process. */
+async function end(cloud: LocalCloud): Promise<void> {
+  await cloud.stop();
+  const [waiting, dead] = [cloud.queue.queue.size, cloud.deadLetterQueue.queue.size];
+  if (waiting + dead > 0) console.log(`not delivered, and gone now: ${waiting} calls in the queue, ${dead} dead letters`);
+}
+
+/** `deliveries` emits "done" after each invocation of deliver, whether its calls were sent or, in a dry run, were not. */
+function loadHandlers(environments: Environments, settings: Settings, deliveries: EventEmitter): Handlers {
+  const { receive, deliver } = loadSources(environments);
+  return {
+    receive,
+    deliver: async (event, context) => {
+      const result = await deliver(event, context);
+      if (settings.segmentEndpoint !== undefined) {
+        const kept = new Set(result.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+        for (const { messageId, body } of Object(event).Records) {
+          if (!kept.has(messageId)) printIdentify({ body: JSON.parse(body), bytes: Buffer.byteLength(body) });
+        }
+      }
+      deliveries.emit("done");
+      return result;
+    },
+  };
+}
+
+/** A signal to npm alone ends npm and its shell, and does not come through. */
+function onOrphaned(act: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    act();
+  }, 250);
+}
+
+function printPlaces(cloud: LocalCloud, settings: Settings): void {
+  const sink = settings.segmentEndpoint === undefined ? " (embedded)" : "";
+  console.log(`${cloud.stackName}, run locally with the options of cdk.json`);
+  console.log(`  secret        ${settings.webhookSecret.split("\n").join(", ")}`);
+  console.log(`  segment       ${cloud.segmentEndpoint}${sink}`);
+  console.log(`  sqs           ${cloud.sqsEndpoint}`);
+  console.log(`  queue         ${cloud.queue.url}`);
+  console.log(`  dead letters  ${cloud.deadLetterQueue.url}`);
+}
+
+async function sendSample(cloud: LocalCloud, settings: Settings, deliveries: EventEmitter): Promise<void> {
+  const body = readFileSync(SAMPLE);
+  const { identity, flags } = JSON.parse(body.toString());
+  const arrived = once(deliveries, "done");
+  console.log(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
+  const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstLine(settings.webhookSecret));
+  console.log(`     answer ${status} ${answer}`);
+  await arrived;
+}
+
+function printIdentify({ body, bytes }: Pick<ArrivingCall, "body" | "bytes">): void {
+  console.log(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body)}`);
+}
+
+function printInvitation(cloud: LocalCloud, settings: Settings): void {
+  const body =
+    '{"flags": [{"enabled": true, "feature": {"name": "my_flag"}, "feature_state_value": "blue"}], "identity": "me"}';
+  const signature = `$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${quote(firstLine(settings.webhookSecret))} -r | cut -d' ' -f1)`;
+  const port = new URL(cloud.webhookUrl).port;
+  const at = Number(port) === DEFAULT_PORT ? "" : `PORT=${port} `;
+  console.log(
+    [
+      "send your own:",
+      `  BODY=${quote(body)}`,
+      `  curl -sS ${cloud.webhookUrl} -H 'content-type: application/json' -H "x-flagsmith-signature: ${signature}" --data-binary "$BODY"`,
+      "or a file, as it is:",
+      `  npm run send -- <file.json> --url ${cloud.webhookUrl} --secret ${quote(firstLine(settings.webhookSecret))}`,
+      "look at it, from another terminal:",
+      `  ${at}npm run doctor -- --local`,
+      `  ${at}npm run trace -- --local me`,
+      "Ctrl-C stops",
+    ].join("\n"),
+  );
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Mistakes of the person at the terminal get a line; anything else is a defect and gets its stack. */
+export function fail(error: unknown): void {
+  console.error(messageOf(error));
+  process.exit(1);
+}
+
+function messageOf(error: unknown): unknown {
+  if (error instanceof SettingsError || error instanceof ConfigurationError) return error.message;
+  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+    return `PORT: ${process.env.PORT ?? 3000} is in use; set PORT to another, or to 0 for any`;
+  }
+  return error;
+}
