@@ -8,10 +8,9 @@ import type { Construct } from "constructs";
 import type { ResolvedOptions } from "../lambda/options";
 import { pipelineName } from "./name";
 
-/** Fields of the access log. `integrationStatus` is "-" where API Gateway answered by itself. */
+/** Fields of the access log, whose lines CloudWatch dates. `integrationStatus` is "-" where API Gateway answered by itself. */
 const ACCESS_LOG = {
   apiRequestId: AccessLogField.contextRequestId(),
-  time: AccessLogField.contextRequestTime(),
   sourceIp: AccessLogField.contextIdentitySourceIp(),
   userAgent: AccessLogField.contextIdentityUserAgent(),
   route: "$context.routeKey",

@@ -61,8 +61,11 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
     const webhook = { ...webhookOf(event), deadline: startedAt + deps.budget, step };
     const { outcome, answer } = await receive(deps, webhook).catch(failed);
     const { requestId: apiRequestId, body } = webhook;
-    const about = { requestId, apiRequestId, bytes: body.length, durationMs: deps.now() - startedAt };
-    deps.log.write({ ...outcome, fields: { ...about, ...outcome.fields, steps } });
+    // CloudWatch bills by the byte, and a message id holds it as a rule.
+    const told = answer.status === "accepted" && answer.messageId.includes(apiRequestId);
+    const about = { requestId, apiRequestId: told ? undefined : apiRequestId };
+    const cost = { bytes: body.length, durationMs: deps.now() - startedAt };
+    deps.log.write({ ...outcome, fields: { ...about, ...cost, ...outcome.fields, steps } });
     return toResponse(answer);
   };
 }

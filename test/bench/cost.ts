@@ -29,9 +29,10 @@ const RECEIVE_GB = 0.5;
 const DELIVER_GB = 0.25;
 /** Milliseconds that a batch waits for DynamoDB, reading and writing; the CPU that this takes comes to half a cent. */
 const DYNAMODB_MS = 10;
-/** Bytes of log: the outcome lines of both functions, API Gateway's access line, and Lambda's own three of an invocation. */
-const OUTCOME_LINE = 400;
-const ACCESS_LINE = 300;
+/** Bytes of log: the outcome lines of receive and deliver, API Gateway's access line, and Lambda's own three of an invocation. */
+const RECEIVE_LINE = 345;
+const DELIVER_LINE = 400;
+const ACCESS_LINE = 225;
 const PLATFORM_LINES = 345;
 /** Bytes of a call to Segment with 10 traits, head and TLS included, and of an answer to Flagsmith. */
 const CALL = 800;
@@ -80,7 +81,7 @@ export function costPerMillion(load: Workload): Cost {
   // One send an event, one receive and one delete a batch, and what is polled in vain.
   const requests = million + 2 * batches + (million / load.eventsPerSecond) * POLLS_PER_SECOND;
   const sqs = (requests / million) * PRICES.sqsFifoPerMillion;
-  const logBytes = million * (2 * OUTCOME_LINE + ACCESS_LINE + PLATFORM_LINES) + batches * PLATFORM_LINES;
+  const logBytes = million * (RECEIVE_LINE + DELIVER_LINE + ACCESS_LINE + PLATFORM_LINES) + batches * PLATFORM_LINES;
   const logs = (logBytes / 1e9) * PRICES.logsPerGb;
   const dynamodb = load.forward === "changes" ? PRICES.dynamodbReadPerMillion + sent * PRICES.dynamodbWritePerMillion : 0;
   const api = PRICES.httpApiPerMillion;

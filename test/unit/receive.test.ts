@@ -52,7 +52,7 @@ describe("receive", () => {
     expect(log.line).toMatchObject({
       event: "accepted",
       requestId: "invocation-1",
-      apiRequestId: "JKJaXmPLvHcESHA=",
+      apiRequestId: undefined,
       messageId: "stack-JKJaXmPLvHcESHA=-1",
       userId: "user-1",
       environment: 23,
@@ -61,6 +61,12 @@ describe("receive", () => {
       bytes: body.length,
       durationMs: 7,
     });
+  });
+
+  it("names API Gateway's request where no message id does", async () => {
+    const { post, log } = setUp();
+    await post({ signature: null });
+    expect(log.line).toMatchObject({ event: "unauthorized", apiRequestId: "JKJaXmPLvHcESHA=" });
   });
 
   it("verifies the bytes behind base64, and a byte-order mark among them", async () => {
