@@ -102,25 +102,32 @@ export interface Measured {
   readonly deliver: number;
 }
 
-/** The README's table: ours and the SDK variant, which differ in the CPU of receive. */
-export function costTable({ warm, deliver }: Measured): readonly string[] {
-  const rows = [1, 100, 1_000].flatMap((eventsPerSecond) =>
+/** What a variant's measured CPU makes of a load. */
+export function workloadOf(
+  load: Pick<Workload, "eventsPerSecond" | "forward">,
+  { warm, deliver }: Measured,
+  variant: string,
+): Workload {
+  return {
+    ...load,
+    receiveMs: SQS_MS + ((warm[variant] ?? Number.NaN) * CORE_GB) / RECEIVE_GB,
+    deliverMs: SEGMENT_MS,
+    deliverCpuMs: (deliver * CORE_GB) / DELIVER_GB,
+  };
+}
+
+/** One row per load, with all services, and the total of the SDK variant, which differs in receive's CPU. */
+export function costTable(measured: Measured): readonly string[] {
+  const rows = [1, 10, 100].flatMap((eventsPerSecond) =>
     (["every", "changes"] as const).map((forward) => {
-      const of = (variant: string) =>
-        costPerMillion({
-          eventsPerSecond,
-          forward,
-          receiveMs: SQS_MS + ((warm[variant] ?? Number.NaN) * CORE_GB) / RECEIVE_GB,
-          deliverMs: SEGMENT_MS,
-          deliverCpuMs: (deliver * CORE_GB) / DELIVER_GB,
-        });
+      const of = (variant: string) => costPerMillion(workloadOf({ eventsPerSecond, forward }, measured, variant));
       const { api, lambda, sqs, logs, dynamodb, transfer, total } = of("receive");
       const cells = [api, lambda, sqs, logs, dynamodb, transfer, total, of("sdk").total];
       return `| ${eventsPerSecond} | ${forward} | ${cells.map((dollars) => dollars.toFixed(2)).join(" | ")} |`;
     }),
   );
   return [
-    "| events/s | forward | API | Lambda | SQS | logs | DynamoDB | transfer | in all | with the SDK |",
+    "| per second | forward | API | Lambda | SQS | logs | DynamoDB | transfer | in all | with the SDK |",
     "|---|---|---|---|---|---|---|---|---|---|",
     ...rows,
   ];

@@ -24,25 +24,33 @@ async function main(): Promise<void> {
   try {
     const numbers = await measure({ node, cloud, bundles }, machine, rounds);
     if (values.json) console.log(JSON.stringify(numbers, null, 2));
-    else print(numbers);
+    else if (!print(numbers)) process.exitCode = 1;
   } finally {
     cloud.stop();
     bundles.remove();
   }
 }
 
+/** Minutes of 11 rounds on two cores. */
+const MINUTES = 4;
+
 async function measure(bench: Bench, machine: string, rounds: number): Promise<Numbers> {
   const { receive, deliver, sdk, segmentNode } = bench.bundles;
+  console.error(`takes about ${Math.ceil((MINUTES * (rounds + 5)) / 16)} minutes; nothing else should run meanwhile`);
+  const step = <Result>(what: string, act: () => Promise<Result>): Promise<Result> => {
+    console.error(`measuring ${what}`);
+    return act();
+  };
   return {
     machine,
     rounds,
-    cold: await receiveCold(bench, rounds),
-    warm: await receiveWarm(bench, rounds),
-    payload: await receivePayload(bench, rounds),
-    deliver: await deliverWarm(bench, rounds),
-    overlap: await deliverOverlap(bench, rounds),
-    memory: await receiveMemory(bench),
-    endToEnd: await endToEnd(bench),
+    cold: await step("receive, cold (1 of 7)", () => receiveCold(bench, rounds)),
+    warm: await step("receive, warm (2 of 7)", () => receiveWarm(bench, rounds)),
+    payload: await step("receive, by payload (3 of 7)", () => receivePayload(bench, rounds)),
+    deliver: await step("deliver (4 of 7)", () => deliverWarm(bench, rounds)),
+    overlap: await step("deliver, slow Segment (5 of 7)", () => deliverOverlap(bench, rounds)),
+    memory: await step("memory (6 of 7)", () => receiveMemory(bench)),
+    endToEnd: await step("end to end (7 of 7)", () => endToEnd(bench)),
     bundles: {
       receive: kilobytes(receive),
       deliver: kilobytes(deliver),
