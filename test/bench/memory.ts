@@ -3,7 +3,7 @@ import { check } from "./check";
 import { webhookOf } from "./receive";
 
 /** Webhooks after which memory is looked at. */
-export const MILESTONES = [10_000, 20_000, 100_000] as const;
+export const MILESTONES = [10_000, 20_000] as const;
 const PROCESSES = 3;
 
 /** Megabytes of a process of receive at each milestone, a full collection of garbage before. */

@@ -1,14 +1,27 @@
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { ALWAYS_CHANGED } from "../../lambda/deliver/changes";
 import { deliverHandler } from "../../lambda/deliver/deliver";
+import { parseIdentifyCall } from "../../lambda/identify-call";
 import { createLog } from "../../lambda/log";
+import { parseEvaluation } from "../../lambda/receive/evaluation";
 import { receiveHandler } from "../../lambda/receive/receive";
 import { sign } from "../../lambda/receive/signature";
 import { TIMING } from "../../lambda/timing";
-import { bytesOf, NOON, QUEUE_ARN, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
+import { bytesOf, callBody, NOON, QUEUE_ARN, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
 import { captureOutput } from "../support/capture";
 import { answered, FakeParameter, FakeQueue, FakeSegment, identifyOptions, RecordingLog } from "../support/fakes";
 import { describeProperties } from "../support/seed";
+
+/** All that is in an error, causes and hidden fields included; "" if there is none. */
+function thrownBy(act: () => unknown): string {
+  try {
+    act();
+    return "";
+  } catch (error) {
+    return inspect(error, { depth: 20, showHidden: true, maxStringLength: Number.POSITIVE_INFINITY });
+  }
+}
 
 describeProperties("receive", () => {
   // Long enough that no path, name or number of a line holds it by chance.
@@ -34,9 +47,12 @@ describeProperties("receive", () => {
         flags: fc.array(fc.record({ enabled: fc.boolean(), feature: fc.constant({ name: "f" }), feature_state_value: shape })),
       }),
     );
+    // One in two is cut off somewhere, and so is no JSON.
+    const whole = fc.option(fc.nat({ max: 99 }), { freq: 1, nil: undefined });
     await fc.assert(
-      fc.asyncProperty(body, hidden, hidden, fc.boolean(), async (payload, marker, secret, signed) => {
-        const bytes = bytesOf(JSON.stringify(payload).replaceAll("HIDDEN", marker));
+      fc.asyncProperty(body, whole, hidden, hidden, fc.boolean(), async (payload, cut, marker, secret, signed) => {
+        const text = JSON.stringify(payload).replaceAll("HIDDEN", marker);
+        const bytes = bytesOf(cut === undefined ? text : `${text.slice(0, cut)}${marker}`);
         const handler = receiveHandler({
           stackName: "stack",
           mapping: identifyOptions,
@@ -57,9 +73,29 @@ describeProperties("receive", () => {
         const told = JSON.stringify(response) + capture.text();
         expect(capture.lines()).toHaveLength(1);
         for (const secretText of [marker, secret, signature, sign(bytes, secret)]) expect(told).not.toContain(secretText);
+        // Whoever prints an error prints what it holds: its causes, and its fields.
+        expect(thrownBy(() => parseEvaluation(bytes, { traits: true, segments: true }))).not.toContain(marker);
+        expect(thrownBy(() => parseIdentifyCall(bytes.toString()))).not.toContain(marker);
       }),
     );
   });
+});
+
+const CONTEXT = { awsRequestId: "invocation", getRemainingTimeInMillis: () => TIMING.deliverFunction };
+
+const deliverDependencies = (segment: FakeSegment) => ({
+  queueArn: QUEUE_ARN,
+  dryRun: false,
+  mergeBacklog: false,
+  writeKey: new FakeParameter(["key"]),
+  segment,
+  comparer: ALWAYS_CHANGED,
+  queue: new FakeQueue(),
+  deadLetterQueue: new FakeQueue(),
+  log: new RecordingLog(),
+  now: () => NOON,
+  random: Math.random,
+  timing: { ...TIMING, secondTryPause: 0 },
 });
 
 describeProperties("deliver", () => {
@@ -67,6 +103,23 @@ describeProperties("deliver", () => {
     identity: fc.constantFrom("a", "b", "c"),
     status: fc.constantFrom(200, 200, 400, 401, 500, undefined),
     delay: fc.nat({ max: 3 }),
+  });
+
+  it("tells neither the log nor anybody else a trait's value, whatever Segment answers", async () => {
+    const marker = "MARKERMARKER";
+    const odd = fc.constantFrom(marker, `{"userId":"${marker}`, JSON.stringify({ userId: marker, traits: marker }));
+    const good = fc.constant(callBody({ traits: { [`flag-${marker}`]: marker } }));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(good, odd), fc.constantFrom(200, 400, 403, 500, undefined), async (body, status) => {
+        const log = createLog({ functionName: "deliver", logUserId: "plain", logSampling: 1, random: () => 0 });
+        const handler = deliverHandler({ ...deliverDependencies(new FakeSegment(async () => answered(status))), log });
+        const capture = captureOutput();
+        const result = await handler(queueEvent(queueRecord({ body })), CONTEXT);
+        capture.end();
+        expect(capture.lines()).toHaveLength(1);
+        expect(capture.text() + JSON.stringify(result)).not.toContain(marker);
+      }),
+    );
   });
 
   it("reports exactly each person's first failure and what is behind it, and tries those in order", async () => {
@@ -78,27 +131,11 @@ describeProperties("deliver", () => {
           return answered(status);
         });
         const deadLetterQueue = new FakeQueue();
-        const handler = deliverHandler({
-          queueArn: QUEUE_ARN,
-          dryRun: false,
-          mergeBacklog: false,
-          writeKey: new FakeParameter(["key"]),
-          segment,
-          comparer: ALWAYS_CHANGED,
-          queue: new FakeQueue(),
-          deadLetterQueue,
-          log: new RecordingLog(),
-          now: () => NOON,
-          random: Math.random,
-          timing: { ...TIMING, secondTryPause: 0 },
-        });
+        const handler = deliverHandler({ ...deliverDependencies(segment), deadLetterQueue });
         const records = messages.map(({ identity }, index) =>
           queueRecord({ id: `sqs-${index}`, identity, messageId: String(index) }),
         );
-        const { batchItemFailures } = await handler(queueEvent(...records), {
-          awsRequestId: "invocation",
-          getRemainingTimeInMillis: () => TIMING.deliverFunction,
-        });
+        const { batchItemFailures } = await handler(queueEvent(...records), CONTEXT);
 
         const kept = messages.flatMap(({ identity }, index) => {
           const until = messages.slice(0, index + 1);

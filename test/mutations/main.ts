@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { endWith, parseOptions } from "../support/usage";
+import { MUTATIONS, type Mutation } from "./mutations";
+
+const ROOT = join(__dirname, "../..");
+const USAGE = "usage: npm run mutations -- [--only 'part of a rule']";
+/** Tests that are named for each mutation. */
+const NAMED = 3;
+
+/** Breaks one rule at a time in a copy of the sources, and tells which tests notice. Ends with 1 if any goes unnoticed. */
+async function main(): Promise<void> {
+  const { values } = parseOptions(USAGE, { options: { only: { type: "string", default: "" } } });
+  const wanted = MUTATIONS.filter(({ rule }) => rule.includes(values.only));
+  const copy = mkdtempSync(join(tmpdir(), "mutations-"));
+  process.once("exit", () => rmSync(copy, { recursive: true, force: true }));
+  for (const name of ["lambda", "infra", "test", "package.json", "tsconfig.json", "cdk.json", "package-lock.json"]) {
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  console.error(`${wanted.length} mutations; about ${Math.ceil(wanted.length / 6)} minutes`);
+  let unnoticed = 0;
+  for (const [index, mutation] of wanted.entries()) {
+    const failed = failuresOf(copy, mutation);
+    if (failed.length === 0) unnoticed++;
+    const shown = failed.slice(0, NAMED).join("; ");
+    const more = failed.length > NAMED ? `; and ${failed.length - NAMED} more` : "";
+    console.log(`${index + 1}/${wanted.length} ${mutation.rule}: ${failed.length === 0 ? "NOT NOTICED" : shown + more}`);
+  }
+  console.log(unnoticed === 0 ? "every mutation is noticed" : `${unnoticed} mutations go unnoticed`);
+  if (unnoticed > 0) process.exitCode = 1;
+}
+
+/** Names of the tests that fail with it. @throws Error if the rule is not where the table says. */
+function failuresOf(copy: string, { rule, file, find, replace, tests }: Mutation): readonly string[] {
+  const path = join(copy, file);
+  const source = readFileSync(path, "utf8");
+  if (source.split(find).length !== 2) throw new Error(`${rule}: ${file} must have this once: ${find}`);
+  writeFileSync(
+    path,
+    source.replace(find, () => replace),
+  );
+  try {
+    const args = [join(ROOT, "node_modules/jest/bin/jest.js"), "--json", "--silent", ...tests];
+    const { stdout } = spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8", maxBuffer: 2 ** 28 });
+    return namesOf(JSON.parse(stdout));
+  } finally {
+    writeFileSync(path, source);
+  }
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+/** A file that can't even be loaded counts by its name. */
+function namesOf({ testResults }: Report): readonly string[] {
+  return testResults.flatMap(({ name, status, assertionResults }) => {
+    const failed = assertionResults.filter((each) => each.status === "failed").map(({ fullName }) => fullName);
+    return failed.length === 0 && status === "failed" ? [name] : failed;
+  });
+}
+
+main().catch(endWith);
