@@ -13,7 +13,6 @@ const ACCESS_LOG = {
   apiRequestId: AccessLogField.contextRequestId(),
   sourceIp: AccessLogField.contextIdentitySourceIp(),
   userAgent: AccessLogField.contextIdentityUserAgent(),
-  route: "$context.routeKey",
   status: AccessLogField.contextStatus(),
   integrationStatus: AccessLogField.contextIntegrationStatus(),
   responseLatency: AccessLogField.contextResponseLatency(),

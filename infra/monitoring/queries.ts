@@ -43,7 +43,7 @@ export const QUERIES = {
   "What did API Gateway refuse": {
     logs: ["access"],
     text: `filter integrationStatus = "-"
-| stats count(*) as requests by status, route, sourceIp, userAgent
+| stats count(*) as requests by status, sourceIp, userAgent
 | sort requests desc`,
   },
   "Whose calls are merged": {

@@ -55,6 +55,7 @@ export class AwsCall {
     const body = JSON.stringify(payload);
     let last: AwsCallError | undefined;
     for (let attempt = 1; ; attempt++) {
+      const left = end - now();
       try {
         return await this.#attempt(name, action, body, end);
       } catch (cause) {
@@ -62,7 +63,7 @@ export class AwsCall {
         const longest = Math.min(timing.awsPause * 2 ** (attempt - 1), timing.awsMaxPause);
         const pause = longest * (0.5 + 0.5 * random());
         // An attempt that the deadline cut off tells less than the one before it.
-        if (now() >= end && last !== undefined) throw last;
+        if (error.code === "timeout" && left < timing.awsAttempt && last !== undefined) throw last;
         if (!error.retryable || attempt >= timing.awsAttempts || end - now() <= pause) throw error;
         last = error;
         await sleep(pause);

@@ -32,7 +32,7 @@ const DYNAMODB_MS = 10;
 /** Bytes of log: the outcome lines of receive and deliver, API Gateway's access line, and Lambda's own three of an invocation. */
 const RECEIVE_LINE = 345;
 const DELIVER_LINE = 400;
-const ACCESS_LINE = 225;
+const ACCESS_LINE = 200;
 const PLATFORM_LINES = 345;
 /** Bytes of a call to Segment with 10 traits, head and TLS included, and of an answer to Flagsmith. */
 const CALL = 800;

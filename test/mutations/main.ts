@@ -43,9 +43,14 @@ function failuresOf(copy: string, { rule, file, find, replace, tests }: Mutation
     source.replace(find, () => replace),
   );
   try {
-    const args = [join(ROOT, "node_modules/jest/bin/jest.js"), "--json", "--silent", ...tests];
-    const { stdout } = spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8", maxBuffer: 2 ** 28 });
-    return namesOf(JSON.parse(stdout));
+    // Slower folders are asked only about what faster ones let through.
+    for (const folder of tests) {
+      const args = [join(ROOT, "node_modules/jest/bin/jest.js"), "--json", "--silent", folder];
+      const { stdout } = spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8", maxBuffer: 2 ** 28 });
+      const failed = namesOf(JSON.parse(stdout));
+      if (failed.length > 0) return failed;
+    }
+    return [];
   } finally {
     writeFileSync(path, source);
   }

@@ -54,6 +54,15 @@ export function hostBundles(environments: Environments): Handlers & { readonly o
   };
 }
 
+const directories = new Map<FunctionName, string>();
+
+/** Bundled once per process: the sources do not change meanwhile. */
+function bundled(functionName: FunctionName): string {
+  const directory = directories.get(functionName) ?? bundle(functionName).directory;
+  directories.set(functionName, directory);
+  return directory;
+}
+
 interface Reply {
   readonly id: number;
   readonly result: never;
@@ -70,8 +79,7 @@ export class BundleHost {
 
   /** `preload`: a module that is loaded before the bundle. */
   constructor(functionName: FunctionName, environment: Readonly<Record<string, string>>, preload?: string) {
-    const { directory } = bundle(functionName);
-    this.child = fork(join(__dirname, "bundle-host.js"), [join(directory, "index.js")], {
+    this.child = fork(join(__dirname, "bundle-host.js"), [join(bundled(functionName), "index.js")], {
       silent: true,
       execArgv: preload === undefined ? [] : ["--require", preload],
       env: { PATH: process.env.PATH, ...environment },
