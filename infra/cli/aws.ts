@@ -27,11 +27,10 @@ export interface Aws {
 }
 
 /** The options that say which AWS. */
-export const AWS_OPTIONS = { region: { type: "string" }, profile: { type: "string" }, local: { type: "boolean" } } as const;
+export const AWS_OPTIONS = { region: { type: "string" }, local: { type: "boolean" } } as const;
 
 export interface AwsChoice {
   readonly region?: string | undefined;
-  readonly profile?: string | undefined;
   readonly local?: boolean | undefined;
 }
 
@@ -47,7 +46,7 @@ export interface LocalPlaces {
 }
 
 /** @throws CommandError without a region, or with `--local` where no `npm start` runs. */
-export async function connect({ region, profile, local }: AwsChoice, { environment }: Terminal): Promise<Aws> {
+export async function connect({ region, local }: AwsChoice, { environment }: Terminal): Promise<Aws> {
   // The SDK warns of Node.js 20 in six lines, at every start.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   if (local === true) {
@@ -56,7 +55,7 @@ export async function connect({ region, profile, local }: AwsChoice, { environme
   }
   // The AWS CLI reads another variable than the SDK.
   const given = region ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION;
-  const found = clients({ ...(given ? { region: given } : {}), ...(profile ? { profile } : {}) });
+  const found = clients(given ? { region: given } : {});
   try {
     const known = await found.lambda.config.region();
     return { ...found, region: known, webhookUrl: undefined, settingsUrl: "https://cdn.segment.com", pause: 2_000 };
@@ -98,8 +97,8 @@ function isLocalPlaces(input: unknown): input is LocalPlaces {
 export function explain(error: unknown, { AWS_PROFILE }: Terminal["environment"]): string {
   const { name, message, cause } = Object(error);
   if (name === "CredentialsProviderError") {
-    const profile = `AWS_PROFILE ${AWS_PROFILE}: there is no such profile, or it has no credentials; see aws configure list-profiles`;
-    return AWS_PROFILE === undefined ? "no AWS credentials: log in, or set AWS_PROFILE" : profile;
+    const profile = `AWS_PROFILE ${AWS_PROFILE}: there is no such profile, its login has expired, or it has no credentials`;
+    return `${AWS_PROFILE === undefined ? "no AWS credentials: log in, or set AWS_PROFILE" : profile} (${message})`;
   }
   if (/^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId/.test(name)) return `${name}: log in to AWS again`;
   if (cause instanceof Error) return cause.message || cause.name;

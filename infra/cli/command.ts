@@ -36,8 +36,19 @@ export interface Command {
   run(args: readonly string[], terminal: Terminal): Promise<ExitCode>;
 }
 
-/** @throws UsageError for an unknown option, or one without its value. */
-export function parse<Options extends OptionsConfig>(args: readonly string[], options: Options) {
+/**
+ * `needed`: what the one argument beside the options is; undefined = there is none.
+ * @throws UsageError for an unknown option, one without its value, and an argument too many or too few.
+ */
+export function parse<Options extends OptionsConfig>(args: readonly string[], options: Options, needed?: string) {
+  const { values, positionals } = parsed(args, options);
+  const [argument = "", ...others] = positionals;
+  if (needed !== undefined && (argument === "" || others.length > 0)) throw new UsageError(`one ${needed} is needed`);
+  if (needed === undefined && argument !== "") throw new UsageError(`unknown argument ${argument}`);
+  return { values, argument };
+}
+
+function parsed<Options extends OptionsConfig>(args: readonly string[], options: Options) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
@@ -45,8 +56,9 @@ export function parse<Options extends OptionsConfig>(args: readonly string[], op
   }
 }
 
-/** Columns as wide as their longest cell. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Columns as wide as their longest cell. Control characters of an identity would steer the terminal. */
+export function table(header: readonly string[], cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map((cell) => cell.replace(/\p{Cc}/gu, "?")));
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
     cells

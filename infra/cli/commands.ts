@@ -11,7 +11,6 @@ const PROGRAM = "flagsmith-to-segment";
 const COMMANDS: Readonly<Record<string, Command>> = { doctor, "dead-letters": deadLetters, trace, send };
 
 const PLACES = `  --region <region>  default: AWS_REGION, or the profile's
-  --profile <name>   of the AWS configuration; default: AWS_PROFILE
   --stack <name>, --environment <name>   which pipeline, where there are several
   --local            a running npm start, at PORT, instead of AWS`;
 
@@ -29,7 +28,7 @@ function helpOf(name: string, { usage, help }: Command): string {
 
 /** Runs one command. Never throws: what went wrong is one line on standard error. */
 export async function run([name, ...args]: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const command = COMMANDS[name ?? ""];
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined || name === undefined) {
     const wanted = name === "--help" || name === "-h" || name === "help";
     if (wanted) terminal.print(overview());

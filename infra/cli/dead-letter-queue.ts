@@ -112,14 +112,19 @@ export async function redrive(aws: Aws, queueArn: string, deadLetterQueueUrl: st
     const { Results: tasks } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn, MaxResults: 1 }));
     return tasks?.[0];
   };
-  if ((await newest())?.Status === "RUNNING") throw new CommandError("a redrive is running already: wait until it is done");
+  const before = await newest();
+  if (before?.Status === "RUNNING") throw new CommandError("a redrive is running already: wait until it is done");
   // SQS does not know where messages come from that deliver moved, so the destination is named.
   await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn: queueArn }));
   for (;;) {
-    const { Status: status, FailureReason: why, ApproximateNumberOfMessagesMoved: moved = 0 } = (await newest()) ?? {};
-    if (status === "COMPLETED") return moved;
-    if (status !== "RUNNING")
+    const task = await newest();
+    // The list may lag behind.
+    const known = task !== undefined && task.StartedTimestamp !== before?.StartedTimestamp;
+    const { Status: status, FailureReason: why, ApproximateNumberOfMessagesMoved: moved = 0 } = task ?? {};
+    if (known && status === "COMPLETED") return moved;
+    if (known && status !== "RUNNING") {
       throw new CommandError(`SQS ended the redrive after ${moved} messages: ${status}, ${why ?? "no reason"}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, aws.pause));
   }
 }

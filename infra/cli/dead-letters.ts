@@ -25,6 +25,7 @@ Listing hides nothing: what was read is visible again afterwards. Of one person 
       yes: { type: "boolean" },
       json: { type: "boolean" },
     });
+    if (values.delete === "") throw new UsageError("--delete: a messageId is needed");
     if (values.redrive === true && values.delete !== undefined) throw new UsageError("--redrive or --delete, not both");
     const aws = await connect(values, terminal);
     const pipeline = await findPipeline(aws, values);
@@ -43,20 +44,22 @@ interface ListOptions {
   readonly redrive?: boolean | undefined;
 }
 
-async function list(aws: Aws, pipeline: Pipeline, { print, progress }: Terminal, options: ListOptions): Promise<void> {
+async function list(aws: Aws, pipeline: Pipeline, terminal: Terminal, options: ListOptions): Promise<void> {
+  const { print, progress } = terminal;
   const { deadLetterQueueUrl } = pipeline.deliver.config;
   const hidden = pipeline.receive.config.logUserId === "hashed" && options.show !== true;
   progress("reading the dead-letter queue");
   const letters = await withDeadLetters(aws, deadLetterQueueUrl, async (found) => found);
-  const newer = options.redrive === true ? await overtaken(aws, pipeline, letters) : new Set<string>();
+  const newer = options.redrive === true ? await overtaken(aws, pipeline, letters, progress) : new Set<string>();
   const rows = letters.map((letter) => {
     const { messageId, reason, status, userId, bytes, receivedAt, traits } = letter;
     const about = { messageId, reason, status, userId: hidden && userId !== "" ? hashIdentity(userId) : userId, bytes };
     const redriven = options.redrive === true ? { overtaken: newer.has(messageId) ? "yes" : "" } : {};
     return { ...about, receivedAt: new Date(receivedAt).toISOString(), ...redriven, ...(options.show ? { traits } : {}) };
   });
-  if (options.json === true) return print(JSON.stringify(rows, undefined, 2));
-  if (rows.length > 0)
+  const say = options.json === true ? progress : print;
+  if (options.json === true) print(JSON.stringify(rows, undefined, 2));
+  else if (rows.length > 0)
     print(
       table(
         Object.keys(rows[0] ?? {}).map(titleOf),
@@ -66,10 +69,10 @@ async function list(aws: Aws, pipeline: Pipeline, { print, progress }: Terminal,
   const all = await messagesIn(aws, deadLetterQueueUrl);
   const behind = all > letters.length ? `, ${all - letters.length} more behind them` : "";
   const bounded = letters.length >= MOST ? `; only the first ${MOST} are listed` : "";
-  print(`${letters.length} dead letters${behind}${bounded}`);
+  say(`${letters.length} dead letters${behind}${bounded}`);
   const older = letters.filter(({ messageId }) => newer.has(messageId)).length;
   if (older > 0) {
-    print(
+    say(
       `${older} of them are older than what Segment has of the same person: a redrive sets those traits back until the next evaluation`,
     );
   }
@@ -81,16 +84,26 @@ const textOf = (value: unknown) => (typeof value === "string" ? value : JSON.str
 /** People whose newer evaluations are looked for: each takes a search of the log. */
 const MOST_PEOPLE = 50;
 
+/** Events after which Segment has the evaluation. */
+const AT_SEGMENT = ["delivered", "merged", "unchanged"];
+
 /** Ids of the messages after which a newer evaluation of the same person reached Segment, as far as the logs go back. */
-async function overtaken(aws: Aws, pipeline: Pipeline, letters: readonly DeadLetter[]): Promise<ReadonlySet<string>> {
+async function overtaken(
+  aws: Aws,
+  pipeline: Pipeline,
+  letters: readonly DeadLetter[],
+  progress: Terminal["progress"],
+): Promise<ReadonlySet<string>> {
   const readable = letters.filter(({ userId }) => userId !== "");
   const people = new Set(readable.map(({ userId }) => userId));
   const found = new Set<string>();
+  progress(`searching the logs for newer evaluations of ${Math.min(people.size, MOST_PEOPLE)} people`);
+  if (people.size > MOST_PEOPLE) progress(`${people.size - MOST_PEOPLE} more people are not searched for`);
   for (const userId of [...people].slice(0, MOST_PEOPLE)) {
     const theirs = readable.filter((letter) => letter.userId === userId);
     const oldest = Math.min(...theirs.map(({ receivedAt }) => receivedAt));
-    const lines = await findLines(aws, pipeline, { userId: loggedUserId(pipeline, userId) }, oldest);
-    const taken = lines.filter(({ fields: { event } }) => event === "delivered" || event === "merged");
+    const lines = await findLines(aws, pipeline, [["userId", loggedUserId(pipeline, userId)]], oldest);
+    const taken = lines.filter(({ fields: { event } }) => AT_SEGMENT.includes(String(event)));
     const newest = Math.max(...taken.map(({ at, fields }) => at - Number(fields.latencyMs ?? 0)));
     for (const { messageId, receivedAt } of theirs) if (newest > receivedAt) found.add(messageId);
   }
@@ -107,15 +120,18 @@ async function redriveAll(aws: Aws, pipeline: Pipeline, terminal: Terminal, yes 
 
 async function deleteAll(aws: Aws, pipeline: Pipeline, id: string, terminal: Terminal, yes = false): Promise<void> {
   const { deadLetterQueueUrl } = pipeline.deliver.config;
-  await withDeadLetters(aws, deadLetterQueueUrl, async (found) => {
-    const copies = found.filter(({ messageId }) => messageId === id);
-    if (copies.length === 0) throw new CommandError(`no message ${id} among the ${found.length} that SQS shows`);
-    if (!(await agreed(terminal, yes, `Delete ${copies.length} copies of ${id} for good?`))) {
-      return terminal.print("nothing was deleted");
-    }
+  const copiesOf = (found: readonly DeadLetter[]) => found.filter(({ messageId }) => messageId === id);
+  const found = await withDeadLetters(aws, deadLetterQueueUrl, async (letters) => letters);
+  const { length: count } = copiesOf(found);
+  if (count === 0) throw new CommandError(`no message ${id} among the ${found.length} that SQS shows`);
+  if (!(await agreed(terminal, yes, `Delete ${count} copies of ${id} for good?`))) return terminal.print("nothing was deleted");
+  // Read again: whoever thinks for minutes holds nothing meanwhile.
+  const deleted = await withDeadLetters(aws, deadLetterQueueUrl, async (letters) => {
+    const copies = copiesOf(letters);
     for (const copy of copies) await deleteDeadLetter(aws, deadLetterQueueUrl, copy);
-    terminal.print(`${copies.length} copies of ${id} were deleted`);
+    return copies.length;
   });
+  terminal.print(`${deleted} copies of ${id} were deleted`);
 }
 
 /** @throws CommandError where nobody can answer. */

@@ -41,7 +41,7 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): Asyn
   const setSecret = `${createParameterCommand(names.secret, `'${PLACEHOLDERS.webhookSecret}'`, where)} --overwrite`;
   const setKey = `${createParameterCommand(names.writeKey, `'${PLACEHOLDERS.writeKey}'`, where)} --overwrite`;
   const look = (name: string, needs: string, act: () => Promise<Finding>) =>
-    examine({ name, needs, look: act }, terminal.environment);
+    examine({ name, needs, look: act }, terminal.environment, "failed");
   const needs = "your credentials need ssm:GetParameter on it, and kms:Decrypt with kmsKeyArn";
   let secret = "";
   let writeKey = "";
@@ -60,8 +60,8 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): Asyn
     yield await look("write key at Segment", network, () => checkWriteKey(aws.settingsUrl, writeKey, setKey));
   }
   const checks = [...functionChecks(aws, pipeline), ...alarmChecks(aws, pipeline), ...queueChecks(aws, pipeline)];
-  for (const check of checks) yield await examine(check, terminal.environment);
-  if (secret === "") return;
+  for (const check of checks) yield await examine(check, terminal.environment, "warning");
+  if (secret === "") return yield finding("webhook", "failed", "was not tried: there is no secret to sign with", setSecret);
 
   let messageId: string | undefined;
   yield await look("webhook", "your credentials need lambda:GetPolicy; check the network from here", async () => {

@@ -11,16 +11,19 @@ export interface LogLine {
 }
 
 /** What a field must be; an asterisk at its end stands for anything. */
-export type Terms = Readonly<Partial<Record<"messageId" | "mergedInto" | "userId", string>>>;
+export type Term = readonly [field: "messageId" | "mergedInto" | "userId", value: string];
 
 /** Milliseconds that the clocks of this machine and of AWS may differ. */
 export const CLOCK_SKEW = 10 * 60_000;
 
 /** Lines of both functions with one of the terms, oldest first. `since`: milliseconds since 1970. */
-export async function findLines(aws: Aws, { receive, deliver }: Pipeline, terms: Terms, since: number): Promise<LogLine[]> {
-  const filterPattern = `{ ${Object.entries(terms)
-    .map(([field, value]) => `($.${field} = ${JSON.stringify(value)})`)
-    .join(" || ")} }`;
+export async function findLines(
+  aws: Aws,
+  { receive, deliver }: Pipeline,
+  terms: readonly Term[],
+  since: number,
+): Promise<LogLine[]> {
+  const filterPattern = `{ ${terms.map(([field, value]) => `($.${field} = ${JSON.stringify(value)})`).join(" || ")} }`;
   const groups = [receive.logGroup, deliver.logGroup].map(async (logGroupName) => {
     const lines: LogLine[] = [];
     const startTime = since - CLOCK_SKEW;

@@ -17,20 +17,15 @@ export const send: Command = {
   --secret <secret>  default: FLAGSMITH_WEBHOOK_SECRET, which keeps it out of the shell's history, or that of npm start
   --as <identity>    replaces the identity in the file`,
   run: async (args, { environment, print }) => {
-    const { values, positionals } = parse(args, {
-      url: { type: "string" },
-      secret: { type: "string" },
-      as: { type: "string" },
-    });
-    const [file, ...others] = positionals;
-    if (file === undefined || others.length > 0) throw new UsageError("one file is needed");
+    const options = { url: { type: "string" }, secret: { type: "string" }, as: { type: "string" } } as const;
+    const { values, argument: file } = parse(args, options, "file");
     const url = values.url ?? `http://127.0.0.1:${environment.PORT ?? DEFAULT_PORT}/webhook`;
     if (!/^https?:/.test(url)) throw new UsageError(`--url: allowed is a URL with http or https; got ${url}`);
     const secrets = values.secret ?? environment.FLAGSMITH_WEBHOOK_SECRET ?? DEFAULT_SECRET;
     const { status, body } = await postSigned(url, withIdentity(read(file), values.as), firstLine(secrets));
     print(`${status} ${body}`);
     if (status === 404) print(`nothing is at ${url}: the webhook's URL ends in /webhook`);
-    return status >= 400 ? 1 : 0;
+    return status >= 300 ? 1 : 0;
   },
 };
 

@@ -106,6 +106,7 @@ export class ControlPlane {
       case "FilterLogEvents":
         return { events: this.#filter(String(input.logGroupName), String(input.filterPattern), Number(input.startTime)) };
       default: {
+        if (action.endsWith("/concurrency")) return {};
         if (!action.endsWith("/policy") || apiId === undefined) return undefined;
         return { Policy: JSON.stringify({ SourceArn: `arn:aws:execute-api:us-east-1:000000000000:${apiId}/*/*/webhook` }) };
       }

@@ -29,6 +29,7 @@ interface Request extends Entry {
 export interface MoveTask {
   Status: "RUNNING" | "COMPLETED" | "FAILED";
   ApproximateNumberOfMessagesMoved: number;
+  StartedTimestamp: number;
   FailureReason?: string;
 }
 
@@ -116,7 +117,8 @@ export class FakeSqs {
   #move(from: FifoQueue, name: string): object {
     const to = this.#options.queues[name];
     if (to === undefined) throw new SqsFault("ResourceNotFoundException");
-    this.moves.push({ Status: "COMPLETED", ApproximateNumberOfMessagesMoved: from.moveTo(to) });
+    const StartedTimestamp = Date.now() + this.moves.length;
+    this.moves.push({ Status: "COMPLETED", StartedTimestamp, ApproximateNumberOfMessagesMoved: from.moveTo(to) });
     return { TaskHandle: "task" };
   }
 }

@@ -1,5 +1,5 @@
-import { DescribeAlarmsCommand, type MetricAlarm } from "@aws-sdk/client-cloudwatch";
-import { ListSubscriptionsByTopicCommand, type Subscription } from "@aws-sdk/client-sns";
+import { type MetricAlarm, paginateDescribeAlarms } from "@aws-sdk/client-cloudwatch";
+import { paginateListSubscriptionsByTopic, type Subscription } from "@aws-sdk/client-sns";
 import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
 import { type Check, type Finding, finding } from "./finding";
@@ -9,10 +9,11 @@ export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[]
   // A pipeline's name is its stack's, and its path within it.
   const isOurs = ({ AlarmName: name = "" }: MetricAlarm) => /^[ /]/.test(name.slice(stackName.length));
   const alarmsOf = async (): Promise<readonly MetricAlarm[]> => {
-    const { MetricAlarms: found = [] } = await aws.cloudWatch.send(
-      new DescribeAlarmsCommand({ AlarmNamePrefix: stackName, MaxRecords: 100 }),
-    );
-    return found.filter(isOurs);
+    const alarms: MetricAlarm[] = [];
+    for await (const page of paginateDescribeAlarms({ client: aws.cloudWatch }, { AlarmNamePrefix: stackName })) {
+      alarms.push(...(page.MetricAlarms ?? []).filter(isOurs));
+    }
+    return alarms;
   };
   return [
     {
@@ -39,8 +40,11 @@ export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[]
 }
 
 async function subscriptionsOf({ sns }: Aws, TopicArn: string): Promise<readonly Subscription[]> {
-  const { Subscriptions: found = [] } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }));
-  return found;
+  const subscriptions: Subscription[] = [];
+  for await (const { Subscriptions: found = [] } of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn })) {
+    subscriptions.push(...found.filter(({ SubscriptionArn: arn }) => arn !== "Deleted"));
+  }
+  return subscriptions;
 }
 
 function judgeReceivers(subscriptions: readonly Subscription[]): Finding {

@@ -52,7 +52,7 @@ export async function follow(
   let last: LogLine["fields"] | undefined;
   for (let look = 0; look < LOOKS; look++) {
     if (look % 5 === 0) progress(`waiting for the log to tell what became of ${messageId}`);
-    const lines = (await findLines(aws, pipeline, { messageId }, since)).map(({ fields }) => fields);
+    const lines = (await findLines(aws, pipeline, [["messageId", messageId]], since)).map(({ fields }) => fields);
     const done = lines.find(({ event }) => DONE[String(event)] !== undefined);
     if (done !== undefined) return finding(check, "ok", DONE[String(done.event)] ?? "", "");
     last = lines.findLast(({ event }) => event === "retrying" || event === "dead-lettered") ?? last;

@@ -24,11 +24,15 @@ export interface Check {
   readonly look: () => Promise<Finding>;
 }
 
-/** What the check finds, or that it can't look. */
-export async function examine({ name, needs, look }: Check, environment: Terminal["environment"]): Promise<Finding> {
+/** What the check finds, or that it can't look. `blind`: how bad that is. */
+export async function examine(
+  { name, needs, look }: Check,
+  environment: Terminal["environment"],
+  blind: Level,
+): Promise<Finding> {
   try {
     return await look();
   } catch (error) {
-    return finding(name, "failed", `can't be looked at: ${explain(error, environment)}`, needs);
+    return finding(name, blind, `can't be looked at: ${explain(error, environment)}`, needs);
   }
 }

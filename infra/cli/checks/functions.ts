@@ -1,4 +1,8 @@
-import { GetAccountSettingsCommand, ListEventSourceMappingsCommand } from "@aws-sdk/client-lambda";
+import {
+  GetAccountSettingsCommand,
+  GetFunctionConcurrencyCommand,
+  ListEventSourceMappingsCommand,
+} from "@aws-sdk/client-lambda";
 import { GetServiceSettingCommand } from "@aws-sdk/client-ssm";
 import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
@@ -8,7 +12,7 @@ import { type Check, finding } from "./finding";
 const ROOM_FOR_RECEIVE = 10;
 
 /** What Lambda and Parameter Store let the functions do. */
-export function functionChecks(aws: Aws, { deliver }: Pipeline): readonly Check[] {
+export function functionChecks(aws: Aws, { receive, deliver }: Pipeline): readonly Check[] {
   const mapping = async () => {
     const answer = await aws.lambda.send(new ListEventSourceMappingsCommand({ FunctionName: deliver.name }));
     return answer.EventSourceMappings?.[0];
@@ -18,20 +22,22 @@ export function functionChecks(aws: Aws, { deliver }: Pipeline): readonly Check[
       name: "event source",
       needs: "your credentials need lambda:ListEventSourceMappings",
       look: async () => {
-        const { State: state = "missing" } = (await mapping()) ?? {};
+        const { State: state = "missing", LastProcessingResult: result = "" } = (await mapping()) ?? {};
         const fix = "nothing is delivered: remove option paused, and deploy";
-        return finding("event source", /^(Enabl|Updating|Creating)/.test(state) ? "ok" : "failed", `is ${state}`, fix);
+        const detail = `is ${state}${result === "" ? "" : `, last result: ${result}`}`;
+        return finding("event source", /^(Enabl|Updating|Creating)/.test(state) ? "ok" : "failed", detail, fix);
       },
     },
     {
       name: "concurrency",
-      needs: "your credentials need lambda:GetAccountSettings and lambda:ListEventSourceMappings",
+      needs: "your credentials need lambda:GetAccountSettings, GetFunctionConcurrency and ListEventSourceMappings",
       look: async () => {
         const { AccountLimit: limit } = await aws.lambda.send(new GetAccountSettingsCommand({}));
         const { ScalingConfig: scaling } = (await mapping()) ?? {};
         const { UnreservedConcurrentExecutions: free = 0, ConcurrentExecutions: all = free } = limit ?? {};
         const most = scaling?.MaximumConcurrency ?? all;
-        const enough = free - most >= ROOM_FOR_RECEIVE;
+        const kept = await aws.lambda.send(new GetFunctionConcurrencyCommand({ FunctionName: receive.name }));
+        const enough = free - most >= ROOM_FOR_RECEIVE || kept.ReservedConcurrentExecutions !== undefined;
         const detail = `the account runs ${all} functions at once, ${free} of them unreserved; deliver uses up to ${most}`;
         const fix = "raise Lambda's quota Concurrent executions, or lower maxConcurrency: receive would be throttled";
         return finding("concurrency", enough ? "ok" : "warning", detail, fix);

@@ -1,5 +1,5 @@
 import { GetParameterCommand, type SSMClient } from "@aws-sdk/client-ssm";
-import { type Finding, finding } from "./finding";
+import { type Finding, finding, type Level } from "./finding";
 
 export interface ParameterValue {
   readonly type: string;
@@ -24,19 +24,22 @@ export function judgeParameter(
   command: string,
   severalLines: boolean,
 ): Finding {
-  const fault = parameter === undefined ? "does not exist" : faultOf(parameter, severalLines);
-  return finding(name, fault === undefined ? "ok" : "failed", fault ?? "is there, a SecureString", command);
+  if (parameter === undefined) return finding(name, "failed", "does not exist", command);
+  const [level, detail] = judged(parameter, severalLines);
+  return finding(name, level, detail, command);
 }
 
-function faultOf({ type, value }: ParameterValue, severalLines: boolean): string | undefined {
-  if (type !== "SecureString") return `is a ${type}: everybody who may read the parameter reads it in the clear`;
+/** The functions take what is only a warning. */
+function judged({ type, value }: ParameterValue, severalLines: boolean): readonly [Level, string] {
   const lines = value.split("\n").filter((line, index, all) => line !== "" || index < all.length - 1);
-  if (lines.every((line) => line.trim() === "")) return "is empty";
-  if (lines.some((line) => line !== line.trim() || line === "")) return "has blanks or blank lines around the value";
-  if (lines.some((line) => /^(["'`]).*\1$/.test(line))) return "has quotes around the value";
-  if (lines.some((line) => line.startsWith("<"))) return "holds the placeholder";
-  if (!severalLines && lines.length > 1) return "has more than one line; only the first is used";
-  return undefined;
+  if (lines.every((line) => line.trim() === "")) return ["failed", "is empty"];
+  if (lines.some((line) => /^(["'`]).*\1$/.test(line))) return ["failed", "has quotes around the value"];
+  if (lines.some((line) => line.startsWith("<"))) return ["failed", "holds the placeholder"];
+  if (!severalLines && lines.length > 1) return ["warning", "has more than one line; only the first is used"];
+  if (lines.some((line) => line !== line.trim() || line === ""))
+    return ["warning", "has blanks or blank lines around the value"];
+  if (type !== "SecureString") return ["warning", `is a ${type}: everybody who may read the parameter reads it in the clear`];
+  return ["ok", "is there, a SecureString"];
 }
 
 /** The tracking API answers 200 to any key; only this tells. */
