@@ -32,6 +32,8 @@ export class FlagsmithToSegmentStack extends Stack {
     this.output("ReceiveLogGroup", "Log of function receive", pipeline.receive.logGroup.logGroupName);
     this.output("DeliverLogGroup", "Log of function deliver", pipeline.deliver.logGroup.logGroupName);
     this.output("AccessLogGroup", "Log of API Gateway", pipeline.accessLogs.logGroupName);
+    const { deliveredTable: table } = pipeline;
+    if (table !== undefined) this.output("DeliveredTable", "What Segment has, as fingerprints by person", table.tableName);
   }
 
   private output(id: string, description: string, value: string): void {

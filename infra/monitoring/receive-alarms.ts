@@ -34,7 +34,8 @@ export const RECEIVE_ALARMS: readonly AlarmRule[] = [
     id: "WrongSecret",
     title: "Wrong secret",
     severity: "loss",
-    impact: "Most webhooks have a wrong signature and are refused. Flagsmith does not send them again.",
+    impact:
+      "Most webhooks have a wrong signature and are refused. Flagsmith tries three times within seconds, then they are lost.",
     query: "Who sends us unsigned requests",
     fix: "Set the secret of Flagsmith's Webhook integration in the parameter, beside the old one on a line of its own.",
     metric: shareOf("WrongSignature"),
