@@ -166,10 +166,14 @@ const DELIVER = [
 ];
 
 const INFRASTRUCTURE = [
-  ...within("infra/monitoring/metrics.ts", INFRA, [
-    ["a filter is on the log that it is about", "logGroup: logs[source]", "logGroup: logs.receive"],
-    ["a filter counts one per line", 'metricValue: "1"', 'metricValue: "0"'],
-  ]),
+  ...within(
+    "infra/monitoring/metrics.ts",
+    ["test/integration/monitoring"],
+    [
+      ["a filter is on the log that it is about", "logGroup: logs[source]", "logGroup: logs.receive"],
+      ["a filter counts one per line", 'metricValue: "1"', 'metricValue: "0"'],
+    ],
+  ),
   ...within("infra/flagsmith-to-segment.ts", INFRA, [
     ["deliver may set visibility", '"sqs:ChangeMessageVisibility", ', ""],
     ["deliver may move to the dead-letter queue", 'this.deadLetterQueue.grant(deliver, "sqs:SendMessage");', ""],
