@@ -46,7 +46,7 @@ export async function deliverUnit(
   const made = usedKey === key ? comparison : await compare(usedKey);
   if (!(await made.record())) return { end: { kind: "unrecorded", answer }, tried };
   const fields = { status: answer.status, segmentMs: answer.elapsed };
-  return { end: { event: "delivered", message: "identify call delivered", fields }, tried };
+  return { end: { event: "delivered", message: "delivered", fields }, tried };
 }
 
 interface Sent {

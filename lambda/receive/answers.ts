@@ -43,7 +43,7 @@ export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, 
     overwritten: countAndFirst(overwritten),
     cut: countAndFirst(cut.map(({ name, bytes }) => `${bytes} bytes ${name}`)),
   };
-  return { outcome: { event: "accepted", message: "evaluation queued", fields }, answer: { status: "accepted", messageId } };
+  return { outcome: { event: "accepted", message: "queued", fields }, answer: { status: "accepted", messageId } };
 }
 
 /** An identity that options leave out. The line names it, so that a person who is missed is found. */
