@@ -146,7 +146,7 @@ const FAULTS: readonly Fault[] = [
     name: "all at once",
     hours: 1,
     endsAfter: 2,
-    oldest: 2 * HOUR,
+    oldest: 3 * HOUR,
     segment: (call, random) => {
       if (isPoison(call)) return { status: 400 };
       const drawn = random();
@@ -198,7 +198,7 @@ const FAULTS: readonly Fault[] = [
     name: "firewall refuses a tenth",
     hours: 2,
     endsAfter: 2,
-    oldest: 2 * HOUR,
+    oldest: 3 * HOUR,
     events: 1_600,
     people: 40,
     segment: ({ userId }) => ({ status: isTenth(userId) ? 403 : 200 }),
