@@ -78,7 +78,7 @@ const isTenth = (identity: string) => createHash("sha256").update(identity).dige
 const poison = (status: number): Pick<Fault, "segment" | "expects" | "hours" | "endsAfter" | "oldest"> => ({
   hours: 1,
   endsAfter: 1,
-  oldest: HOUR,
+  oldest: 2 * HOUR,
   segment: (call) => (isPoison(call) ? { status } : OK),
   expects: { "rejected-by-segment": Number.POSITIVE_INFINITY },
 });
