@@ -3,7 +3,10 @@ import { runScenario } from "./campaign";
 import { type Fault, faultsMet } from "./faults";
 import { SHORT, testRows } from "./rows";
 
-testRows("every", faultsMet("every"));
+testRows(
+  "every",
+  faultsMet("every").filter(({ events }) => events === undefined),
+);
 
 /** Handlers with a fault of their own: what the campaign must not let pass. */
 describe("the campaign finds", () => {
