@@ -6,7 +6,8 @@ import { type Pipeline, startPipeline } from "../support/pipeline";
 let pipeline: Pipeline;
 
 beforeAll(async () => {
-  pipeline = await startPipeline({ webhookSecret: signatures.secret });
+  // What comes at once would be merged.
+  pipeline = await startPipeline({ webhookSecret: signatures.secret, options: { mergeBacklog: false } });
 });
 afterAll(() => pipeline.stop());
 
