@@ -6,7 +6,7 @@ import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { isJsonObject } from "../../lambda/json";
-import { CommandError, type Terminal } from "./command";
+import { CommandError, DEFAULT_PORT, type Terminal } from "./command";
 
 /** AWS's official clients, with the operator's credentials, or with those of a running `npm start`. */
 export interface Aws {
@@ -33,8 +33,6 @@ export interface AwsChoice {
   readonly region?: string | undefined;
   readonly local?: boolean | undefined;
 }
-
-export const DEFAULT_PORT = 3000;
 
 /** What `npm start` tells at its root. */
 export interface LocalPlaces {
@@ -91,16 +89,4 @@ async function localPlaces(port: string): Promise<LocalPlaces> {
 /** `npm start` and the commands are of one release. */
 function isLocalPlaces(input: unknown): input is LocalPlaces {
   return isJsonObject(input) && typeof input.endpoint === "string";
-}
-
-/** In words for the operator. `environment` tells what the credentials were taken from. */
-export function explain(error: unknown, { AWS_PROFILE }: Terminal["environment"]): string {
-  const { name, message, cause } = Object(error);
-  if (name === "CredentialsProviderError") {
-    const profile = `AWS_PROFILE ${AWS_PROFILE}: there is no such profile, its login has expired, or it has no credentials`;
-    return `${AWS_PROFILE === undefined ? "no AWS credentials: log in, or set AWS_PROFILE" : profile} (${message})`;
-  }
-  if (/^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId/.test(name)) return `${name}: log in to AWS again`;
-  if (cause instanceof Error) return cause.message || cause.name;
-  return name === "Error" || name === undefined ? String(message ?? error) : `${name}: ${message}`;
 }

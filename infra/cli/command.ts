@@ -1,6 +1,9 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { FlagsmithToSegmentError } from "../../lambda/errors";
 
+/** Of `npm start`. */
+export const DEFAULT_PORT = 3000;
+
 /** Where a command reads and writes. Results go to standard output, progress to standard error. */
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -28,7 +31,6 @@ export type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
 export type ExitCode = 0 | 1 | 2;
 
 export interface Command {
-  readonly summary: string;
   /** Without the program's name. */
   readonly usage: string;
   /** All that `--help` says beside the usage. */

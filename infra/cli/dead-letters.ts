@@ -8,7 +8,6 @@ import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
 
 /** Lists what was given up, and sends it again or deletes it. */
 export const deadLetters: Command = {
-  summary: "lists calls that were given up; redrives or deletes them",
   usage: "dead-letters [--show] [--redrive | --delete <messageId>] [--yes] [--json]",
   help: `  --show             with trait values and plain user ids
   --redrive          sends all of them again, after a question

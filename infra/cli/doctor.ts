@@ -14,7 +14,6 @@ const MARKS = { ok: "ok  ", warning: "warn", failed: "FAIL" };
 
 /** Every check in the order of the pipeline; at last a call is followed from the webhook to Segment. */
 export const doctor: Command = {
-  summary: "checks a deployed pipeline, and follows a call through it",
   usage: "doctor [--json]",
   help: `Sends one evaluation of the identity "doctor", which becomes a person in Segment.`,
   run: async (args, terminal) => {

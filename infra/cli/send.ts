@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { sign } from "../../lambda/receive/signature";
-import { DEFAULT_PORT } from "./aws";
-import { type Command, CommandError, parse, UsageError } from "./command";
+import { type Command, CommandError, DEFAULT_PORT, parse, UsageError } from "./command";
 
 /** The secret that `npm start` begins with. */
 export const DEFAULT_SECRET = "local-secret";
@@ -11,7 +10,6 @@ const IDENTITY = /("identity"\s*:\s*)"(?:[^"\\]|\\.)*"/;
 
 /** Posts a file as Flagsmith does: the exact bytes, with their signature. */
 export const send: Command = {
-  summary: "signs a file as Flagsmith does, and posts it",
   usage: "send <file.json> [--url <webhook>] [--secret <secret>] [--as <identity>]",
   help: `  --url <url>        default: the npm start at PORT, or at ${DEFAULT_PORT}
   --secret <secret>  default: FLAGSMITH_WEBHOOK_SECRET, which keeps it out of the shell's history, or that of npm start

@@ -8,7 +8,6 @@ const DEFAULT_HOURS = 24;
 
 /** The lines of both functions about a message or a person, in order. */
 export const trace: Command = {
-  summary: "what became of a message, or of a person's evaluations",
   usage: "trace <messageId | user id> [--hours 24] [--json]",
   help: `  --hours <n>    how far back the logs are searched; default ${DEFAULT_HOURS}
 A messageId is in Flagsmith's answer and in every line. It may be one part of a large evaluation: all parts are shown.

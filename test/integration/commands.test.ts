@@ -1,6 +1,7 @@
-import { connect, explain } from "../../infra/cli/aws";
+import { connect } from "../../infra/cli/aws";
 import type { ExitCode } from "../../infra/cli/command";
 import { run } from "../../infra/cli/commands";
+import { explain } from "../../infra/cli/explain";
 import { findPipeline, webhookUrlOf } from "../../infra/cli/pipeline";
 import { hashIdentity } from "../../lambda/identify-call";
 import type { Options } from "../../lambda/options";

@@ -1,4 +1,4 @@
-import { DEFAULT_PORT } from "../../infra/cli/aws";
+import { DEFAULT_PORT } from "../../infra/cli/command";
 import { DEFAULT_SECRET } from "../../infra/cli/send";
 import { faultOf, type Options } from "../../lambda/options";
 

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEFAULT_PORT } from "../../infra/cli/aws";
+import { DEFAULT_PORT } from "../../infra/cli/command";
 import { firstLine, postSigned } from "../../infra/cli/send";
 import { ConfigurationError } from "../../lambda/errors";
 import type { ArrivingCall } from "../cloud/segment";

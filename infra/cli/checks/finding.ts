@@ -1,5 +1,5 @@
-import { explain } from "../aws";
 import type { Terminal } from "../command";
+import { explain } from "../explain";
 
 /** `warning`: it works, and may not for long. Only `failed` makes the exit code 1. */
 export type Level = "ok" | "warning" | "failed";
