@@ -13,7 +13,7 @@ import { isJsonObject, tryParseJson } from "../../lambda/json";
 import type { Aws } from "./aws";
 import { CommandError } from "./command";
 
-export interface DeadLetter {
+export interface DeadLetterMessage {
   /** The product's, which Segment knows too. "" if the message can't be read. */
   readonly messageId: string;
   readonly reason: string;
@@ -39,9 +39,9 @@ const HOLD = 120;
 export async function withDeadLetters<Result>(
   aws: Aws,
   queueUrl: string,
-  act: (letters: readonly DeadLetter[]) => Promise<Result>,
+  act: (messages: readonly DeadLetterMessage[]) => Promise<Result>,
 ): Promise<Result> {
-  const held: DeadLetter[] = [];
+  const held: DeadLetterMessage[] = [];
   try {
     for (;;) {
       const batch = await receive(aws, queueUrl);
@@ -69,16 +69,16 @@ async function receive({ sqs }: Aws, QueueUrl: string): Promise<readonly Message
   return messages;
 }
 
-async function release({ sqs }: Aws, QueueUrl: string, letters: readonly DeadLetter[]): Promise<void> {
-  for (let index = 0; index < letters.length; index += 10) {
-    const Entries = letters.slice(index, index + 10).map(({ receiptHandle: ReceiptHandle }, Id) => {
+async function release({ sqs }: Aws, QueueUrl: string, messages: readonly DeadLetterMessage[]): Promise<void> {
+  for (let index = 0; index < messages.length; index += 10) {
+    const Entries = messages.slice(index, index + 10).map(({ receiptHandle: ReceiptHandle }, Id) => {
       return { Id: String(Id), ReceiptHandle, VisibilityTimeout: 0 };
     });
     await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }));
   }
 }
 
-function toDeadLetter({ Body: body = "", ReceiptHandle = "", Attributes, MessageAttributes = {} }: Message): DeadLetter {
+function toDeadLetter({ Body: body = "", ReceiptHandle = "", Attributes, MessageAttributes = {} }: Message): DeadLetterMessage {
   const { reason, status, messageId } = MessageAttributes;
   const call = tryParseJson(body);
   const shared = {
@@ -97,7 +97,7 @@ function toDeadLetter({ Body: body = "", ReceiptHandle = "", Attributes, Message
   }
 }
 
-export async function deleteDeadLetter({ sqs }: Aws, QueueUrl: string, { receiptHandle }: DeadLetter): Promise<void> {
+export async function deleteDeadLetter({ sqs }: Aws, QueueUrl: string, { receiptHandle }: DeadLetterMessage): Promise<void> {
   await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receiptHandle }));
 }
 

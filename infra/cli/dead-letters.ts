@@ -2,7 +2,7 @@ import { hashIdentity } from "../../lambda/identify-call";
 import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { messagesIn } from "./checks/queues";
 import { type Command, CommandError, parse, type Terminal, table, UsageError } from "./command";
-import { type DeadLetter, deleteDeadLetter, MOST, redrive, withDeadLetters } from "./dead-letter-queue";
+import { type DeadLetterMessage, deleteDeadLetter, MOST, redrive, withDeadLetters } from "./dead-letter-queue";
 import { findLines, loggedUserId } from "./log-lines";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
 
@@ -48,10 +48,10 @@ async function list(aws: Aws, pipeline: Pipeline, terminal: Terminal, options: L
   const { deadLetterQueueUrl } = pipeline.deliver.config;
   const hidden = pipeline.receive.config.logUserId === "hashed" && options.show !== true;
   progress("reading the dead-letter queue");
-  const letters = await withDeadLetters(aws, deadLetterQueueUrl, async (found) => found);
-  const newer = options.redrive === true ? await overtaken(aws, pipeline, letters, progress) : new Set<string>();
-  const rows = letters.map((letter) => {
-    const { messageId, reason, status, userId, bytes, receivedAt, traits } = letter;
+  const messages = await withDeadLetters(aws, deadLetterQueueUrl, async (found) => found);
+  const newer = options.redrive === true ? await overtaken(aws, pipeline, messages, progress) : new Set<string>();
+  const rows = messages.map((message) => {
+    const { messageId, reason, status, userId, bytes, receivedAt, traits } = message;
     const about = { messageId, reason, status, userId: hidden && userId !== "" ? hashIdentity(userId) : userId, bytes };
     const redriven = options.redrive === true ? { overtaken: newer.has(messageId) ? "yes" : "" } : {};
     return { ...about, receivedAt: new Date(receivedAt).toISOString(), ...redriven, ...(options.show ? { traits } : {}) };
@@ -66,10 +66,10 @@ async function list(aws: Aws, pipeline: Pipeline, terminal: Terminal, options: L
       ),
     );
   const all = await messagesIn(aws, deadLetterQueueUrl);
-  const behind = all > letters.length ? `, ${all - letters.length} more behind them` : "";
-  const bounded = letters.length >= MOST ? `; only the first ${MOST} are listed` : "";
-  say(`${letters.length} dead letters${behind}${bounded}`);
-  const older = letters.filter(({ messageId }) => newer.has(messageId)).length;
+  const behind = all > messages.length ? `, ${all - messages.length} more behind them` : "";
+  const bounded = messages.length >= MOST ? `; only the first ${MOST} are listed` : "";
+  say(`${messages.length} dead letters${behind}${bounded}`);
+  const older = messages.filter(({ messageId }) => newer.has(messageId)).length;
   if (older > 0) {
     say(
       `${older} of them are older than what Segment has of the same person: a redrive sets those traits back until the next evaluation`,
@@ -90,16 +90,16 @@ const AT_SEGMENT = ["delivered", "merged", "unchanged"];
 async function overtaken(
   aws: Aws,
   pipeline: Pipeline,
-  letters: readonly DeadLetter[],
+  messages: readonly DeadLetterMessage[],
   progress: Terminal["progress"],
 ): Promise<ReadonlySet<string>> {
-  const readable = letters.filter(({ userId }) => userId !== "");
+  const readable = messages.filter(({ userId }) => userId !== "");
   const people = new Set(readable.map(({ userId }) => userId));
   const found = new Set<string>();
   progress(`searching the logs for newer evaluations of ${Math.min(people.size, MOST_PEOPLE)} people`);
   if (people.size > MOST_PEOPLE) progress(`${people.size - MOST_PEOPLE} more people are not searched for`);
   for (const userId of [...people].slice(0, MOST_PEOPLE)) {
-    const theirs = readable.filter((letter) => letter.userId === userId);
+    const theirs = readable.filter((message) => message.userId === userId);
     const oldest = Math.min(...theirs.map(({ receivedAt }) => receivedAt));
     const lines = await findLines(aws, pipeline, [["userId", loggedUserId(pipeline, userId)]], oldest);
     const taken = lines.filter(({ fields: { event } }) => AT_SEGMENT.includes(String(event)));
@@ -119,14 +119,14 @@ async function redriveAll(aws: Aws, pipeline: Pipeline, terminal: Terminal, yes 
 
 async function deleteAll(aws: Aws, pipeline: Pipeline, id: string, terminal: Terminal, yes = false): Promise<void> {
   const { deadLetterQueueUrl } = pipeline.deliver.config;
-  const copiesOf = (found: readonly DeadLetter[]) => found.filter(({ messageId }) => messageId === id);
-  const found = await withDeadLetters(aws, deadLetterQueueUrl, async (letters) => letters);
+  const copiesOf = (found: readonly DeadLetterMessage[]) => found.filter(({ messageId }) => messageId === id);
+  const found = await withDeadLetters(aws, deadLetterQueueUrl, async (messages) => messages);
   const { length: count } = copiesOf(found);
   if (count === 0) throw new CommandError(`no message ${id} among the ${found.length} that SQS shows`);
   if (!(await agreed(terminal, yes, `Delete ${count} copies of ${id} for good?`))) return terminal.print("nothing was deleted");
   // Read again: whoever thinks for minutes holds nothing meanwhile.
-  const deleted = await withDeadLetters(aws, deadLetterQueueUrl, async (letters) => {
-    const copies = copiesOf(letters);
+  const deleted = await withDeadLetters(aws, deadLetterQueueUrl, async (messages) => {
+    const copies = copiesOf(messages);
     for (const copy of copies) await deleteDeadLetter(aws, deadLetterQueueUrl, copy);
     return copies.length;
   });

@@ -38,7 +38,7 @@ const evaluation = (identity: string) => bytesOf(evaluationPayload({ identity })
 const saw = (event: string) => pipeline.until(() => pipeline.log.some((line) => line.event === event));
 
 /** Dead letters of a rejected call, of an unreadable message, and of a kind that nobody knows. */
-async function bury(): Promise<void> {
+async function addDeadLetters(): Promise<void> {
   const { deadLetterQueue } = pipeline.cloud;
   const attribute = (value: string) => ({ DataType: "String", StringValue: value });
   const call = callBody({ identity: "carol", messageId: "m-rejected-1", traits: { secret_plan: "gold" } });
@@ -160,7 +160,7 @@ describe("doctor", () => {
       oldest: 1_200,
       refused: { GetServiceSetting: "AccessDeniedException" },
     });
-    await bury();
+    await addDeadLetters();
     // A call that is not delivered is waited for; the answer to the webhook is enough here.
     pipeline.cloud.ssm.delete(pipeline.cloud.parameterNames.webhookSecret);
     const { trouble } = await findings();
@@ -202,7 +202,7 @@ describe("doctor", () => {
 describe("dead-letters", () => {
   it("lists them without trait values, and hides nothing by it", async () => {
     await start();
-    await bury();
+    await addDeadLetters();
     const { code, out } = await command(["dead-letters"]);
     const [header = "", ...rows] = out.split("\n");
     expect(header.split(/ +/)).toEqual(["messageId", "reason", "status", "userId", "bytes", "evaluated"]);
@@ -222,7 +222,7 @@ describe("dead-letters", () => {
 
   it("names people as the logs do, unless asked", async () => {
     await start({ logUserId: "hashed" });
-    await bury();
+    await addDeadLetters();
     const [hidden] = JSON.parse((await command(["dead-letters", "--json"])).out);
     expect(hidden.userId).toBe(hashIdentity("carol"));
     const [shown] = JSON.parse((await command(["dead-letters", "--json", "--show"])).out);
@@ -231,7 +231,7 @@ describe("dead-letters", () => {
 
   it("redrives when told so, says what that overwrites, and how many went", async () => {
     await start();
-    await bury();
+    await addDeadLetters();
     const { queue } = pipeline.cloud.deadLetterQueue;
     await pipeline.post(evaluation("carol"));
     await saw("delivered");
@@ -254,7 +254,7 @@ describe("dead-letters", () => {
 
   it("deletes every copy of a message, and no other", async () => {
     await start();
-    await bury();
+    await addDeadLetters();
     const { queue } = pipeline.cloud.deadLetterQueue;
     expect(await command(["dead-letters", "--delete", "m-rejected-1"], false)).toMatchObject({ out: "nothing was deleted" });
     expect(queue.size).toBe(4);
