@@ -2,8 +2,8 @@
 const ENVIRONMENT_NAME = /^[A-Za-z][A-Za-z0-9-]{0,99}$/;
 
 /** What is wrong with the name of a Flagsmith environment, given at `path`; none = nothing. */
-export function environmentNameFaults(name: string, path: string): readonly string[] {
-  return ENVIRONMENT_NAME.test(name)
+export function environmentNameFaults(name: unknown, path: string): readonly string[] {
+  return typeof name === "string" && ENVIRONMENT_NAME.test(name)
     ? []
     : [`${path}: an environment's name starts with a letter, then up to 99 letters, digits and dashes`];
 }

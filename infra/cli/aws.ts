@@ -6,7 +6,7 @@ import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { isJsonObject } from "../../lambda/json";
-import { CommandError, DEFAULT_PORT, type Terminal } from "./command";
+import { CommandError, DEFAULT_PORT, SETTINGS_URL, type Terminal } from "./command";
 
 /** AWS's official clients, with the operator's credentials, or with those of a running `npm start`. */
 export interface Aws {
@@ -56,7 +56,7 @@ export async function connect({ region, local }: AwsChoice, { environment }: Ter
   const found = clients(given ? { region: given } : {});
   try {
     const known = await found.lambda.config.region();
-    return { ...found, region: known, webhookUrl: undefined, settingsUrl: "https://cdn.segment.com", pause: 2_000 };
+    return { ...found, region: known, webhookUrl: undefined, settingsUrl: SETTINGS_URL, pause: 2_000 };
   } catch (cause) {
     throw new CommandError("no region: give --region, or set AWS_REGION", { cause });
   }

@@ -1,6 +1,9 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { FlagsmithToSegmentError } from "../../lambda/errors";
 
+/** Segment's own, which tell whether a write key exists. */
+export const SETTINGS_URL = "https://cdn.segment.com";
+
 /** Of `npm start`. */
 export const DEFAULT_PORT = 3000;
 

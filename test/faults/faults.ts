@@ -173,7 +173,7 @@ const FAULTS: readonly Fault[] = [
     busy: 0.3,
     segment: ({ userId, traits }) => ({ status: userId === BUSY && isOfEvent(traits, 40, 60) ? 503 : 200 }),
     strikes: (identity) => identity === BUSY,
-    within: 30,
+    within: MINUTE,
     expects: { "fails-alone": 12 },
   },
   {
@@ -191,7 +191,7 @@ const FAULTS: readonly Fault[] = [
     people: 60,
     segment: ({ userId, traits }) => ({ status: userId === "person-2" && isOfEvent(traits, 0, 100) ? 403 : 200 }),
     strikes: (identity) => identity === "person-2",
-    within: 30,
+    within: MINUTE,
     expects: { "fails-alone": 100 },
   },
   {
@@ -203,7 +203,7 @@ const FAULTS: readonly Fault[] = [
     people: 40,
     segment: ({ userId }) => ({ status: isTenth(userId) ? 403 : 200 }),
     strikes: isTenth,
-    within: 30,
+    within: MINUTE,
     expects: { "fails-alone": Number.POSITIVE_INFINITY },
   },
   {

@@ -286,6 +286,11 @@ describe("props that are given as undefined", () => {
 });
 
 describe("the construct in a stack of somebody's own", () => {
+  it("refuses a construct without a name, as plain JavaScript may make it", () => {
+    const props = JSON.parse("{}");
+    expect(() => new FlagsmithToSegment(new Stack(), "Pipeline", props)).toThrow(/starts with a letter/);
+  });
+
   it("refuses a name that no parameter path can hold", () => {
     const stack = new Stack();
     expect(() => new FlagsmithToSegment(stack, "Pipeline", { environmentName: "my env/x" })).toThrow(

@@ -133,6 +133,11 @@ describe("npm start", () => {
     ],
     ["an empty secret", { FLAGSMITH_WEBHOOK_SECRET: " " }, /^FLAGSMITH_WEBHOOK_SECRET: must not be empty$/],
     ["an empty key", { SEGMENT_WRITE_KEY: "" }, /^SEGMENT_WRITE_KEY: must not be empty$/],
+    [
+      "no key for the real Segment",
+      { SEGMENT_ENDPOINT: "https://api.segment.io" },
+      /^SEGMENT_WRITE_KEY: needed with SEGMENT_ENDPOINT/,
+    ],
     ["a way to forward that is none", { FORWARD: "some" }, /^FORWARD: allowed is "every" or "changes".*$/],
     ["a wish that is none", { SAMPLE: "no" }, /^SAMPLE: allowed is on or off; got "no"$/],
   ])("says what is wrong with %s", (_, environment, message) => {

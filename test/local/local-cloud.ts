@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { SETTINGS_URL } from "../../infra/cli/command";
 import { CONFIG_VARIABLE } from "../../lambda/config";
 import type { DeliverHandler } from "../../lambda/deliver/deliver";
 import { parameterNames } from "../../lambda/names";
@@ -148,7 +149,9 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
   // Whoever finds the port open gets an answer: all that answers is there.
   const front = createServer((request, response) => void listener(request, response));
   const webhookUrl = `${await serve(front, options.port)}/webhook`;
-  const places = { region: REGION, endpoint, credentials: CREDENTIALS, webhookUrl, settingsUrl: segmentUrl };
+  // Whether a key exists is asked where it is used.
+  const settingsUrl = options.segmentEndpoint === undefined ? segmentUrl : SETTINGS_URL;
+  const places = { region: REGION, endpoint, credentials: CREDENTIALS, webhookUrl, settingsUrl };
   const listener = createFront({ receive, timeout: deployment.receive.timeout, places });
 
   // The SDK warns of Node.js 20 at every start; the functions run on 24 and without the SDK.

@@ -24,6 +24,10 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } = environment;
   const fault = faultOf("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ?? faultOf("FORWARD", "forward", FORWARD);
   if (fault !== undefined) throw new SettingsError(fault);
+  const isElsewhere = SEGMENT_ENDPOINT !== undefined && !/^https?:\/\/(localhost|127\.|\[::1\])/.test(SEGMENT_ENDPOINT);
+  if (isElsewhere && SEGMENT_WRITE_KEY === undefined) {
+    throw new SettingsError("SEGMENT_WRITE_KEY: needed with SEGMENT_ENDPOINT, which answers 200 to any key");
+  }
   if (SAMPLE !== undefined && SAMPLE !== "on" && SAMPLE !== "off") {
     throw new SettingsError(`SAMPLE: allowed is on or off; got ${JSON.stringify(SAMPLE)}`);
   }
@@ -32,7 +36,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     webhookSecret: readText("FLAGSMITH_WEBHOOK_SECRET", FLAGSMITH_WEBHOOK_SECRET, DEFAULT_SECRET),
     writeKey: readText("SEGMENT_WRITE_KEY", SEGMENT_WRITE_KEY, DEFAULT_WRITE_KEY),
     segmentEndpoint: SEGMENT_ENDPOINT,
-    sample: SAMPLE !== "off",
+    // A person of the documentation has no place at the real Segment.
+    sample: isElsewhere ? SAMPLE === "on" : SAMPLE !== "off",
     forward: FORWARD as Options["forward"], // checked above
   };
 }

@@ -1,19 +1,26 @@
 import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { DEFAULT_PORT } from "../../infra/cli/command";
 import { firstLine, postSigned } from "../../infra/cli/send";
 import { ConfigurationError } from "../../lambda/errors";
 import type { ArrivingCall } from "../cloud/segment";
+import { close, listen } from "../cloud/server";
 import { type Environments, type Handlers, type LocalCloud, loadSources, startLocalCloud } from "./local-cloud";
 import { showLines } from "./log-view";
 import { readSettings, type Settings, SettingsError } from "./settings";
 
 const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
 
+/** With `--json`, standard output is the functions' lines and nothing else. */
+const say = process.argv.includes("--json") ? console.error : console.log;
+
 /** Starts everything, and says where it is. `json`: the functions' lines as they are. */
 export async function start(json: boolean): Promise<void> {
   const settings = readSettings(process.env);
+  // Synthesizing takes seconds: whether the port is free is known before.
+  await close(await listening(settings.port));
   const lines = showLines(json);
   const deliveries = new EventEmitter();
   const cloud = await startLocalCloud({
@@ -31,16 +38,22 @@ export async function start(json: boolean): Promise<void> {
   onOrphaned(stop);
   cloud.segment.onTaken(printIdentify);
   printPlaces(cloud, settings);
-  console.log(`ready ${cloud.webhookUrl}`);
+  say(`ready ${cloud.webhookUrl}`);
   if (settings.sample) await sendSample(cloud, settings, deliveries);
   printInvitation(cloud, settings);
+}
+
+async function listening(port: number): Promise<Server> {
+  const server = createServer();
+  await listen(server, port);
+  return server;
 }
 
 /** What still waits ends with this process. */
 async function end(cloud: LocalCloud): Promise<void> {
   await cloud.stop();
   const [waiting, dead] = [cloud.queue.queue.size, cloud.deadLetterQueue.queue.size];
-  if (waiting + dead > 0) console.log(`not delivered, and gone now: ${waiting} calls in the queue, ${dead} dead letters`);
+  if (waiting + dead > 0) say(`not delivered, and gone now: ${waiting} calls in the queue, ${dead} dead letters`);
 }
 
 /** `deliveries` emits "done" after each invocation of deliver, whether its calls were sent or, in a dry run, were not. */
@@ -74,26 +87,26 @@ function onOrphaned(act: () => void): void {
 
 function printPlaces(cloud: LocalCloud, settings: Settings): void {
   const sink = settings.segmentEndpoint === undefined ? " (embedded)" : "";
-  console.log(`${cloud.stackName}, run locally with the options of cdk.json`);
-  console.log(`  secret        ${settings.webhookSecret.split("\n").join(", ")}`);
-  console.log(`  segment       ${cloud.segmentEndpoint}${sink}`);
-  console.log(`  sqs           ${cloud.sqsEndpoint}`);
-  console.log(`  queue         ${cloud.queue.url}`);
-  console.log(`  dead letters  ${cloud.deadLetterQueue.url}`);
+  say(`${cloud.stackName}, run locally with the options of cdk.json`);
+  say(`  secret        ${settings.webhookSecret.split("\n").join(", ")}`);
+  say(`  segment       ${cloud.segmentEndpoint}${sink}`);
+  say(`  sqs           ${cloud.sqsEndpoint}`);
+  say(`  queue         ${cloud.queue.url}`);
+  say(`  dead letters  ${cloud.deadLetterQueue.url}`);
 }
 
 async function sendSample(cloud: LocalCloud, settings: Settings, deliveries: EventEmitter): Promise<void> {
   const body = readFileSync(SAMPLE);
   const { identity, flags } = JSON.parse(body.toString());
   const arrived = once(deliveries, "done");
-  console.log(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
+  say(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
   const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstLine(settings.webhookSecret));
-  console.log(`     answer ${status} ${answer}`);
+  say(`     answer ${status} ${answer}`);
   await arrived;
 }
 
 function printIdentify({ body, bytes }: Pick<ArrivingCall, "body" | "bytes">): void {
-  console.log(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body)}`);
+  say(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body)}`);
 }
 
 function printInvitation(cloud: LocalCloud, settings: Settings): void {
@@ -102,7 +115,7 @@ function printInvitation(cloud: LocalCloud, settings: Settings): void {
   const signature = `$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${quote(firstLine(settings.webhookSecret))} -r | cut -d' ' -f1)`;
   const port = new URL(cloud.webhookUrl).port;
   const at = Number(port) === DEFAULT_PORT ? "" : `PORT=${port} `;
-  console.log(
+  say(
     [
       "send your own:",
       `  BODY=${quote(body)}`,

@@ -60,8 +60,10 @@ export async function follow(
     await new Promise((resolve) => setTimeout(resolve, aws.pause));
   }
   if (last === undefined) {
-    return finding(check, "failed", "no line of deliver about it yet", "RUNBOOK.md, Nothing delivered");
+    return finding(check, "failed", "no line of deliver about it yet", "infra/RUNBOOK.md, Nothing delivered");
   }
-  const { event, status, reason, remedy = "RUNBOOK.md, Write key refused and Endpoint refused" } = last;
+  const { event, status, reason, code } = last;
+  const article = code === "endpoint-refused" ? "Endpoint refused" : "Calls fail for long";
+  const remedy = last.remedy ?? `infra/RUNBOOK.md, ${article}`;
   return finding(check, "failed", `${event}: ${reason ?? `status ${status}`}`, String(remedy));
 }
