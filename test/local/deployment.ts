@@ -11,6 +11,9 @@ export interface Deployment {
   readonly stackName: string;
   readonly queues: readonly { readonly logicalId: string; readonly properties: Properties }[];
   readonly tables: readonly { readonly logicalId: string; readonly properties: Properties }[];
+  /** Names of the alarms, and addresses that hear of them. */
+  readonly alarms: readonly string[];
+  readonly receivers: readonly string[];
   readonly receive: FunctionDeployment;
   readonly deliver: FunctionDeployment;
   readonly eventSource: {

@@ -7,7 +7,7 @@ import { parameterNames } from "../../lambda/names";
 import type { Options } from "../../lambda/options";
 import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
-import { ControlPlane } from "../cloud/control-plane";
+import { ControlPlane, TOPIC } from "../cloud/control-plane";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { FakeSegment } from "../cloud/segment";
@@ -160,6 +160,8 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
   started.push(async () => sqs.destroy());
   const { queue: source, batchSize, maxConcurrency, enabled } = deployment.eventSource;
   controlPlane.state.eventSource = enabled ? "Enabled" : "Disabled";
+  controlPlane.state.alarms = Object.fromEntries(deployment.alarms.map((name) => [name, "OK"]));
+  controlPlane.state.subscriptions = Object.fromEntries(deployment.receivers.map((address) => [address, `${TOPIC}:1`]));
   const queue = queueOf(source);
   const { timeout } = deployment.deliver;
   if (enabled) {

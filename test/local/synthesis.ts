@@ -35,6 +35,8 @@ export function synthesizeDeployment(environmentName: string, options: object): 
     stackName: stack.stackName,
     queues: ofType("AWS::SQS::Queue"),
     tables: ofType("AWS::DynamoDB::Table"),
+    alarms: ofType("AWS::CloudWatch::Alarm").map(({ properties }) => properties.AlarmName),
+    receivers: ofType("AWS::SNS::Subscription").map(({ properties }) => properties.Endpoint),
     receive: functionOf("Receive"),
     deliver: functionOf("Deliver"),
     eventSource: { queue: source["Fn::GetAtt"][0], batchSize, maxConcurrency: scaling.MaximumConcurrency, enabled },
