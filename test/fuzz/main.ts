@@ -6,6 +6,8 @@ import { generate } from "./requests";
 const USAGE = "usage: npm run fuzz -- [--seconds n] [--seed n]";
 /** For a body of up to 256 KB. */
 const MAX_CPU = 50;
+/** Milliseconds between two lines of progress. */
+const PROGRESS = 5_000;
 /** A long one is measured again: the machine may have been at fault. */
 const MEASUREMENTS = 5;
 
@@ -15,10 +17,11 @@ async function main(): Promise<void> {
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
   const seconds = Number(values.seconds);
   if (!(seconds > 0) || Number.isNaN(seed)) throw new UsageError(USAGE);
-  console.log(`seed ${seed}, ${seconds} s`);
+  console.error(`mutated and forged webhooks for ${seconds} s, seed ${seed}`);
   const random = seeded(seed);
   const counts = new Map<number, number>();
   let worst = 0;
+  let toldAt = Date.now();
   for (const end = Date.now() + 1_000 * seconds; Date.now() < end; ) {
     const request = generate(random);
     let { status, fault, cpu } = await judge(request);
@@ -28,6 +31,10 @@ async function main(): Promise<void> {
     if (cpu > MAX_CPU) fault ??= `took ${cpu.toFixed(1)} ms of CPU`;
     counts.set(status, (counts.get(status) ?? 0) + 1);
     worst = Math.max(worst, cpu);
+    if (Date.now() - toldAt > PROGRESS) {
+      toldAt = Date.now();
+      console.error(`${[...counts.values()].reduce((sum, count) => sum + count)} requests, nothing wrong so far`);
+    }
     if (fault === undefined) continue;
     const number = [...counts.values()].reduce((sum, count) => sum + count);
     console.error(`request ${number} of seed ${seed}, ${request.bytes.length} bytes: ${fault}`);
