@@ -8,8 +8,9 @@ const MAX_DEPTH = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BYTE_ORDER_MARK = 0xfeff;
-/** 2^53 has 16 digits: a shorter run of digits is a number that JavaScript holds exactly. */
-const UNSAFE_DIGITS = 16;
+/** 2^53. A shorter run of digits is a number that JavaScript holds exactly. */
+const LARGEST_SAFE = "9007199254740992";
+const UNSAFE_DIGITS = LARGEST_SAFE.length;
 
 /** The tokens that JSON.parse refuses or rounds. A number is one of them only as a whole integer, not as part of a fraction. */
 const PYTHON_TOKENS = /-?Infinity|NaN|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
@@ -65,8 +66,10 @@ function rewrite(text: string): string {
 
 function replaceToken(token: string): string {
   if (token.endsWith("y") || token === "NaN") return "null";
-  const magnitude = BigInt(token.startsWith("-") ? token.slice(1) : token);
-  return magnitude > 2n ** 53n ? `"${token}"` : token;
+  // Digits compare as text: a BigInt takes 45 ms for 256 KB of them.
+  const digits = token.replace("-", "");
+  const isUnsafe = digits.length > LARGEST_SAFE.length || digits > LARGEST_SAFE;
+  return isUnsafe ? `"${token}"` : token;
 }
 
 /** Index of the quote that closes the string opened at `open`; the text's length if none does. */
