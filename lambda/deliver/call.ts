@@ -27,9 +27,12 @@ export async function deliverUnit(
   const reason = reasonNotToTry(invocation);
   if (reason !== undefined) return { end: reason };
   const [key = ""] = await deps.writeKey.get();
-  const { sequence } = (messages.at(-1) ?? messages[0]).message;
-  const mayBeSent = messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1);
-  const compare = (writeKey: string) => deps.comparer.compare(whole, sequence, writeKey, mayBeSent);
+  const place = {
+    first: messages[0].message.sequence,
+    last: (messages.at(-1) ?? messages[0]).message.sequence,
+    mayBeSent: messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1),
+  };
+  const compare = (writeKey: string) => deps.comparer.compare(whole, place, writeKey);
   const comparison = await compare(key);
   if (comparison.unchanged) {
     return { end: { event: "unchanged", message: "nothing new since the last call that Segment took" } };

@@ -15,12 +15,17 @@ export interface Comparison {
   record(): Promise<boolean>;
 }
 
+/** Where the call's messages stand among the person's, by SQS's sequence numbers, which rise within an identity. */
+export interface Place {
+  readonly first: bigint;
+  readonly last: bigint;
+  /** A part of the call may have been sent before, alone, and its answer lost; then Segment may have what is not recorded. */
+  readonly mayBeSent: boolean;
+}
+
 export interface Comparer {
-  /**
-   * Never throws. `sequence`: SQS's number of the message, which rises within an identity. `mayBeSent`: a part of the call may have
-   * been sent before, alone, and its answer lost; then Segment may have what is not recorded.
-   */
-  compare(call: IdentifyCall, sequence: bigint, writeKey: string, mayBeSent: boolean): Promise<Comparison>;
+  /** Never throws. */
+  compare(call: IdentifyCall, place: Place, writeKey: string): Promise<Comparison>;
 }
 
 /** Option `forward: "every"`. */
@@ -37,65 +42,67 @@ export interface ChangesOptions extends Pick<Machine, "now"> {
 
 /** Recordings that fail one after the other before a container gives them up, so that nobody's events wait because of the table. */
 const FAILURES_OF_A_TABLE_THAT_IS_DOWN = 12;
-/** People whose recordings were given up, of whom a container remembers it. Beyond that it trusts nobody's item. */
-const MAX_GIVEN_UP = 10_000;
+/** People whose failed recordings a container remembers. Beyond that it trusts nobody's item. */
+const MAX_UNRECORDED = 10_000;
 /** Seconds. Added to an item's expiry, so that DynamoDB deletes people of whom nothing comes any more. */
 const EXPIRY_MARGIN = 24 * 3_600;
 
 /**
  * Option `forward: "changes"`: a call that tells Segment nothing new is not sent. The FIFO group guarantees that nothing else of
  * the identity is in flight between reading and writing. Where SQS delivers a message again all the same, its sequence number
- * tells. What was given up leaves an item that is older than what Segment has: this container does not trust it until it is
- * written again; another may, until the refresh.
+ * tells. What could not be recorded leaves an item that is older than what Segment has: this container does not trust it until it
+ * is written again; another may, until the refresh.
  */
 export class Changes implements Comparer {
-  /** Recordings that failed since the last one that did not. While there are any, nothing counts as unchanged. */
+  /** Recordings that failed since the last one that did not. */
   #failures = 0;
-  /** People whose item is older than what Segment has. */
-  readonly #givenUp = new Set<string>();
+  /** What Segment took and the table does not hold, by person: the messages before `from` are settled, `to` is the last taken. */
+  readonly #unrecorded = new Map<string, { readonly from: bigint; readonly to: bigint }>();
   /** Seconds since 1970. Until then no item is trusted. */
   #trustFrom = 0;
 
   constructor(private readonly options: ChangesOptions) {}
 
   /** What DynamoDB does not tell counts as changed: a call too many is better than a wrong trait. */
-  async compare(call: IdentifyCall, sequence: bigint, writeKey: string, mayBeSent: boolean): Promise<Comparison> {
+  async compare(call: IdentifyCall, place: Place, writeKey: string): Promise<Comparison> {
     const { table, endpoint, refresh } = this.options;
     const now = this.options.now() / 1_000;
     const person = hashIdentity(call.identity);
     const prints = fingerprintsOf(call, { endpoint, writeKey });
     const told = new Set<unknown>();
-    const last = await this.#orUnknown(call, told, () => table.read(person));
-    const trusted = last !== undefined && !this.#givenUp.has(person) && now >= this.#trustFrom;
-    const known: Delivered = trusted ? decodeDelivered(last.traits) : new Map();
-    const isOld = last !== undefined && sequence <= last.sequence;
+    const item = await this.#orUnknown(call, told, () => table.read(person));
+    const unrecorded = this.#unrecorded.get(person);
+    const isBehind = unrecorded !== undefined && (item === undefined || item.sequence < unrecorded.to);
+    const trusted = item !== undefined && !isBehind && now >= this.#trustFrom;
+    const known: Delivered = trusted ? decodeDelivered(item.traits) : new Map();
+    const isOld = (item !== undefined && place.last <= item.sequence) || (isBehind && place.last < unrecorded.from);
     const record = async () => {
       const traits = encodeDelivered(withDelivered(known, prints, now, refresh));
       const expiry = now + refresh + EXPIRY_MARGIN;
       const written = await this.#orUnknown(call, told, () =>
-        table.write(person, { traits, sequence }, expiry).then(() => true),
+        table.write(person, { traits, sequence: place.last }, expiry).then(() => true),
       );
-      return written === true ? this.#recorded(person) : this.#failed(person, now);
+      return written === true ? this.#recorded(person) : this.#failed(person, place, now);
     };
-    return { unchanged: isOld || (!mayBeSent && this.#failures === 0 && isUnchanged(known, prints, now, refresh)), record };
+    return { unchanged: isOld || (!place.mayBeSent && isUnchanged(known, prints, now, refresh)), record };
   }
 
   #recorded(person: string): true {
     this.#failures = 0;
-    this.#givenUp.delete(person);
+    this.#unrecorded.delete(person);
     return true;
   }
 
-  /** Whether the recording is given up. */
-  #failed(person: string, now: number): boolean {
+  /** Whether the recording is given up. Then the call's messages are settled as well. */
+  #failed(person: string, { first, last }: Place, now: number): boolean {
     this.#failures++;
-    if (this.#failures < FAILURES_OF_A_TABLE_THAT_IS_DOWN) return false;
-    this.#givenUp.add(person);
-    if (this.#givenUp.size > MAX_GIVEN_UP) {
-      this.#givenUp.clear();
+    const givenUp = this.#failures >= FAILURES_OF_A_TABLE_THAT_IS_DOWN;
+    this.#unrecorded.set(person, { from: givenUp ? last + 1n : first, to: last });
+    if (this.#unrecorded.size > MAX_UNRECORDED) {
+      this.#unrecorded.clear();
       this.#trustFrom = now + this.options.refresh;
     }
-    return true;
+    return givenUp;
   }
 
   /** One line per call, though reading and writing fail alike; a second only where somebody else must act. */

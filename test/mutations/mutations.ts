@@ -144,6 +144,14 @@ const DELIVER = [
     ["what is 2xx is taken", "status <= 299", "status <= 399"],
     ["recorded after it was taken", "if (!(await made.record()))", "if (false)"],
   ]),
+  ...within("lambda/deliver/changes.ts", UNIT, [
+    ["what was recorded is old", "place.last <= item.sequence", "place.last < 0n"],
+    ["what was settled before an unrecorded call is old", "place.last < unrecorded.from", "false"],
+    ["merged messages that come again are not old", "givenUp ? last + 1n : first", "last"],
+    ["an item behind Segment is not trusted", "item !== undefined && !isBehind &&", "item !== undefined &&"],
+    ["no item is trusted once too many were given up", "now >= this.#trustFrom", "true"],
+    ["a part that may be at Segment is sent", "!place.mayBeSent && isUnchanged", "isUnchanged"],
+  ]),
   ...within("lambda/deliver/conclude.ts", UNIT, [
     ["only single calls are moved", "stop.merged ? undefined : reason", "reason"],
     ["a dead letter holds its reason", "{ ...message.attributes, reason, status", "{ ...message.attributes, status"],

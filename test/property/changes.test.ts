@@ -44,8 +44,8 @@ async function simulate(
 ) {
   const random = seeded(seed);
   const strikes = () => random() < faults;
-  // Both at once is the one case that is not covered: a message that was not sent, being unchanged, comes again after later
-  // ones were, while nothing tells that. It is then sent, and its older traits stand until the next change or refresh.
+  // Reads that fail and messages that come again are not combined: an unchanged message that comes again after a changed one is
+  // then sent, because nothing tells that it is old. Its traits stand until the next change or refresh (lambda/README.md).
   const unreadable = seed % 2 === 0;
   const clock = { now: NOON };
   const queue = new FifoQueue({ clock, visibility: TIMING.visibility, retention: 14 * 24 * 3_600_000 });

@@ -1,5 +1,5 @@
 import type { DeliveredItem } from "../../lambda/adapters/delivered-table";
-import { Changes } from "../../lambda/deliver/changes";
+import { Changes, type Place } from "../../lambda/deliver/changes";
 import { AwsCallError } from "../../lambda/errors";
 import { parseIdentifyCall } from "../../lambda/identify-call";
 import { callBody } from "../cloud/events";
@@ -25,8 +25,16 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
     },
   };
   const changes = new Changes({ table, log, endpoint: "https://api.segment.io", refresh: 3_600, now: () => clock.now });
-  const compare = (sequence = 1, traits: Record<string, unknown> = { plan: "gold" }, identity = "user-1", mayBeSent = false) =>
-    changes.compare(parseIdentifyCall(callBody({ identity, traits })), BigInt(sequence), "key", mayBeSent);
+  const compare = (
+    sequence = 1,
+    traits: Record<string, unknown> = { plan: "gold" },
+    identity = "user-1",
+    place: Partial<Place> = {},
+  ) => {
+    const last = BigInt(sequence);
+    const call = parseIdentifyCall(callBody({ identity, traits }));
+    return changes.compare(call, { first: last, last, mayBeSent: false, ...place }, "key");
+  };
   return { broken, log, clock, compare, record: async () => (await compare()).record() };
 }
 
@@ -79,16 +87,30 @@ describe("Changes", () => {
     expect(await recorded(1)).toEqual([false]);
   });
 
-  it("takes nothing for unchanged while recordings fail, and again once one succeeded", async () => {
-    const { broken, compare, record } = setUp();
-    await record();
+  it("takes nothing of a person for unchanged while what Segment took is not recorded, but others' calls", async () => {
+    const { broken, compare } = setUp();
+    await (await compare()).record();
+    await (await compare(1, { plan: "gold" }, "user-2")).record();
     broken.write = true;
-    expect((await compare(2)).unchanged).toBe(true);
-    await record();
-    expect((await compare(2)).unchanged).toBe(false);
+    await (await compare(2, { plan: "free" })).record();
+    expect((await compare(3)).unchanged).toBe(false);
+    expect((await compare(2, { plan: "gold" }, "user-2")).unchanged).toBe(true);
     broken.write = false;
-    await (await compare(2)).record();
-    expect((await compare(3)).unchanged).toBe(true);
+    await (await compare(2, { plan: "free" })).record();
+    expect((await compare(3, { plan: "free" })).unchanged).toBe(true);
+  });
+
+  it.each([
+    ["could not be recorded", 1, [true, false, false]],
+    ["was given up", 12, [true, true, false]],
+  ])("sends nothing again that was settled before a call that Segment took and that %s", async (_, failures, expected) => {
+    const { broken, compare } = setUp();
+    await (await compare(1)).record();
+    broken.write = true;
+    const merged = { first: 3n, last: 4n };
+    for (let i = 0; i < failures; i++) await (await compare(4, { plan: "free" }, "user-1", merged)).record();
+    const again = [await compare(2), await compare(3), await compare(5)];
+    expect(again.map(({ unchanged }) => unchanged)).toEqual(expected);
   });
 
   it("does not trust an item that is older than what was given up, nor carries it over", async () => {
@@ -122,7 +144,7 @@ describe("Changes", () => {
   it("takes nothing for unchanged of which a part may have been sent, but for what is recorded already", async () => {
     const { compare, record } = setUp();
     await record();
-    expect((await compare(2, { plan: "gold" }, "user-1", true)).unchanged).toBe(false);
-    expect((await compare(1, { plan: "gold" }, "user-1", true)).unchanged).toBe(true);
+    expect((await compare(2, { plan: "gold" }, "user-1", { mayBeSent: true })).unchanged).toBe(false);
+    expect((await compare(1, { plan: "gold" }, "user-1", { mayBeSent: true })).unchanged).toBe(true);
   });
 });
