@@ -30,6 +30,7 @@ const TOLD = [
   "code",
   "reason",
   "remedy",
+  "call",
 ];
 
 function readable(line: LogLine): string {

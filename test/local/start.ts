@@ -1,17 +1,21 @@
-import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { DEFAULT_PORT } from "../../infra/cli/command";
+import { setTimeout as sleep } from "node:timers/promises";
+import { count, DEFAULT_PORT } from "../../infra/cli/command";
 import { firstLine, postSigned } from "../../infra/cli/send";
 import { ConfigurationError } from "../../lambda/errors";
 import type { ArrivingCall } from "../cloud/segment";
 import { close, listen } from "../cloud/server";
-import { type Environments, type Handlers, type LocalCloud, loadSources, startLocalCloud } from "./local-cloud";
+import type { LogLine } from "../support/capture";
+import { type LocalCloud, startLocalCloud } from "./local-cloud";
 import { showLines } from "./log-view";
 import { readSettings, type Settings, SettingsError } from "./settings";
 
 const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
+
+/** Milliseconds until deliver has told of the sample: longer than two tries at Segment take. */
+const SAMPLE_PATIENCE = 15_000;
 
 /** With `--json`, standard output is the functions' lines and nothing else. */
 const say = process.argv.includes("--json") ? console.error : console.log;
@@ -22,7 +26,6 @@ export async function start(json: boolean): Promise<void> {
   // Synthesizing takes seconds: whether the port is free is known before.
   await close(await listening(settings.port));
   const lines = showLines(json);
-  const deliveries = new EventEmitter();
   const cloud = await startLocalCloud({
     port: settings.port,
     webhookSecret: settings.webhookSecret,
@@ -30,7 +33,6 @@ export async function start(json: boolean): Promise<void> {
     ...(settings.segmentEndpoint === undefined ? {} : { segmentEndpoint: settings.segmentEndpoint }),
     lines,
     options: settings.forward === undefined ? {} : { forward: settings.forward },
-    load: (environments) => loadHandlers(environments, settings, deliveries),
   });
   const stop = () => void end(cloud).then(() => process.exit(0), fail);
   process.once("SIGINT", stop);
@@ -39,7 +41,7 @@ export async function start(json: boolean): Promise<void> {
   cloud.segment.onTaken(printIdentify);
   printPlaces(cloud, settings);
   say(`ready ${cloud.webhookUrl}`);
-  if (settings.sample) await sendSample(cloud, settings, deliveries);
+  if (settings.sample) await sendSample(cloud, settings, lines);
   printInvitation(cloud, settings);
 }
 
@@ -53,26 +55,9 @@ async function listening(port: number): Promise<Server> {
 async function end(cloud: LocalCloud): Promise<void> {
   await cloud.stop();
   const [waiting, dead] = [cloud.queue.queue.size, cloud.deadLetterQueue.queue.size];
-  if (waiting + dead > 0) say(`not delivered, and gone now: ${waiting} calls in the queue, ${dead} dead letters`);
-}
-
-/** `deliveries` emits "done" after each invocation of deliver, whether its calls were sent or, in a dry run, were not. */
-function loadHandlers(environments: Environments, settings: Settings, deliveries: EventEmitter): Handlers {
-  const { receive, deliver } = loadSources(environments);
-  return {
-    receive,
-    deliver: async (event, context) => {
-      const result = await deliver(event, context);
-      if (settings.segmentEndpoint !== undefined) {
-        const kept = new Set(result.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-        for (const { messageId, body } of Object(event).Records) {
-          if (!kept.has(messageId)) printIdentify({ body: JSON.parse(body), bytes: Buffer.byteLength(body) });
-        }
-      }
-      deliveries.emit("done");
-      return result;
-    },
-  };
+  if (waiting + dead > 0) {
+    say(`not delivered, and gone now: ${count(waiting, "call")} in the queue, ${count(dead, "dead letter")}`);
+  }
 }
 
 /** A signal to npm alone ends npm and its shell, and does not come through. */
@@ -95,17 +80,21 @@ function printPlaces(cloud: LocalCloud, settings: Settings): void {
   say(`  dead letters  ${cloud.deadLetterQueue.url}`);
 }
 
-async function sendSample(cloud: LocalCloud, settings: Settings, deliveries: EventEmitter): Promise<void> {
+async function sendSample(cloud: LocalCloud, settings: Settings, lines: () => readonly LogLine[]): Promise<void> {
   const body = readFileSync(SAMPLE);
   const { identity, flags } = JSON.parse(body.toString());
-  const arrived = once(deliveries, "done");
   say(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
   const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstLine(settings.webhookSecret));
   say(`     answer ${status} ${answer}`);
-  await arrived;
+  if (status !== 202) return;
+  if (cloud.controlPlane.state.eventSource === "Disabled") return say("     waits in the queue: option paused is on");
+  const { messageId } = JSON.parse(answer);
+  const isTold = () => lines().some((line) => line.service === "deliver" && line.messageId === messageId);
+  for (const end = Date.now() + SAMPLE_PATIENCE; !isTold() && Date.now() < end; ) await sleep(20);
 }
 
-function printIdentify({ body, bytes }: Pick<ArrivingCall, "body" | "bytes">): void {
+/** What reaches the embedded Segment. */
+function printIdentify({ body, bytes }: ArrivingCall): void {
   say(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body)}`);
 }
 
