@@ -10,8 +10,12 @@ export interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What a field must be; an asterisk at its end stands for anything. */
-export type Term = readonly [field: "messageId" | "mergedInto" | "userId", value: string];
+/** What a field must be, or begin with. */
+export interface Term {
+  readonly field: "messageId" | "mergedInto" | "userId";
+  readonly value: string;
+  readonly match: "whole" | "start";
+}
 
 /** Milliseconds that the clocks of this machine and of AWS may differ. */
 export const CLOCK_SKEW = 10 * 60_000;
@@ -23,7 +27,7 @@ export async function findLines(
   terms: readonly Term[],
   since: number,
 ): Promise<LogLine[]> {
-  const filterPattern = `{ ${terms.map(([field, value]) => `($.${field} = ${JSON.stringify(value)})`).join(" || ")} }`;
+  const filterPattern = `{ ${terms.map(toPattern).join(" || ")} }`;
   const groups = [receive.logGroup, deliver.logGroup].map(async (logGroupName) => {
     const lines: LogLine[] = [];
     const startTime = since - CLOCK_SKEW;
@@ -34,7 +38,7 @@ export async function findLines(
     )) {
       for (const { message = "", timestamp: at = 0 } of events) {
         const fields = tryParseJson(message);
-        if (isJsonObject(fields)) lines.push({ at, fields });
+        if (isJsonObject(fields) && terms.some((term) => matches(term, fields))) lines.push({ at, fields });
       }
     }
     return lines;
@@ -42,15 +46,24 @@ export async function findLines(
   return (await Promise.all(groups)).flat().sort((one, other) => one.at - other.at);
 }
 
+function toPattern({ field, value, match }: Term): string {
+  return `($.${field} = ${JSON.stringify(match === "start" ? `${value}*` : value)})`;
+}
+
+/** To CloudWatch an asterisk in an id stands for anything: it may find more than was meant. */
+function matches({ field, value, match }: Term, fields: LogLine["fields"]): boolean {
+  const found = String(fields[field]);
+  return match === "start" ? found.startsWith(value) : found === value;
+}
+
 /** Lines cut a user id after 100 bytes. */
 const MAX_USER_ID = 100;
 
-/** A user as the lines name them. */
-export function loggedUserId({ receive }: Pipeline, userId: string): string {
-  if (receive.config.logUserId === "hashed") return hashIdentity(userId);
-  if (Buffer.byteLength(userId) <= MAX_USER_ID) return userId;
-  return `${Buffer.from(userId)
-    .subarray(0, MAX_USER_ID)
-    .toString()
-    .replace(/\uFFFD+$/, "")}*`;
+/** A person as the lines name them. */
+export function personTerm({ receive }: Pipeline, userId: string): Term {
+  const field = "userId";
+  if (receive.config.logUserId === "hashed") return { field, value: hashIdentity(userId), match: "whole" };
+  if (Buffer.byteLength(userId) <= MAX_USER_ID) return { field, value: userId, match: "whole" };
+  const start = Buffer.from(userId).subarray(0, MAX_USER_ID).toString();
+  return { field, value: start.replace(/\uFFFD+$/, ""), match: "start" };
 }

@@ -1,6 +1,6 @@
 import { AWS_OPTIONS, connect } from "./aws";
 import { type Command, parse, table, UsageError } from "./command";
-import { findLines, type LogLine, loggedUserId, type Term } from "./log-lines";
+import { findLines, type LogLine, personTerm, type Term } from "./log-lines";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
 
 const HOUR = 3_600_000;
@@ -10,7 +10,7 @@ const DEFAULT_HOURS = 24;
 export const trace: Command = {
   usage: "trace <messageId | user id> [--hours 24] [--json]",
   help: `  --hours <n>    how far back the logs are searched; default ${DEFAULT_HOURS}
-A messageId is in Flagsmith's answer and in every line. It may be one part of a large evaluation: all parts are shown.
+A messageId is in the webhook's answer and in every line. It may be one part of a large evaluation: all parts are shown.
 A user id is hashed where option logUserId says so.`,
   run: async (args, terminal) => {
     const options = {
@@ -39,9 +39,15 @@ const MAX_MESSAGE_ID = 100;
 
 /** All parts of the evaluation, what a merged call carried, and the person of that name. */
 function termsOf(pipeline: Pipeline, id: string): readonly Term[] {
-  const user = ["userId", loggedUserId(pipeline, id)] as const;
-  if (id.length > MAX_MESSAGE_ID) return [user];
-  return [user, ["messageId", id], ["messageId", `${id.replace(/-\d{1,4}$/, "")}-*`], ["mergedInto", id]];
+  const person = personTerm(pipeline, id);
+  if (id.length > MAX_MESSAGE_ID) return [person];
+  const parts = `${id.replace(/-\d{1,4}$/, "")}-`;
+  return [
+    person,
+    { field: "messageId", value: id, match: "whole" },
+    { field: "messageId", value: parts, match: "start" },
+    { field: "mergedInto", value: id, match: "whole" },
+  ];
 }
 
 const TOLD = ["attempt", "status", "code", "retryInSeconds", "reason", "remedy"] as const;
