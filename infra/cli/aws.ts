@@ -6,7 +6,7 @@ import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { isJsonObject } from "../../lambda/json";
-import { CommandError, DEFAULT_PORT, SETTINGS_URL, type Terminal } from "./command";
+import { CommandError, DEFAULT_PORT, SETTINGS_URL, type Terminal, UsageError } from "./command";
 
 /** AWS's official clients, with the operator's credentials, or with those of a running `npm start`. */
 export interface Aws {
@@ -43,10 +43,11 @@ export interface LocalPlaces {
   readonly settingsUrl: string;
 }
 
-/** @throws CommandError without a region, or with `--local` where no `npm start` runs. */
+/** @throws CommandError without a region, or with `--local` where no `npm start` runs. @throws UsageError for both, or no port. */
 export async function connect({ region, local }: AwsChoice, { environment }: Terminal): Promise<Aws> {
   // The SDK warns of Node.js 20 in six lines, at every start.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
+  if (local === true && region !== undefined) throw new UsageError("--local or --region, not both");
   if (local === true) {
     const { webhookUrl, settingsUrl, ...config } = await localPlaces(environment.PORT ?? String(DEFAULT_PORT));
     return { ...clients(config), region: config.region, webhookUrl, settingsUrl, pause: 20 };
@@ -75,6 +76,9 @@ function clients(config: ConstructorParameters<typeof LambdaClient>[0] & object)
 }
 
 async function localPlaces(port: string): Promise<LocalPlaces> {
+  if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) {
+    throw new UsageError(`PORT: allowed is the port that npm start told; got ${JSON.stringify(port)}`);
+  }
   const url = `http://127.0.0.1:${port}/`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });

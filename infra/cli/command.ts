@@ -57,8 +57,15 @@ function parsed<Options extends OptionsConfig>(args: readonly string[], options:
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(Object(error).message);
+    const { code, message } = Object(error);
+    // Node.js explains at length how the name of an option could be an argument.
+    throw new UsageError(code === "ERR_PARSE_ARGS_UNKNOWN_OPTION" ? message.split(".", 1)[0] : message);
   }
+}
+
+/** "1 call", "2 calls". */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
 }
 
 /** Columns as wide as their longest cell. Control characters of an identity would steer the terminal. */

@@ -35,35 +35,51 @@ function overview(): string {
   return [`usage: ${PROGRAM} <command> [--help]`, ...names].join("\n");
 }
 
-function helpOf(name: string, { usage, help }: Command): string {
-  const places = name === "send" ? [] : [PLACES];
-  return [`usage: ${PROGRAM} ${usage}`, help, ...places, "Exit code: 0 all well, 1 something is wrong, 2 called wrongly."].join(
-    "\n",
-  );
+/** As the operator called it: by a script of the clone, or by its own name. `usage` begins with the command's name. */
+function calledAs({ usage }: Command, { npm_lifecycle_event: script }: Terminal["environment"]): string {
+  const [name, ...options] = usage.split(" ");
+  const program = script === name ? `npm run ${name} --` : `${PROGRAM} ${name}`;
+  return [`usage: ${program}`, ...options].join(" ");
+}
+
+function helpOf(command: Command, environment: Terminal["environment"]): string {
+  const places = command.usage.startsWith("send ") ? [] : [PLACES];
+  const codes = "Exit code: 0 all well, 1 something is wrong, 2 called wrongly.";
+  return [calledAs(command, environment), command.help, ...places, codes].join("\n");
+}
+
+/** Options that npm took for its own, because they stood before its `--`: the command would ask another AWS than was meant. */
+function forgottenIn(environment: Terminal["environment"]): string | undefined {
+  return ["local", "region", "stack", "environment"].find((name) => environment[`npm_config_${name}`] !== undefined);
 }
 
 /** Runs one command. Never throws: what went wrong is one line on standard error. */
-export async function run([name, ...args]: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const entry = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (entry === undefined || name === undefined) {
-    const wanted = name === "--help" || name === "-h" || name === "help";
-    if (wanted) terminal.print(overview());
-    else terminal.progress(overview());
-    return wanted ? 0 : 2;
+export async function run([name = "", ...args]: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const { environment, print, progress } = terminal;
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry === undefined) {
+    if (["--help", "-h", "help"].includes(name)) {
+      print(overview());
+      return 0;
+    }
+    progress(name === "" ? overview() : `unknown command ${name}\n${overview()}`);
+    return 2;
   }
   const command = await entry.load();
   if (args.includes("--help") || args.includes("-h")) {
-    terminal.print(helpOf(name, command));
+    print(helpOf(command, environment));
     return 0;
   }
   try {
+    const forgotten = forgottenIn(environment);
+    if (forgotten !== undefined) throw new UsageError(`npm took --${forgotten} for itself: options come after npm's own --`);
     return await command.run(args, terminal);
   } catch (error) {
     if (error instanceof UsageError) {
-      terminal.progress(`${error.message}\nusage: ${PROGRAM} ${command.usage}`);
+      progress(`${error.message}\n${calledAs(command, environment)}\n--help tells more`);
       return 2;
     }
-    terminal.progress(error instanceof FlagsmithToSegmentError ? error.message : explain(error, terminal.environment));
+    progress(error instanceof FlagsmithToSegmentError ? error.message : explain(error, environment));
     return 1;
   }
 }

@@ -1,9 +1,9 @@
 import { hashIdentity } from "../../lambda/identify-call";
 import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { messagesIn } from "./checks/queues";
-import { type Command, CommandError, parse, type Terminal, table, UsageError } from "./command";
+import { type Command, CommandError, count, parse, type Terminal, table, UsageError } from "./command";
 import { type DeadLetterMessage, deleteDeadLetter, MOST, redrive, withDeadLetters } from "./dead-letter-queue";
-import { findLines, loggedUserId } from "./log-lines";
+import { findLines, personTerm } from "./log-lines";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
 
 /** Lists what was given up, and sends it again or deletes it. */
@@ -68,7 +68,7 @@ async function list(aws: Aws, pipeline: Pipeline, terminal: Terminal, options: L
   const all = await messagesIn(aws, deadLetterQueueUrl);
   const behind = all > messages.length ? `, ${all - messages.length} more behind them` : "";
   const bounded = messages.length >= MOST ? `; only the first ${MOST} are listed` : "";
-  say(`${messages.length} dead letters${behind}${bounded}`);
+  say(`${count(messages.length, "dead letter")}${behind}${bounded}`);
   const older = messages.filter(({ messageId }) => newer.has(messageId)).length;
   if (older > 0) {
     say(
@@ -96,12 +96,13 @@ async function overtaken(
   const readable = messages.filter(({ userId }) => userId !== "");
   const people = new Set(readable.map(({ userId }) => userId));
   const found = new Set<string>();
-  progress(`searching the logs for newer evaluations of ${Math.min(people.size, MOST_PEOPLE)} people`);
+  const searched = count(Math.min(people.size, MOST_PEOPLE), "person", "people");
+  progress(`searching the logs for newer evaluations of ${searched}`);
   if (people.size > MOST_PEOPLE) progress(`${people.size - MOST_PEOPLE} more people are not searched for`);
   for (const userId of [...people].slice(0, MOST_PEOPLE)) {
     const theirs = readable.filter((message) => message.userId === userId);
     const oldest = Math.min(...theirs.map(({ receivedAt }) => receivedAt));
-    const lines = await findLines(aws, pipeline, [["userId", loggedUserId(pipeline, userId)]], oldest);
+    const lines = await findLines(aws, pipeline, [personTerm(pipeline, userId)], oldest);
     const taken = lines.filter(({ fields: { event } }) => AT_SEGMENT.includes(String(event)));
     const newest = Math.max(...taken.map(({ at, fields }) => at - Number(fields.latencyMs ?? 0)));
     for (const { messageId, receivedAt } of theirs) if (newest > receivedAt) found.add(messageId);
@@ -114,23 +115,27 @@ async function redriveAll(aws: Aws, pipeline: Pipeline, terminal: Terminal, yes 
   if ((await messagesIn(aws, deadLetterQueueUrl)) === 0) return;
   if (!(await agreed(terminal, yes, "Send all of them to Segment again?"))) return terminal.print("nothing was sent again");
   terminal.progress("redriving; SQS needs some seconds");
-  terminal.print(`${await redrive(aws, queueArn, deadLetterQueueUrl)} messages are back in the queue`);
+  const moved = await redrive(aws, queueArn, deadLetterQueueUrl);
+  terminal.print(`back in the queue: ${count(moved, "message")}`);
 }
 
 async function deleteAll(aws: Aws, pipeline: Pipeline, id: string, terminal: Terminal, yes = false): Promise<void> {
   const { deadLetterQueueUrl } = pipeline.deliver.config;
   const copiesOf = (found: readonly DeadLetterMessage[]) => found.filter(({ messageId }) => messageId === id);
   const found = await withDeadLetters(aws, deadLetterQueueUrl, async (messages) => messages);
-  const { length: count } = copiesOf(found);
-  if (count === 0) throw new CommandError(`no message ${id} among the ${found.length} that SQS shows`);
-  if (!(await agreed(terminal, yes, `Delete ${count} copies of ${id} for good?`))) return terminal.print("nothing was deleted");
+  const { length } = copiesOf(found);
+  if (length === 0) {
+    throw new CommandError(`no message ${id} among the ${found.length} that SQS shows; dead-letters lists them with their ids`);
+  }
+  const question = `Delete ${id} for good, ${count(length, "copy", "copies")}?`;
+  if (!(await agreed(terminal, yes, question))) return terminal.print("nothing was deleted");
   // Read again: whoever thinks for minutes holds nothing meanwhile.
   const deleted = await withDeadLetters(aws, deadLetterQueueUrl, async (messages) => {
     const copies = copiesOf(messages);
     for (const copy of copies) await deleteDeadLetter(aws, deadLetterQueueUrl, copy);
     return copies.length;
   });
-  terminal.print(`${deleted} copies of ${id} were deleted`);
+  terminal.print(`deleted ${id}: ${count(deleted, "copy", "copies")}`);
 }
 
 /** @throws CommandError where nobody can answer. */

@@ -2,7 +2,7 @@ import { createParameterCommand, PLACEHOLDERS } from "../../lambda/names";
 import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { alarmChecks } from "./checks/alarms";
 import { follow, post } from "./checks/call";
-import { examine, type Finding, finding } from "./checks/finding";
+import { examine, type Finding, finding, type Level } from "./checks/finding";
 import { functionChecks } from "./checks/functions";
 import { checkWriteKey, judgeParameter, readParameter } from "./checks/parameters";
 import { queueChecks } from "./checks/queues";
@@ -39,8 +39,8 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): Asyn
   const where = { region: aws.region, keyId: receive.config.kmsKeyArn };
   const setSecret = `${createParameterCommand(names.secret, `'${PLACEHOLDERS.webhookSecret}'`, where)} --overwrite`;
   const setKey = `${createParameterCommand(names.writeKey, `'${PLACEHOLDERS.writeKey}'`, where)} --overwrite`;
-  const look = (name: string, needs: string, act: () => Promise<Finding>) =>
-    examine({ name, needs, look: act }, terminal.environment, "failed");
+  const look = (name: string, needs: string, act: () => Promise<Finding>, blind: Level = "failed") =>
+    examine({ name, needs, look: act }, terminal.environment, blind);
   const needs = "your credentials need ssm:GetParameter on it, and kms:Decrypt with kmsKeyArn";
   let secret = "";
   let writeKey = "";
@@ -54,9 +54,9 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): Asyn
     writeKey = firstLine(found?.value ?? "");
     return judgeParameter(names.writeKey, found, setKey, false);
   });
-  const network = "check the network from here to Segment";
+  const network = "nothing is wrong with the pipeline by that: look from where cdn.segment.com can be reached";
   if (writeKey !== "") {
-    yield await look("write key at Segment", network, () => checkWriteKey(aws.settingsUrl, writeKey, setKey));
+    yield await look("write key at Segment", network, () => checkWriteKey(aws.settingsUrl, writeKey, setKey), "warning");
   }
   const checks = [...functionChecks(aws, pipeline), ...alarmChecks(aws, pipeline), ...queueChecks(aws, pipeline)];
   for (const check of checks) yield await examine(check, terminal.environment, "warning");

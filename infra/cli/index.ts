@@ -10,6 +10,8 @@ async function confirm(question: string): Promise<boolean | undefined> {
 }
 
 async function main(): Promise<void> {
+  // Whoever reads the output, such as head, may have enough of it.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const print = (text: string) => console.log(text);
   const progress = (text: string) => console.error(text);
   process.exitCode = await run(process.argv.slice(2), { environment: process.env, print, progress, confirm });

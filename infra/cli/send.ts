@@ -12,16 +12,21 @@ const IDENTITY = /("identity"\s*:\s*)"(?:[^"\\]|\\.)*"/;
 export const send: Command = {
   usage: "send <file.json> [--url <webhook>] [--secret <secret>] [--as <identity>]",
   help: `  --url <url>        default: the npm start at PORT, or at ${DEFAULT_PORT}
-  --secret <secret>  default: FLAGSMITH_WEBHOOK_SECRET, which keeps it out of the shell's history, or that of npm start
+  --secret <secret>  default: FLAGSMITH_WEBHOOK_SECRET, which keeps it out of the shell's history, or ${DEFAULT_SECRET}
   --as <identity>    replaces the identity in the file`,
   run: async (args, { environment, print }) => {
     const options = { url: { type: "string" }, secret: { type: "string" }, as: { type: "string" } } as const;
     const { values, argument: file } = parse(args, options, "file");
     const url = values.url ?? `http://127.0.0.1:${environment.PORT ?? DEFAULT_PORT}/webhook`;
-    if (!/^https?:/.test(url)) throw new UsageError(`--url: allowed is a URL with http or https; got ${url}`);
-    const secrets = values.secret ?? environment.FLAGSMITH_WEBHOOK_SECRET ?? DEFAULT_SECRET;
-    const { status, body } = await postSigned(url, withIdentity(read(file), values.as), firstLine(secrets));
+    if (!/^https?:/.test(url) || !URL.canParse(url)) {
+      throw new UsageError(`--url: allowed is a URL with http or https; got ${url}`);
+    }
+    const { FLAGSMITH_WEBHOOK_SECRET = DEFAULT_SECRET } = environment;
+    const secret = firstLine(values.secret ?? FLAGSMITH_WEBHOOK_SECRET);
+    if (secret === "") throw new UsageError("--secret, or FLAGSMITH_WEBHOOK_SECRET: must not be empty");
+    const { status, body } = await postSigned(url, withIdentity(read(file), values.as), secret);
     print(`${status} ${body}`);
+    if (status === 401) print("signed with another secret than the webhook's: give --secret, or set FLAGSMITH_WEBHOOK_SECRET");
     if (status === 404) print(`nothing is at ${url}: the webhook's URL ends in /webhook`);
     return status >= 300 ? 1 : 0;
   },

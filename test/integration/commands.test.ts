@@ -17,11 +17,11 @@ interface Ran {
 }
 
 /** A command beside the local cloud. `answer`: what the operator answers; undefined = nobody is there. */
-async function command(args: readonly string[], answer?: boolean): Promise<Ran> {
+async function command(args: readonly string[], answer?: boolean, more: Readonly<Record<string, string>> = {}): Promise<Ran> {
   const lines: string[] = [];
   const progress: string[] = [];
   const code = await run([...args, "--local"], {
-    environment: { PORT: new URL(pipeline.cloud.webhookUrl).port },
+    environment: { PORT: new URL(pipeline.cloud.webhookUrl).port, ...more },
     print: (text) => lines.push(text),
     progress: (text) => progress.push(text),
     confirm: async () => answer,
@@ -158,11 +158,19 @@ describe("doctor", () => {
       ["SSM throughput", "warning", "can't be looked at: AccessDeniedException: not you"],
       ["alarms", "warning", `${name} fires`],
       ["alarm receivers", "warning", "0 confirmed, 1 unconfirmed"],
-      ["queue", "warning", "0 calls wait, the oldest for 1200 s"],
+      ["queue", "warning", "calls that wait: 0, the oldest for 1200 s"],
       ["dead letters", "warning", "4 messages"],
       ["webhook", "failed", "was not tried: there is no secret to sign with"],
     ]);
     expect(trouble.find(({ check }) => check === "SSM throughput")?.fix).toContain("ssm:GetServiceSetting");
+  });
+
+  it("takes settings that can't be reached for no trouble of the pipeline", async () => {
+    await start();
+    Object.assign(pipeline.cloud.places, { settingsUrl: "http://127.0.0.1:1" });
+    const { code, trouble } = await findings();
+    expect(trouble).toMatchObject([{ check: "write key at Segment", level: "warning" }]);
+    expect(code).toBe(0);
   });
 
   it("tells what Segment answers to the call", async () => {
@@ -233,7 +241,7 @@ describe("dead-letters", () => {
     expect(queue.size).toBe(4);
     pipeline.cloud.fakeSqs.moves.length = 0;
     const { code, out } = await command(["dead-letters", "--redrive", "--yes"]);
-    expect(out).toMatch(/\n4 messages are back in the queue$/);
+    expect(out).toMatch(/\nback in the queue: 4 messages$/);
     expect(code).toBe(0);
     await pipeline.identify("m-old-1");
   });
@@ -245,7 +253,7 @@ describe("dead-letters", () => {
     expect(await command(["dead-letters", "--delete", "m-rejected-1"], false)).toMatchObject({ out: "nothing was deleted" });
     expect(queue.size).toBe(4);
     const { out } = await command(["dead-letters", "--delete", "m-rejected-1"], true);
-    expect(out).toBe("2 copies of m-rejected-1 were deleted");
+    expect(out).toBe("deleted m-rejected-1: 2 copies");
     expect([queue.size, queue.inFlight]).toEqual([2, 0]);
     const none = await command(["dead-letters", "--delete", "m-rejected-1", "--yes"]);
     expect(none).toMatchObject({ code: 1, progress: expect.stringContaining("no message m-rejected-1 among the 2") });
@@ -269,6 +277,14 @@ describe("trace", () => {
     expect(code).toBe(0);
     const lines = JSON.parse((await command(["trace", "erin", "--json"])).out);
     expect(lines).toMatchObject([{ event: "accepted", messageId }, { event: "delivered" }, { event: "delivered" }]);
+  });
+
+  it("takes an asterisk for what it is, though CloudWatch finds more by it", async () => {
+    await start();
+    for (const identity of ["ann", "ann*"]) await pipeline.post(evaluation(identity));
+    await pipeline.until(() => pipeline.log.filter(({ event }) => event === "delivered").length === 2);
+    const lines = JSON.parse((await command(["trace", "ann*", "--json"])).out);
+    expect(lines.map(({ userId }: Record<string, unknown>) => userId)).toEqual(["ann*", "ann*"]);
   });
 
   it("hashes a person where the lines do, and says so where there is none", async () => {
@@ -308,7 +324,9 @@ describe("send", () => {
     ["a file that is not there", ["nowhere.json"], 1, /^nowhere\.json: ENOENT/],
     ["nobody listening", ["cdk.json", "--url", "http://127.0.0.1:1/webhook"], 1, /is it deployed, or npm start running\?$/],
     ["no identity to replace", ["tsconfig.json", "--as", "me"], 1, /^--as: the file has no identity/],
-    ["a URL that is none", ["tsconfig.json", "--url", "ftp://x"], 2, /^--url: allowed is a URL with http/],
+    ["another protocol", ["tsconfig.json", "--url", "ftp://x"], 2, /^--url: allowed is a URL with http/],
+    ["a URL that is none", ["tsconfig.json", "--url", "http://"], 2, /^--url: allowed is a URL with http/],
+    ["an empty secret", ["tsconfig.json", "--secret", ""], 2, /^--secret, .*: must not be empty/],
   ])("says what is wrong with %s", async (_, args, code, message) => {
     await start();
     const progress: string[] = [];
@@ -324,9 +342,10 @@ describe("the program", () => {
     [["trace", "--help"], 0, /^usage: flagsmith-to-segment trace <messageId \| user id>/],
     [["trace"], 2, /^one messageId or user id is needed\nusage/],
     [["trace", "x", "--hours", "no"], 2, /^--hours: allowed is/],
-    [["doctor", "--nonsense"], 2, /^Unknown option '--nonsense'/],
-    [["nonsense"], 2, /^usage: flagsmith-to-segment <command>/],
-    [["toString"], 2, /^usage: flagsmith-to-segment <command>/],
+    [["doctor", "--nonsense"], 2, /^Unknown option '--nonsense'\nusage: .*\n--help tells more$/],
+    [["doctor", "--region", "eu-west-1"], 2, /^--local or --region, not both/],
+    [["nonsense"], 2, /^unknown command nonsense\nusage: flagsmith-to-segment <command>/],
+    [["toString"], 2, /^unknown command toString\nusage: flagsmith-to-segment <command>/],
     [["dead-letters", "redrive"], 2, /^unknown argument redrive/],
     [["dead-letters", "--delete", ""], 2, /^--delete: a messageId is needed/],
     [["dead-letters", "--redrive", "--delete", "m"], 2, /^--redrive or --delete, not both/],
@@ -335,5 +354,23 @@ describe("the program", () => {
     const ran = await command(args);
     expect(ran.code).toBe(code);
     expect(ran.out + ran.progress).toMatch(message);
+  });
+
+  it.each<[string, Readonly<Record<string, string>>, RegExp]>([
+    ["an option that npm took", { npm_config_region: "eu-west-1" }, /^npm took --region for itself: options come after/],
+    ["a port that is none", { PORT: "abc" }, /^PORT: allowed is the port that npm start told; got "abc"/],
+    ["any port", { PORT: "0" }, /^PORT: allowed is the port that npm start told; got "0"/],
+  ])("refuses %s", async (_, environment, message) => {
+    await start();
+    expect(await command(["doctor"], undefined, environment)).toMatchObject({
+      code: 2,
+      progress: expect.stringMatching(message),
+    });
+  });
+
+  it("is called by its script in the clone", async () => {
+    await start();
+    const { out } = await command(["trace", "--help"], undefined, { npm_lifecycle_event: "trace" });
+    expect(out).toMatch(/^usage: npm run trace -- <messageId/);
   });
 });

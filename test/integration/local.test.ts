@@ -89,14 +89,14 @@ describe("npm start", () => {
       "wrong",
     ]);
     expect(await forged.exit()).toBe(1);
-    expect(forged.output).toMatch(/^401 \{"status":"unauthorized"/);
+    expect(forged.output).toMatch(/^401 \{"status":"unauthorized".*\nsigned with another secret/);
 
     local.child.kill("SIGINT");
     expect(await local.exit()).toBe(0);
   });
 
   it("takes its secret, and does not show as sent what a Segment that is down did not take", async () => {
-    const settings = { SEGMENT_ENDPOINT: "https://127.0.0.1:1", FLAGSMITH_WEBHOOK_SECRET: signatures.secret, SAMPLE: "off" };
+    const settings = { SEGMENT_ENDPOINT: "https://127.0.0.1:1", FLAGSMITH_WEBHOOK_SECRET: signatures.secret };
     const local = run(["test/local/main.ts"], { PORT: "0", ...settings });
     const [, url = ""] = await local.until(READY);
     const response = await fetch(url, {
@@ -105,11 +105,20 @@ describe("npm start", () => {
       body: new Uint8Array(fixture("02-multivariate.json")),
     });
     expect(response.status).toBe(202);
-    await local.until(/deliver retrying .*reason="ECONNREFUSED"/);
-    expect(local.output).not.toMatch(/^(in|out) /m);
+    await local.until(/Ctrl-C/);
+    expect(local.output).toMatch(/deliver retrying .*reason="ECONNREFUSED"/);
+    expect(local.output).not.toMatch(/^out /m);
     local.child.kill("SIGTERM");
     expect(await local.exit()).toBe(0);
-    expect(local.output).toMatch(/^not delivered, and gone now: 1 calls in the queue, 0 dead letters$/m);
+    expect(local.output).toMatch(/^not delivered, and gone now: 2 calls in the queue, 0 dead letters$/m);
+  });
+
+  it("ends a command quietly whose reader has enough", async () => {
+    const command = `("${process.execPath}" --import tsx infra/cli/index.ts --help; echo "code $?" >&2) | true`;
+    const shell = spawn("sh", ["-c", command], { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] });
+    let output = "";
+    for await (const chunk of shell.stderr) output += String(chunk);
+    expect(output).toBe("code 0\n");
   });
 
   it("ends when npm was ended alone", async () => {

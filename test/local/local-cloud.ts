@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import type { LocalPlaces } from "../../infra/cli/aws";
 import { SETTINGS_URL } from "../../infra/cli/command";
 import { CONFIG_VARIABLE } from "../../lambda/config";
 import type { DeliverHandler } from "../../lambda/deliver/deliver";
@@ -19,6 +20,9 @@ import { resolve } from "../support/template";
 import { cdkJsonEnvironment, type Deployment, type FunctionDeployment, synthesize } from "./deployment";
 import { EventSource } from "./event-source";
 import { createFront } from "./front";
+
+/** Segment's own. */
+const SEGMENT_HOSTS = /^https:\/\/[^/]+\.(segment\.io|segmentapis\.com)(\/|$)/;
 
 export interface Handlers {
   readonly receive: ReceiveHandler;
@@ -69,6 +73,8 @@ export interface LocalCloud {
   readonly ssm: FakeSsm;
   /** What the commands see beside queues and parameters. */
   readonly controlPlane: ControlPlane;
+  /** What the commands are told at the root. */
+  readonly places: LocalPlaces;
   readonly fakeSqs: FakeSqs;
   readonly parameterNames: ReturnType<typeof parameterNames>;
   stop(): Promise<void>;
@@ -149,8 +155,8 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
   // Whoever finds the port open gets an answer: all that answers is there.
   const front = createServer((request, response) => void listener(request, response));
   const webhookUrl = `${await serve(front, options.port)}/webhook`;
-  // Whether a key exists is asked where it is used.
-  const settingsUrl = options.segmentEndpoint === undefined ? segmentUrl : SETTINGS_URL;
+  // Segment itself knows only its own keys.
+  const settingsUrl = SEGMENT_HOSTS.test(segmentEndpoint) ? SETTINGS_URL : segmentUrl;
   const places = { region: REGION, endpoint, credentials: CREDENTIALS, webhookUrl, settingsUrl };
   const listener = createFront({ receive, timeout: deployment.receive.timeout, places });
 
@@ -189,6 +195,7 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
     segmentUrl,
     ssm,
     controlPlane,
+    places,
     fakeSqs,
     parameterNames: names,
   };

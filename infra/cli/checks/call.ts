@@ -49,10 +49,11 @@ export async function follow(
 ): Promise<Finding> {
   const check = `call ${messageId}`;
   const since = Date.now();
+  const term = { field: "messageId", value: messageId, match: "whole" } as const;
   let last: LogLine["fields"] | undefined;
   for (let look = 0; look < LOOKS; look++) {
     if (look % 5 === 0) progress(`waiting for the log to tell what became of ${messageId}`);
-    const lines = (await findLines(aws, pipeline, [["messageId", messageId]], since)).map(({ fields }) => fields);
+    const lines = (await findLines(aws, pipeline, [term], since)).map(({ fields }) => fields);
     const done = lines.find(({ event }) => DONE[String(event)] !== undefined);
     if (done !== undefined) return finding(check, "ok", DONE[String(done.event)] ?? "", "");
     last = lines.findLast(({ event }) => event === "retrying" || event === "dead-lettered") ?? last;

@@ -11,6 +11,9 @@ import { type Check, finding } from "./finding";
 /** Concurrent executions that receive needs in a burst of 100 webhooks per second, at some 60 ms each, cold starts included. */
 const ROOM_FOR_RECEIVE = 10;
 
+/** Of an event source. */
+const MIN_CONCURRENCY = 2;
+
 /** What Lambda and Parameter Store let the functions do. */
 export function functionChecks(aws: Aws, { receive, deliver }: Pipeline): readonly Check[] {
   const mapping = async () => {
@@ -39,7 +42,8 @@ export function functionChecks(aws: Aws, { receive, deliver }: Pipeline): readon
         const kept = await aws.lambda.send(new GetFunctionConcurrencyCommand({ FunctionName: receive.name }));
         const enough = free - most >= ROOM_FOR_RECEIVE || kept.ReservedConcurrentExecutions !== undefined;
         const detail = `the account runs ${all} functions at once, ${free} of them unreserved; deliver uses up to ${most}`;
-        const fix = "raise Lambda's quota Concurrent executions, or lower maxConcurrency: receive would be throttled";
+        const lower = most > MIN_CONCURRENCY ? ", or lower maxConcurrency" : "";
+        const fix = `receive may be throttled: raise Lambda's quota Concurrent executions${lower}`;
         return finding("concurrency", enough ? "ok" : "warning", detail, fix);
       },
     },

@@ -1,6 +1,7 @@
 import { GetMetricStatisticsCommand } from "@aws-sdk/client-cloudwatch";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import type { Aws } from "../aws";
+import { count } from "../command";
 import type { Pipeline } from "../pipeline";
 import { type Check, finding } from "./finding";
 
@@ -16,20 +17,20 @@ export function queueChecks(aws: Aws, { deliver }: Pipeline): readonly Check[] {
       name: "queue",
       needs: "your credentials need sqs:GetQueueAttributes and cloudwatch:GetMetricStatistics",
       look: async () => {
-        const count = await messagesIn(aws, queueUrl);
+        const waiting = await messagesIn(aws, queueUrl);
         const age = await oldestIn(aws, queueUrl);
         const oldest = age === undefined ? "" : `, the oldest for ${Math.round(age)} s`;
         const fix = "see the lines: saved query Which events failed and why";
-        return finding("queue", (age ?? 0) > OLD ? "warning" : "ok", `${count} calls wait${oldest}`, fix);
+        return finding("queue", (age ?? 0) > OLD ? "warning" : "ok", `calls that wait: ${waiting}${oldest}`, fix);
       },
     },
     {
       name: "dead letters",
       needs: "your credentials need sqs:GetQueueAttributes on the dead-letter queue",
       look: async () => {
-        const count = await messagesIn(aws, deadLetterQueueUrl);
-        const fix = "flagsmith-to-segment dead-letters lists them";
-        return finding("dead letters", count === 0 ? "ok" : "warning", `${count} messages`, fix);
+        const waiting = await messagesIn(aws, deadLetterQueueUrl);
+        const fix = "command dead-letters lists them";
+        return finding("dead letters", waiting === 0 ? "ok" : "warning", count(waiting, "message"), fix);
       },
     },
   ];
