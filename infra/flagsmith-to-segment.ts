@@ -5,7 +5,7 @@ import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
-import { Construct } from "constructs";
+import { Construct, type IConstruct } from "constructs";
 import type { DeliverConfig, ReceiveConfig } from "../lambda/config";
 import { ConfigurationError } from "../lambda/errors";
 import { BATCH_SIZE, createParameterCommand, PLACEHOLDERS, parameterNames } from "../lambda/names";
@@ -38,6 +38,7 @@ const EVENT_SOURCE_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:Ge
 export class FlagsmithToSegment extends Construct {
   /** The stack's name, and the construct's path within it. Metrics, alarms and queries begin with it. */
   readonly name: string;
+  readonly environmentName: string;
   /** With their defaults. */
   readonly options: ResolvedOptions;
   readonly webhookUrl: string;
@@ -54,16 +55,17 @@ export class FlagsmithToSegment extends Construct {
   readonly createWebhookSecret: string;
   readonly createWriteKey: string;
 
-  /** @throws ConfigurationError for a name or an option that is unknown or not allowed. */
+  /** @throws ConfigurationError for a name that is taken, and for a name or an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: FlagsmithToSegmentProps) {
     super(scope, id);
     const { environmentName, ...given } = props;
-    const faults = environmentNameFaults(environmentName, id);
+    const faults = [...environmentNameFaults(environmentName, `${id}.environmentName`), ...this.twinFaults(environmentName)];
     if (faults.length > 0) throw new ConfigurationError(faults);
     assertOptions(given, id, ALARM_OPTIONS);
     const options = resolveOptions(given);
     const parameters = parameterNames(environmentName);
 
+    this.environmentName = environmentName;
     this.name = pipelineName(this);
     this.options = options;
     this.deadLetterQueue = addFifoQueue(this, "DeadLetterQueue");
@@ -80,6 +82,15 @@ export class FlagsmithToSegment extends Construct {
     const where = { region: Stack.of(this).region, keyId: options.kmsKeyArn };
     this.createWebhookSecret = createParameterCommand(parameters.webhookSecret, '"$(openssl rand -hex 32)"', where);
     this.createWriteKey = createParameterCommand(parameters.writeKey, `'${PLACEHOLDERS.writeKey}'`, where);
+  }
+
+  /** Two of a name would share their parameters, and the commands could not tell them apart. */
+  private twinFaults(environmentName: string): readonly string[] {
+    const isTwin = (other: IConstruct) => other instanceof FlagsmithToSegment && other.environmentName === environmentName;
+    const twin = topStackOf(this).node.findAll().find(isTwin);
+    return twin === undefined
+      ? []
+      : [`${this.node.id}.environmentName: ${environmentName} is that of ${twin.node.path} already`];
   }
 
   private addReceive(webhookSecretParameter: string): LambdaFunction {

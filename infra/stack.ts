@@ -57,7 +57,10 @@ export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
   const context: unknown = app.node.tryGetContext("environments") ?? { production: {} };
   const environments = typeof context === "string" ? parsed(context) : context;
   if (!isObject(environments)) {
-    throw new ConfigurationError(['environments: allowed is an object, { "production": { …options } }, or its JSON text']);
+    const got = typeof context === "string" && environments === undefined ? "; got a text that is not JSON" : "";
+    throw new ConfigurationError([
+      `environments: allowed is an object, { "production": { …options } }, or its JSON text${got}`,
+    ]);
   }
   const entries = Object.entries(environments).map(([name, given]) => [name, readEnvironment(name, given)] as const);
   const faults = entries.flatMap(([, environment]) => environment.faults);

@@ -9,7 +9,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     severity: "loss",
     impact: "Calls were given up as rejected, expired, unreadable or of an unknown version. They are kept for 14 days.",
     query: "Which dead letters and why",
-    fix: "Fix the reason, then redrive or delete: flagsmith-to-segment dead-letters.",
+    fix: "Fix the reason, then redrive or delete them with command dead-letters.",
     metric: lines("DeadLettered"),
     // The line comes once; the alarm stays for an hour.
     periods: 12,
@@ -22,7 +22,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     impact:
       "The dead-letter queue is not empty. A call that fails alone is there as well: one person's flags are not in Segment.",
     query: "Which dead letters and why",
-    fix: "flagsmith-to-segment dead-letters lists them and, once the reason is fixed, redrives them. After 14 days SQS deletes them.",
+    fix: "Command dead-letters lists them and, once the reason is fixed, redrives them. After 14 days SQS deletes them.",
     metric: ({ deadLetterQueue }, period) =>
       deadLetterQueue.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
   },

@@ -294,7 +294,16 @@ describe("the construct in a stack of somebody's own", () => {
   it("refuses a name that no parameter path can hold", () => {
     const stack = new Stack();
     expect(() => new FlagsmithToSegment(stack, "Pipeline", { environmentName: "my env/x" })).toThrow(
-      "Pipeline: an environment's name starts with a letter",
+      "Pipeline.environmentName: an environment's name starts with a letter",
+    );
+  });
+
+  it("refuses a second one of the same environment, whose parameters it would share", () => {
+    const stack = new Stack(undefined, "Own");
+    new FlagsmithToSegment(stack, "One", { environmentName: "production" });
+    new FlagsmithToSegment(new Stack(), "Other", { environmentName: "production" });
+    expect(() => new FlagsmithToSegment(stack, "Two", { environmentName: "production" })).toThrow(
+      "Two.environmentName: production is that of Own/One already",
     );
   });
 });
@@ -372,7 +381,7 @@ describe("environments", () => {
     ["a list", [], "environments: allowed is an object"],
     ["none", {}, "environments: at least one is needed"],
     ["a name with a slash", { "a/b": {} }, "environments.a/b: an environment's name starts with a letter"],
-    ["a text that is no JSON", "{production", "environments: allowed is an object"],
+    ["a text that is no JSON", "{production", "or its JSON text; got a text that is not JSON"],
     ["an unknown option", { staging: { regions: "eu" } }, "environments.staging.regions: unknown option; allowed are"],
     ["options that are no object", { staging: "eu" }, "environments.staging: allowed is an object of options"],
     [

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import cdkJson from "../../cdk.json";
+import { ConfigurationError } from "../../lambda/errors";
+import { isJsonObject } from "../../lambda/json";
 import type { Options } from "../../lambda/options";
 
 type Properties = Readonly<Record<string, unknown>>;
@@ -33,17 +35,18 @@ export interface FunctionDeployment {
   readonly environment: Properties;
 }
 
-/** The options of the first environment in `cdk.json`. */
+/** The options of the first environment in `cdk.json`. @throws ConfigurationError if there is none. */
 export function cdkJsonEnvironment(): readonly [name: string, options: unknown] {
-  const [first] = Object.entries(Object(cdkJson.context).environments ?? {});
-  return first ?? ["production", {}];
+  const [first] = Object.entries(Object(cdkJson.context).environments ?? { production: {} });
+  if (first === undefined) throw new ConfigurationError(["environments: at least one is needed"]);
+  return first;
 }
 
 const synthesized = new Map<string, Deployment>();
 
 /** Synthesizes the stack of one environment, once. Test processes share what they synthesized, in the folder of their run. */
 export function synthesize(environmentName: string, options: unknown, overrides: Options = {}): Deployment {
-  const all = { ...Object(options), ...overrides };
+  const all = isJsonObject(options) ? { ...options, ...overrides } : options;
   const key = JSON.stringify([environmentName, all]);
   const known = synthesized.get(key) ?? readShared(key);
   const deployment = known ?? synthesizeNew(environmentName, all);
@@ -53,7 +56,7 @@ export function synthesize(environmentName: string, options: unknown, overrides:
 }
 
 /** CDK takes seconds to load, so it is loaded when it is needed. */
-function synthesizeNew(environmentName: string, options: object): Deployment {
+function synthesizeNew(environmentName: string, options: unknown): Deployment {
   const { synthesizeDeployment }: typeof import("./synthesis") = require("./synthesis");
   return synthesizeDeployment(environmentName, options);
 }

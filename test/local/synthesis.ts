@@ -2,14 +2,15 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import cdkJson from "../../cdk.json";
 import { addStacks } from "../../infra/stack";
+import { isJsonObject } from "../../lambda/json";
 import type { Deployment, FunctionDeployment } from "./deployment";
 
 /** Without a receiver of alarms, synth warns. */
 const NOBODY = "nobody@example.com";
 
-/** Synthesizes the stack of one environment. */
-export function synthesizeDeployment(environmentName: string, options: object): Deployment {
-  const environments = { [environmentName]: { alarmEmail: NOBODY, ...options } };
+/** Synthesizes the stack of one environment. @throws ConfigurationError as `cdk synth` */
+export function synthesizeDeployment(environmentName: string, options: unknown): Deployment {
+  const environments = { [environmentName]: isJsonObject(options) ? { alarmEmail: NOBODY, ...options } : options };
   const app = new App({ context: { ...cdkJson.context, "@aws-cdk/core:validateAgainstDefaultRules": false, environments } });
   const [stack] = addStacks(app);
   if (stack === undefined) throw new Error("no stack was synthesized");
