@@ -34,7 +34,6 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
     return receiveHandler({
       stackName: options.stackName,
       secret: parameterOf(secret),
-      read: { traits: options.flagsmithTraits !== false, segments: options.segments },
       mapping: mappingOf(options),
       reasonToLeaveOut: leavesOut(options),
       queue: new Queue(new AwsCall("sqs", aws, machine), options.queueUrl),

@@ -18,9 +18,9 @@ export interface Evaluation {
   /** Flagsmith's environment number, where a flag carries one. */
   readonly environment: number | undefined;
   readonly flags: readonly Flag[];
-  /** Without transient ones: Flagsmith does not store those. Empty unless asked for. */
+  /** Without transient ones: Flagsmith does not store those. */
   readonly traits: readonly { readonly key: string; readonly value: Value }[];
-  /** Names of the segments the identity is a member of. Empty unless asked for. */
+  /** Names of the segments the identity is a member of. */
   readonly segments: readonly string[];
 }
 
@@ -30,17 +30,11 @@ export interface OtherEvent {
   readonly eventType: string;
 }
 
-/** Which optional parts are read. What is not used is not read, so it can't make an evaluation invalid. */
-export interface OptionalParts {
-  readonly traits: boolean;
-  readonly segments: boolean;
-}
-
 /** Bytes of JSON: 2,000 characters, which Flagsmith allows, all escaped. An identity and a flag's name still fit in one call. */
 const MAX_NAME_BYTES = 12_000;
 
 /** Reads a webhook body. @throws InvalidEvaluationError naming the first wrong field and what was expected, never its value. */
-export function parseEvaluation(bytes: Buffer, read: OptionalParts): Evaluation | OtherEvent {
+export function parseEvaluation(bytes: Buffer): Evaluation | OtherEvent {
   const body = object(parsePythonJson(bytes), "body");
   const otherEvent = otherEventOf(body);
   if (otherEvent !== undefined) return otherEvent;
@@ -51,8 +45,8 @@ export function parseEvaluation(bytes: Buffer, read: OptionalParts): Evaluation 
     identity,
     environment: environmentOf(flags),
     flags: flags.map(flag),
-    traits: read.traits ? listed(body.traits).flatMap(trait) : [],
-    segments: read.segments ? listed(body.segments).flatMap(segment) : [],
+    traits: listed(body.traits).flatMap(trait),
+    segments: listed(body.segments).flatMap(segment),
   };
 }
 

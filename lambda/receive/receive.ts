@@ -6,7 +6,7 @@ import { isJsonObject } from "../json";
 import type { Log } from "../log";
 import type { Machine } from "../timing";
 import { accepted, type Ending, failed, leftOut, otherEvent, toResponse, unauthorized } from "./answers";
-import { type OptionalParts, parseEvaluation } from "./evaluation";
+import { parseEvaluation } from "./evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "./identify";
 import type { LeaveOutReason } from "./leave-out";
 import { verifySignature } from "./signature";
@@ -14,8 +14,6 @@ import { verifySignature } from "./signature";
 export interface ReceiveDependencies extends Pick<Machine, "now"> {
   readonly stackName: string;
   readonly secret: Pick<Parameter, "get" | "refresh">;
-  /** Which optional parts of a body are read. */
-  readonly read: OptionalParts;
   readonly mapping: IdentifyOptions;
   /** Why options leave an identity out; undefined = they do not. */
   readonly reasonToLeaveOut: (identity: string) => LeaveOutReason | undefined;
@@ -74,7 +72,7 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   const { body, signature, sourceIp } = webhook;
   if (signature === undefined) return unauthorized("signature-missing", sourceIp);
   if (!(await verify(deps, webhook, signature))) return unauthorized("signature-wrong", sourceIp);
-  const evaluation = parseEvaluation(body, deps.read);
+  const evaluation = parseEvaluation(body);
   if (evaluation.kind === "other") return otherEvent(evaluation.eventType);
   const reason = deps.reasonToLeaveOut(evaluation.identity);
   if (reason !== undefined) return leftOut(evaluation, reason);

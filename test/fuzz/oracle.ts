@@ -20,7 +20,6 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
     stackName: "fuzz",
     mapping: { ...identifyOptions, selectsTrait: () => true, segments: true },
     reasonToLeaveOut: () => undefined,
-    read: { traits: true, segments: true },
     secret: new FakeParameter([SECRET]),
     queue,
     log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),

@@ -93,7 +93,7 @@ describeProperties("an evaluation", () => {
     fc.assert(
       fc.property(flags, name, text, options, (inputs, identity, requestId, chosen) => {
         const payload = evaluationPayload({ identity, flags: inputs.map(flagPayload) });
-        const evaluation = parseEvaluation(bytesOf(payload), { traits: false, segments: false });
+        const evaluation = parseEvaluation(bytesOf(payload));
         if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
         const mapping = { ...identifyOptions, ...chosen };
         const receipt = { stackName: "FlagsmithToSegment-production", requestId, receivedAt: NOON };

@@ -57,7 +57,6 @@ describeProperties("receive", () => {
           stackName: "stack",
           mapping: identifyOptions,
           reasonToLeaveOut: () => undefined,
-          read: { traits: true, segments: true },
           secret: new FakeParameter([secret]),
           queue: new FakeQueue(),
           log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),
@@ -74,7 +73,7 @@ describeProperties("receive", () => {
         expect(capture.lines()).toHaveLength(1);
         for (const secretText of [marker, secret, signature, sign(bytes, secret)]) expect(told).not.toContain(secretText);
         // Whoever prints an error prints what it holds: its causes, and its fields.
-        expect(thrownBy(() => parseEvaluation(bytes, { traits: true, segments: true }))).not.toContain(marker);
+        expect(thrownBy(() => parseEvaluation(bytes))).not.toContain(marker);
         expect(thrownBy(() => parseIdentifyCall(bytes.toString()))).not.toContain(marker);
       }),
     );

@@ -2,18 +2,16 @@ import { isNameless, parseEvaluation } from "../../lambda/receive/evaluation";
 import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
 import { evaluations, fixture } from "../support/fixtures";
 
-const EVERYTHING = { traits: true, segments: true };
-const parse = (overrides: Readonly<Record<string, unknown>>, read = EVERYTHING) =>
-  parseEvaluation(bytesOf(evaluationPayload(overrides)), read);
+const parse = (overrides: Readonly<Record<string, unknown>>) => parseEvaluation(bytesOf(evaluationPayload(overrides)));
 
 describe("parseEvaluation", () => {
   it.each(evaluations)("reads $name", ({ name, expected }) => {
-    expect(parseEvaluation(fixture(name), EVERYTHING)).toMatchObject({ kind: "evaluation", identity: expected.userId });
+    expect(parseEvaluation(fixture(name))).toMatchObject({ kind: "evaluation", identity: expected.userId });
   });
 
   it("needs no more than identity, flag name, state and value", () => {
     const body = '{"identity": "u", "flags": [{"feature": {"name": "f"}, "enabled": true, "feature_state_value": 0}]}';
-    expect(parseEvaluation(Buffer.from(body), EVERYTHING)).toEqual({
+    expect(parseEvaluation(Buffer.from(body))).toEqual({
       kind: "evaluation",
       identity: "u",
       environment: undefined,
@@ -47,20 +45,19 @@ describe("parseEvaluation", () => {
     });
   });
 
-  it("does not look at what no option uses", () => {
-    const nothing = { traits: false, segments: false };
-    expect(parse({ traits: "none", segments: 1 }, nothing)).toMatchObject({ traits: [], segments: [] });
+  it("takes own traits and segments that are no lists for none", () => {
+    expect(parse({ traits: "none", segments: 1 })).toMatchObject({ traits: [], segments: [] });
   });
 
   it("counts a number beyond a double as null", () => {
     const body = '{"identity":"u","flags":[{"feature":{"name":"f"},"enabled":true,"feature_state_value":1e999}]}';
-    expect(parseEvaluation(Buffer.from(body), EVERYTHING)).toMatchObject({ flags: [{ value: null }] });
+    expect(parseEvaluation(Buffer.from(body))).toMatchObject({ flags: [{ value: null }] });
   });
 
   it.each(["env-flag-updated.json", "org-audit-log-created-test-button.json"])(
     "knows %s for another event of Flagsmith's",
     (name) => {
-      expect(parseEvaluation(fixture(`not-identity/${name}`), EVERYTHING)).toMatchObject({ kind: "other" });
+      expect(parseEvaluation(fixture(`not-identity/${name}`))).toMatchObject({ kind: "other" });
     },
   );
 
@@ -77,7 +74,7 @@ describe("parseEvaluation", () => {
   it("knows the audit log's flat form, by four of its fields", () => {
     const { author, log, project, environment } = auditLog;
     for (const body of [auditLog, { author, log, project, environment }]) {
-      expect(parseEvaluation(bytesOf(body), EVERYTHING)).toEqual({ kind: "other", eventType: "AUDIT_LOG_CREATED" });
+      expect(parseEvaluation(bytesOf(body))).toEqual({ kind: "other", eventType: "AUDIT_LOG_CREATED" });
     }
   });
 
@@ -87,7 +84,7 @@ describe("parseEvaluation", () => {
       { author, log, project },
       { ...auditLog, identity: "" },
     ]) {
-      expect(() => parseEvaluation(bytesOf(body), EVERYTHING)).toThrow("identity: expected a non-empty string");
+      expect(() => parseEvaluation(bytesOf(body))).toThrow("identity: expected a non-empty string");
     }
   });
 
@@ -139,7 +136,7 @@ describe("parseEvaluation", () => {
   });
 
   it("refuses a body that is no object", () => {
-    expect(() => parseEvaluation(Buffer.from("[]"), EVERYTHING)).toThrow(new Error("body: expected an object, got an array"));
+    expect(() => parseEvaluation(Buffer.from("[]"))).toThrow(new Error("body: expected an object, got an array"));
   });
 
   it("takes the longest identity that Flagsmith stores, in the script that needs most bytes", () => {

@@ -12,10 +12,7 @@ function map(
   overrides: Readonly<Record<string, unknown>> = {},
   from = receipt,
 ) {
-  const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...overrides })), {
-    traits: false,
-    segments: false,
-  });
+  const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...overrides })));
   if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
   return toIdentifyCalls(evaluation, from, { ...identifyOptions, ...options });
 }
@@ -124,7 +121,7 @@ describe("toIdentifyCalls", () => {
 
   it("leaves an identity's own trait out if it is too large: it has no state", () => {
     const traits = [{ trait_key: "bio", trait_value: "x".repeat(40_000) }];
-    const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })), { traits: true, segments: false });
+    const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })));
     if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
     const { calls, cut } = toIdentifyCalls(evaluation, receipt, { ...identifyOptions, selectsTrait: () => true });
     expect(parsed(calls[0].body).traits).toEqual({});

@@ -16,7 +16,6 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
     stackName: "stack",
     mapping: identifyOptions,
     reasonToLeaveOut: () => undefined,
-    read: { traits: false, segments: false },
     secret: new FakeParameter([SECRET]),
     queue,
     log,

@@ -7,7 +7,7 @@ import { evaluations, fixture } from "../support/fixtures";
 
 function map(flags: readonly FlagInput[], options: Partial<MappingOptions> = {}, rest: Readonly<Record<string, unknown>> = {}) {
   const body = bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...rest }));
-  const evaluation = parseEvaluation(body, { traits: true, segments: true });
+  const evaluation = parseEvaluation(body);
   if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
   const { traits, ...notes } = toTraits(evaluation, { ...identifyOptions, ...options });
   return { entries: [...traits].map(([name, { value }]) => [name, value]), ...notes };
@@ -15,7 +15,7 @@ function map(flags: readonly FlagInput[], options: Partial<MappingOptions> = {},
 
 describe("toTraits, style flagsmith", () => {
   it.each(evaluations)("gives the expected traits of $name", ({ name, expected }) => {
-    const evaluation = parseEvaluation(fixture(name), { traits: false, segments: false });
+    const evaluation = parseEvaluation(fixture(name));
     if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
     const { traits } = toTraits(evaluation, identifyOptions);
     expect(Object.fromEntries([...traits].map(([key, { value }]) => [key, value]))).toEqual(expected.traits);

@@ -24,7 +24,6 @@ async function get(): Promise<readonly string[]> {
 
 export const handler = receiveHandler({
   stackName: config.stackName,
-  read: { traits: false, segments: false },
   mapping: mappingOf(config),
   reasonToLeaveOut: () => undefined,
   secret: { get, refresh: get },
