@@ -1,5 +1,5 @@
 import type { SegmentAnswer } from "../adapters/segment";
-import type { Actor, UnreadableMessageError } from "../errors";
+import type { UnreadableMessageError } from "../errors";
 
 /** Seconds. */
 const MINUTE = 60;
@@ -7,36 +7,22 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** What an answer says about the call, and after how many seconds of failing alone a call of that class is moved. */
-export interface AnswerClass {
-  /** Field `code` of the line. */
-  readonly code: "content-rejected" | "slow-down" | "endpoint-refused" | "server-error" | "no-answer";
-  /** Whose line it is; an operator's is an ERROR, and an alarm looks at it. */
-  readonly actor: Actor | undefined;
-  readonly moveAfter: number;
-  readonly reason: Extract<Reason, "rejected-by-segment" | "fails-alone">;
-}
-
 /** Why a message is in the dead-letter queue: its attribute `reason`. */
 export type Reason = "rejected-by-segment" | "fails-alone" | "expired" | "unknown-version" | "unreadable-message";
 
-const CONTENT: AnswerClass = { code: "content-rejected", actor: undefined, moveAfter: MINUTE, reason: "rejected-by-segment" };
-const SLOW_DOWN: AnswerClass = { code: "slow-down", actor: undefined, moveAfter: NEVER, reason: "fails-alone" };
-const REFUSED: AnswerClass = { code: "endpoint-refused", actor: "operator", moveAfter: HOUR, reason: "fails-alone" };
-const SERVER_ERROR: AnswerClass = { code: "server-error", actor: undefined, moveAfter: 3 * HOUR, reason: "fails-alone" };
-const NO_ANSWER: AnswerClass = { ...SERVER_ERROR, code: "no-answer" };
-
-/** Statuses by their class. The first row that matches counts. */
-const CLASSES: readonly (readonly [statuses: RegExp, AnswerClass])[] = [
-  [/^(400|413|422)$/, CONTENT],
-  [/^(408|429)$/, SLOW_DOWN],
-  [/^([34]..|501|505)$/, REFUSED],
-  [/^5..$/, SERVER_ERROR],
-];
+/** What a status says of the call, and the seconds of failing alone after which it is moved. The first row that matches counts. */
+const CLASSES = [
+  { statuses: /^(400|413|422)$/, code: "content-rejected", moveAfter: MINUTE },
+  { statuses: /^(408|429)$/, code: "slow-down", moveAfter: NEVER },
+  { statuses: /^([34]..|501|505)$/, code: "endpoint-refused", moveAfter: HOUR },
+  { statuses: /^5..$/, code: "server-error", moveAfter: 3 * HOUR },
+] as const;
+/** Not even an HTTP answer. */
+const NO_ANSWER = { code: "no-answer", moveAfter: 3 * HOUR } as const;
 
 /** @param status undefined = no answer came, or one that is not HTTP. */
-export function classOf(status: number | undefined): AnswerClass {
-  return CLASSES.find(([statuses]) => statuses.test(String(status)))?.[1] ?? NO_ANSWER;
+export function classOf(status: number | undefined): (typeof CLASSES)[number] | typeof NO_ANSWER {
+  return CLASSES.find(({ statuses }) => statuses.test(String(status))) ?? NO_ANSWER;
 }
 
 /** Why a message was not settled in this invocation. */
@@ -96,11 +82,13 @@ function reasonToMove(failure: Failure, { age, receiveCount }: Waiting, now: Cir
   if (failure.kind === "not-tried") return undefined;
   if (age >= EXPIRED_AFTER) return "expired";
   if (failure.kind !== "not-taken") return undefined;
-  const is = classOf(failure.answer.status);
-  if (is === CONTENT && age >= REJECTED_ANYHOW_AFTER) return is.reason;
-  const old = age >= is.moveAfter && (is !== CONTENT || receiveCount >= REJECTED_RECEIVES);
+  const { code, moveAfter } = classOf(failure.answer.status);
+  const rejected = code === "content-rejected";
+  if (rejected && age >= REJECTED_ANYHOW_AFTER) return "rejected-by-segment";
+  const old = age >= moveAfter && (!rejected || receiveCount >= REJECTED_RECEIVES);
   const { othersWell, freshSuccess, failedBefore } = now;
-  return old && failure.triedTwice && failedBefore && othersWell && freshSuccess ? is.reason : undefined;
+  if (!(old && failure.triedTwice && failedBefore && othersWell && freshSuccess)) return undefined;
+  return rejected ? "rejected-by-segment" : "fails-alone";
 }
 
 const MIN_WAIT = 2;
@@ -122,7 +110,7 @@ function secondsUntilNext(failure: Failure, { age, receiveCount }: Waiting, othe
   if (failure.kind === "unknown-version") return MINUTE;
   if (failure.kind === "not-tried") return Math.ceil(Math.min(failure.after, MAX_ASKED));
   const answer = failure.kind === "not-taken" ? failure.answer : undefined;
-  const slowDown = classOf(answer?.status) === SLOW_DOWN;
+  const slowDown = classOf(answer?.status).code === "slow-down";
   const most = failure.kind === "unrecorded" ? MAX_WAIT_UNRECORDED : othersWell && !slowDown ? MAX_WAIT_ALONE : MAX_WAIT;
   const half = Math.min(Math.max(age / 2, MIN_WAIT), most);
   const wait = half + half * JITTER * (2 * random() - 1);

@@ -72,6 +72,7 @@ export function deadLettered(failure: Failure, reason: Reason): Outcome {
 
 function answerFields({ answer }: Extract<Failure, { kind: "not-taken" }>): LogFields {
   const { status, reason, elapsed: segmentMs } = answer;
-  const { code, actor } = classOf(status);
-  return { status, reason, segmentMs, code, actor };
+  const { code } = classOf(status);
+  // An operator's line is an ERROR, and an alarm looks at it.
+  return { status, reason, segmentMs, code, actor: code === "endpoint-refused" ? "operator" : undefined };
 }
