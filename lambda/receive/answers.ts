@@ -3,7 +3,7 @@ import { InvalidEvaluationError, ParameterError } from "../errors";
 import type { LogFields, Outcome } from "../log";
 import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
-import type { LeaveOutReason } from "./leave-out";
+import type { LeftOut } from "./leave-out";
 
 /** What the sender is told. Its `status` is the event of the log line. */
 type Answer =
@@ -46,9 +46,16 @@ export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, 
   return { outcome: { event: "accepted", message: "queued", fields }, answer: { status: "accepted", messageId } };
 }
 
+const LEFT_OUT: Readonly<Record<LeftOut, string>> = {
+  "placeholder-identity":
+    "a placeholder for an identity, which a broken client sends for everybody; option placeholderIdentities is drop",
+  "unselected-identity": "option identities leaves this identity out",
+  "nameless-identity": "identity without a name, option anonymousIdentities is drop",
+};
+
 /** An identity that options leave out. The line names it, so that a person who is missed is found. */
-export function leftOut({ identity: userId, environment }: Evaluation, { code, reason }: LeaveOutReason): Ending {
-  return ignored("identity left out", { code, reason, userId, environment });
+export function leftOut({ identity: userId, environment }: Evaluation, code: LeftOut): Ending {
+  return ignored("identity left out", { code, reason: LEFT_OUT[code], userId, environment });
 }
 
 /** Flagsmith's other webhooks, and what its "Test your webhook" button sends. Any other type may hold anything: it is not told. */

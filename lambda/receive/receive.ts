@@ -8,7 +8,7 @@ import type { Machine } from "../timing";
 import { accepted, type Ending, failed, leftOut, otherEvent, toResponse, unauthorized } from "./answers";
 import { parseEvaluation } from "./evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "./identify";
-import type { LeaveOutReason } from "./leave-out";
+import type { LeftOut } from "./leave-out";
 import { verifySignature } from "./signature";
 
 export interface ReceiveDependencies extends Pick<Machine, "now"> {
@@ -16,7 +16,7 @@ export interface ReceiveDependencies extends Pick<Machine, "now"> {
   readonly secret: Pick<Parameter, "get" | "refresh">;
   readonly mapping: IdentifyOptions;
   /** Why options leave an identity out; undefined = they do not. */
-  readonly reasonToLeaveOut: (identity: string) => LeaveOutReason | undefined;
+  readonly reasonToLeaveOut: (identity: string) => LeftOut | undefined;
   readonly queue: Pick<Queue, "send">;
   readonly log: Log;
   /** Milliseconds that one webhook may wait for SSM and SQS, so that it is answered before the sender gives up. */
@@ -74,8 +74,8 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   if (!(await verify(deps, webhook, signature))) return unauthorized("signature-wrong", sourceIp);
   const evaluation = parseEvaluation(body);
   if (evaluation.kind === "other") return otherEvent(evaluation.eventType);
-  const reason = deps.reasonToLeaveOut(evaluation.identity);
-  if (reason !== undefined) return leftOut(evaluation, reason);
+  const code = deps.reasonToLeaveOut(evaluation.identity);
+  if (code !== undefined) return leftOut(evaluation, code);
   const { stackName, mapping, queue } = deps;
   const { requestId, receivedAt, deadline, step } = webhook;
   const identify = toIdentifyCalls(evaluation, { stackName, requestId, receivedAt }, mapping);

@@ -64,7 +64,7 @@ const RECEIVE = [
   ]),
   ...within("lambda/receive/leave-out.ts", UNIT, [
     ["placeholders are left out", 'placeholderIdentities === "drop" &&', 'placeholderIdentities === "identify" &&'],
-    ["exclude leaves out", "if (!selects(identity)) return UNSELECTED;", ""],
+    ["exclude leaves out", 'if (!selects(identity)) return "unselected-identity";', ""],
   ]),
   ...within("lambda/split.ts", UNIT, [
     ["a call has 299 traits at most", "MAX_CALL_TRAITS = 299", "MAX_CALL_TRAITS = 300"],
