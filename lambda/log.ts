@@ -3,6 +3,7 @@ import { FlagsmithToSegmentError } from "./errors";
 import { hashIdentity } from "./identify-call";
 import { isJsonObject } from "./json";
 import { type FunctionName, LOG_EVENTS, type LogEvent, type LogField } from "./names";
+import type { ResolvedOptions } from "./options";
 import type { Machine } from "./timing";
 
 /** Fields of a line; undefined ones are left out. `userId` is given plain. */
@@ -22,11 +23,8 @@ export interface Log {
   write(outcome: Outcome): void;
 }
 
-export interface LogOptions extends Pick<Machine, "random"> {
+export interface LogOptions extends Pick<Machine, "random">, Pick<ResolvedOptions, "logUserId" | "logSampling"> {
   readonly functionName: FunctionName;
-  readonly logUserId: "plain" | "hashed";
-  /** Share of the lines about successes that have `steps`, from 0 to 1. */
-  readonly logSampling: number;
 }
 
 /** The log of a function. Powertools writes every line, to standard output and standard error. */

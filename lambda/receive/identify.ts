@@ -1,8 +1,9 @@
 import { hashIdentity, type IdentifyCall } from "../identify-call";
 import { LIBRARY } from "../library";
+import type { ResolvedOptions } from "../options";
 import { capacityOf, toCalls } from "../split";
 import { type Evaluation, isNameless } from "./evaluation";
-import { type MappingOptions, type Trait, toTraits } from "./traits";
+import { type MappingOptions, type TraitSet, toTraits } from "./traits";
 
 /** Segment's limit for the id that it de-duplicates on. */
 export const MAX_MESSAGE_ID_LENGTH = 100;
@@ -18,24 +19,13 @@ export interface Receipt {
   readonly receivedAt: number;
 }
 
-export interface IdentifyOptions extends MappingOptions {
-  readonly anonymousIdentities: "identify" | "anonymousId" | "drop";
-  /** false = Segment does not count the call as activity of the person. */
-  readonly markActive: boolean;
-}
+export type IdentifyOptions = MappingOptions & Pick<ResolvedOptions, "anonymousIdentities" | "markActive">;
 
-/** A trait whose value alone exceeds a call, with the value's size in bytes of JSON. */
-export interface CutTrait {
-  readonly name: string;
-  readonly bytes: number;
-}
-
-export interface IdentifyCalls {
+export interface IdentifyCalls extends Pick<TraitSet, "renamed" | "overwritten"> {
   /** At least one, in the order in which they are queued; Segment merges their traits. */
   readonly calls: readonly [IdentifyCall, ...IdentifyCall[]];
-  readonly renamed: readonly string[];
-  readonly overwritten: readonly string[];
-  readonly cut: readonly CutTrait[];
+  /** Traits that alone exceed a call, with their size in bytes of JSON. */
+  readonly cut: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 /** Maps an evaluation to as many calls as its traits need. Segment merges the traits of an identity's calls. */
@@ -45,19 +35,17 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
   const { receivedAt } = receipt;
   const id = messageIdBase(receipt);
   const envelope = { json: envelopeOf(identity, receivedAt, options), identity, receivedAt, idLength: id.length + PART_LENGTH };
-  const cut: CutTrait[] = [];
-  const calls = toCalls(envelope, toJson(traits, capacityOf(envelope), cut), (part) => `${id}-${part}`);
-  return { calls, renamed, overwritten, cut };
-}
-
-/** Each trait as `"name":value`. A value that no call can hold gives way to its trait's fallback, or the trait is left out. */
-function toJson(traits: ReadonlyMap<string, Trait>, capacity: number, cut: CutTrait[]): readonly string[] {
-  return [...traits].flatMap(([name, { value, fallback }]) => {
-    const json = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
-    if (Buffer.byteLength(json) <= capacity) return [json];
-    cut.push({ name, bytes: Buffer.byteLength(JSON.stringify(value)) });
+  const capacity = capacityOf(envelope);
+  const cut: { name: string; bytes: number }[] = [];
+  // A value that no call can hold gives way to its trait's fallback, or the trait is left out.
+  const json = [...traits].flatMap(([name, { value, fallback }]) => {
+    const trait = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    const bytes = Buffer.byteLength(trait);
+    if (bytes <= capacity) return [trait];
+    cut.push({ name, bytes });
     return fallback === undefined ? [] : [`${JSON.stringify(name)}:${fallback}`];
   });
+  return { calls: toCalls(envelope, json, (part) => `${id}-${part}`), renamed, overwritten, cut };
 }
 
 /** What all calls of an evaluation share, as the inside of a JSON object. */

@@ -1,3 +1,4 @@
+import type { ResolvedOptions } from "../options";
 import type { Evaluation, Flag, Value } from "./evaluation";
 import type { Selects } from "./selection";
 
@@ -10,13 +11,10 @@ export interface Trait {
 }
 
 /** The mapping's part of the options, its selections compiled. */
-export interface MappingOptions {
-  readonly traitPrefix: string;
-  readonly traitStyle: "flagsmith" | "typed";
+export interface MappingOptions extends Pick<ResolvedOptions, "traitPrefix" | "traitStyle" | "segments"> {
   readonly selectsFlag: Selects;
   /** Which of the identity's own traits are sent as well. */
   readonly selectsTrait: Selects;
-  readonly segments: boolean;
 }
 
 export interface TraitSet {
