@@ -28,22 +28,12 @@ export type ReceiveHandler = (
   context: Pick<Context, "awsRequestId">,
 ) => Promise<APIGatewayProxyStructuredResultV2>;
 
-/** One webhook, as API Gateway passed it on. */
-interface Webhook {
-  /** What was signed, to the byte. */
-  readonly body: Buffer;
-  readonly signature: string | undefined;
-  readonly sourceIp: string;
-  /** Of API Gateway: unique for each reception. */
-  readonly requestId: string;
-  /** Both in milliseconds since 1970. By the deadline SSM and SQS must have answered. */
-  readonly receivedAt: number;
+interface Webhook extends ReturnType<typeof webhookOf> {
+  /** By then SSM and SQS must have answered. Milliseconds since 1970. */
   readonly deadline: number;
   /** Notes what was done, for lines about failures. */
   readonly step: (text: string) => void;
 }
-
-const SIGNATURE_HEADER = "x-flagsmith-signature";
 
 /** Verify, parse, map, enqueue. An error is answered only while the sender still owns the event. */
 export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
@@ -107,14 +97,17 @@ function isFromApiGateway(event: unknown): event is APIGatewayProxyEventV2 {
   return isJsonObject(event.requestContext) && isJsonObject(event.requestContext.http);
 }
 
-/** API Gateway passes text on as it is and all else in base64. */
-function webhookOf(event: APIGatewayProxyEventV2): Omit<Webhook, "deadline" | "step"> {
+/** One webhook, as API Gateway passed it on: text as it is and all else in base64. */
+function webhookOf(event: APIGatewayProxyEventV2) {
   const { http, requestId, timeEpoch } = event.requestContext;
   return {
+    /** What was signed, to the byte. */
     body: Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8"),
-    signature: event.headers[SIGNATURE_HEADER],
+    signature: event.headers["x-flagsmith-signature"],
     sourceIp: http.sourceIp,
+    /** Of API Gateway: unique for each reception. */
     requestId,
+    /** Milliseconds since 1970. */
     receivedAt: timeEpoch,
   };
 }

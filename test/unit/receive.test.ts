@@ -147,7 +147,7 @@ describe("receive", () => {
     expect(log.line).toMatchObject({
       renamed: "7: flag_email, flag_email, flag_name, flag_phone, flag_age",
       overwritten: "1: flag_email",
-      cut: "1: 40002 bytes huge",
+      cut: "1: 40009 bytes huge",
     });
   });
 
