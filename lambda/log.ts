@@ -1,5 +1,5 @@
 import { LogFormatter, Logger, LogItem, LogLevelThreshold } from "@aws-lambda-powertools/logger";
-import { FlagsmithToSegmentError } from "./errors";
+import { FlagsmithToSegmentError, ParameterError } from "./errors";
 import { hashIdentity } from "./identify-call";
 import { isJsonObject } from "./json";
 import { type FunctionName, LOG_EVENTS, type LogEvent, type LogField } from "./names";
@@ -14,7 +14,7 @@ export interface Outcome {
   readonly event: LogEvent;
   readonly message: string;
   readonly fields?: LogFields;
-  /** What failed. Its code, actor and reason become fields. */
+  /** What failed. Its code, actor, reason and remedy become fields. */
   readonly error?: unknown;
 }
 
@@ -63,7 +63,10 @@ function withHashedNames<Fields extends object>(fields: Fields): Fields {
 
 /** Errors of our own hold nothing secret. Of any other, the name and the stack are told, but not the message: it may quote a body. */
 function errorFields(error: unknown): Partial<Record<LogField, unknown>> {
-  if (error instanceof FlagsmithToSegmentError) return { code: error.code, actor: error.actor, reason: reasonOf(error) };
+  if (error instanceof FlagsmithToSegmentError) {
+    const { parameter, remedy } = error instanceof ParameterError ? error : {};
+    return { code: error.code, actor: error.actor, reason: reasonOf(error), parameter, remedy };
+  }
   if (!(error instanceof Error)) return { code: "internal", reason: `a thrown ${typeof error}` };
   const { name, message, stack = "" } = error;
   const [, frames = ""] = stack.split(`${message}\n`, 2);

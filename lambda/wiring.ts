@@ -95,15 +95,8 @@ type ParameterUse = Pick<ParameterOptions, "name" | "placeholder" | "refreshInte
 function shared(functionName: FunctionName, environment: Environment, options: SharedConfig, machine: Machine) {
   const aws = readAws(environment, options);
   const log = createLog({ ...options, functionName, random: machine.random });
-  const onStale = (error: ParameterError) => {
-    const fields = { parameter: error.parameter, remedy: error.remedy };
-    log.write({
-      event: "parameter-stale",
-      message: "parameter can't be read again, its last value stays in use",
-      fields,
-      error,
-    });
-  };
+  const message = "parameter can't be read again, its last value stays in use";
+  const onStale = (error: ParameterError) => log.write({ event: "parameter-stale", message, error });
   const ssm = new AwsCall("ssm", aws, machine);
   const where = { region: aws.region, keyId: options.kmsKeyArn };
   const parameterOf = (use: ParameterUse) => new Parameter({ ...machine, ...where, ...use, ssm, onStale });

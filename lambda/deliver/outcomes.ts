@@ -1,5 +1,4 @@
 import type { ReceivedMessage } from "../adapters/queue";
-import { ParameterError } from "../errors";
 import type { LogFields, Outcome } from "../log";
 import type { DeliverDependencies } from "./dependencies";
 import { classOf, type Failure, type Reason } from "./judge";
@@ -55,11 +54,8 @@ export function retrying(failure: Failure, othersWell: boolean, { writeKey }: Pi
       return { event, message: "a kind or version of message that this release does not know", fields: { code: failure.kind } };
     case "unreadable":
       return { event, message: "message can't be read", error: failure.error };
-    case "error": {
-      const { error } = failure;
-      const fields = error instanceof ParameterError ? { parameter: error.parameter, remedy: error.remedy } : {};
-      return { event, message: "the call was not sent", fields, error };
-    }
+    case "error":
+      return { event, message: "the call was not sent", error: failure.error };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
-import { InvalidEvaluationError, ParameterError } from "../errors";
+import { InvalidEvaluationError } from "../errors";
 import type { LogFields, Outcome } from "../log";
 import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
@@ -89,9 +89,8 @@ export function failed(error: unknown): Ending {
     const answer = { status: "invalid", reason: error.message } as const;
     return { outcome: { event: "invalid", message: "webhook body refused", error }, answer };
   }
-  const fields = error instanceof ParameterError ? { parameter: error.parameter, remedy: error.remedy } : {};
   const answer = { status: "unavailable", reason: "not taken, send it again" } as const;
-  return { outcome: { event: "unavailable", message: "webhook not taken, the sender keeps it", fields, error }, answer };
+  return { outcome: { event: "unavailable", message: "webhook not taken, the sender keeps it", error }, answer };
 }
 
 const SHOWN = 5;

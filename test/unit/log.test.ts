@@ -49,6 +49,8 @@ describe("a line", () => {
       code: "parameter-unreadable",
       actor: "aws",
       reason: "/p: parameter-unreadable: ssm:GetParameter failed: timeout",
+      parameter: "/p",
+      remedy: "aws …",
     });
   });
 
