@@ -7,7 +7,6 @@ const MAX_DEPTH = 64;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const BYTE_ORDER_MARK = 0xfeff;
 /** 2^53. A shorter run of digits is a number that JavaScript holds exactly. */
 const LARGEST_SAFE = "9007199254740992";
 const UNSAFE_DIGITS = LARGEST_SAFE.length;
@@ -22,8 +21,7 @@ const PYTHON_TOKENS = /-?Infinity|NaN|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
 export function parsePythonJson(body: Buffer): unknown {
   if (body.length === 0) throw new InvalidEvaluationError("body", "JSON, got nothing");
   if (!isUtf8(body)) throw new InvalidEvaluationError("body", "UTF-8");
-  const decoded = body.toString("utf8");
-  const text = decoded.charCodeAt(0) === BYTE_ORDER_MARK ? decoded.slice(1) : decoded;
+  const text = body.toString("utf8").replace(/^\uFEFF/, ""); // a byte-order mark
   const source = needsRewriting(text) ? rewrite(text) : text;
   const parsed = tryParseJson(source);
   if (parsed === undefined) throw new InvalidEvaluationError("body", "JSON");
@@ -75,8 +73,7 @@ function replaceToken(token: string): string {
 /** Index of the quote that closes the string opened at `open`; the text's length if none does. */
 function endOfString(text: string, open: number): number {
   let quote = text.indexOf('"', open + 1);
-  while (quote !== -1 && text.charCodeAt(quote - 1) === BACKSLASH && isEscaped(text, quote))
-    quote = text.indexOf('"', quote + 1);
+  while (quote !== -1 && isEscaped(text, quote)) quote = text.indexOf('"', quote + 1);
   return quote === -1 ? text.length : quote;
 }
 
