@@ -188,15 +188,12 @@ export function isPlaceholderIdentity(identity: string): boolean {
 
 /** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */
 export function faultOf(label: string, name: string, value: unknown, without: readonly OptionName[] = []): string | undefined {
-  const names = OPTION_NAMES.filter((known) => !without.includes(known));
-  if (!isOneOf(names, name)) return `${label}: unknown option; allowed are ${names.join(", ")}`;
-  const { allowed, accepts } = OPTION_RULES[name];
+  const names = OPTION_NAMES.filter((each) => !without.includes(each));
+  const known = names.find((each) => each === name);
+  if (known === undefined) return `${label}: unknown option; allowed are ${names.join(", ")}`;
+  const { allowed, accepts } = OPTION_RULES[known];
   if (value === undefined || accepts(value)) return undefined;
   return `${label}: allowed is ${allowed}; got ${shorten(value)}`;
-}
-
-function isOneOf(names: readonly OptionName[], name: string): name is OptionName {
-  return names.some((known) => known === name);
 }
 
 function rule<Value>(byDefault: Value, allowed: string, accepts: OptionRule["accepts"]): OptionRule<Value> {
@@ -231,7 +228,7 @@ function isNames(value: unknown): boolean {
   return Array.isArray(value) && value.every((name) => typeof name === "string" && name !== "");
 }
 
-function isMatch(value: unknown, ...patterns: readonly RegExp[]): boolean {
+function isMatch(value: unknown, ...patterns: readonly RegExp[]): value is string {
   return typeof value === "string" && patterns.some((pattern) => pattern.test(value));
 }
 
@@ -248,15 +245,12 @@ function isThrottle(value: unknown): boolean {
   return hasOnly(value, { rateLimit: isLimit, burstLimit: isLimit });
 }
 
+/** Deliver puts a path behind it: `URL` would forgive a blank or a bare `?` at the end, and the path were no path then. */
 function isEndpoint(value: unknown): boolean {
-  if (typeof value !== "string" || !URL.canParse(value) || Buffer.byteLength(value) > 500) return false;
-  const { protocol, hostname, pathname, search, hash, username, password } = new URL(value);
-  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-  return (
-    (protocol === "https:" || (protocol === "http:" && loopback)) &&
-    !/\/v1(\/identify)?\/*$/.test(pathname) &&
-    `${search}${hash}${username}${password}` === ""
-  );
+  if (!isMatch(value, /^[^\s?#@]+$/) || !URL.canParse(value) || Buffer.byteLength(value) > 500) return false;
+  const { protocol, hostname, pathname } = new URL(value);
+  const isSafe = protocol === "https:" || (protocol === "http:" && /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname));
+  return isSafe && !/\/v1(\/identify)?\/*$/.test(pathname);
 }
 
 function shorten(value: unknown): string {
