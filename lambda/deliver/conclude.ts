@@ -28,20 +28,26 @@ export async function conclude(deps: DeliverDependencies, people: People, stop: 
   const person = message.groupId;
   const circumstances = people.circumstancesOf(person, now);
   const waiting = { age: (now - message.sentAt) / 1_000, receiveCount: message.receiveCount };
-  const { move: reason, wait } = judge(failure, waiting, circumstances, deps.random);
-  // Which of the merged calls is to blame shows once they are sent singly, at the next try.
-  const move = stop.merged ? undefined : reason;
+  const { move, wait } = judge(failure, waiting, circumstances, deps.random);
   if (failure.kind === "not-taken" && circumstances.othersWell) people.failedAlone(person, now);
-  if (move === undefined) {
-    return keep(deps, stop, retrying(failure, circumstances.othersWell, deps), [message, ...behind], wait);
+  let outcome = retrying(failure, circumstances.othersWell, deps);
+  let kept: readonly ReceivedMessage[] = [message, ...behind];
+  // Which of the merged calls is to blame shows once they are sent singly, at the next try. Age is nobody's fault.
+  if (move !== undefined && (move === "expired" || !stop.merged)) {
+    try {
+      await deps.deadLetterQueue.send([toDeadLetter(stop, move)]);
+      if (failure.kind === "not-taken") people.moved(now);
+      outcome = deadLettered(failure, move);
+      kept = behind;
+    } catch (error) {
+      outcome = { ...outcome, message: "can't be moved to the dead-letter queue, comes again", error };
+    }
   }
-  try {
-    await deps.deadLetterQueue.send([toDeadLetter(stop, move)]);
-  } catch (error) {
-    return keep(deps, stop, retrying({ kind: "error", error }, false, deps), [message, ...behind], wait);
-  }
-  if (failure.kind === "not-taken") people.moved(now);
-  return keep(deps, stop, deadLettered(failure, move), behind, 0);
+  const moved = kept === behind;
+  const { retryInSeconds, visibility } = await schedule(deps, kept, moved ? 0 : wait);
+  const held = behind.length === 0 ? undefined : behind.length;
+  const about = { held, visibility, retryInSeconds: moved ? undefined : retryInSeconds };
+  return { kept, outcome: { ...outcome, fields: { ...stop.fields, ...outcome.fields, ...about } } };
 }
 
 function toDeadLetter({ message, failure, fields }: Stop, reason: Reason) {
@@ -56,23 +62,12 @@ function toDeadLetter({ message, failure, fields }: Stop, reason: Reason) {
  * Sets when the messages that stay come back, all at once: SQS hands out none of a group while any of it is invisible, and the one
  * that failed must not wait for those behind it. If that fails, they come back with the queue's own time-out.
  */
-async function keep(
-  deps: DeliverDependencies,
-  stop: Stop,
-  { fields, ...outcome }: Outcome,
-  kept: readonly ReceivedMessage[],
-  seconds: number,
-): Promise<Conclusion> {
-  const retries = kept.includes(stop.message);
-  const held = stop.behind.length === 0 ? undefined : stop.behind.length;
-  const about = { ...stop.fields, ...fields, held };
-  const told = (schedule: LogFields) => ({ kept, outcome: { ...outcome, fields: { ...about, ...(retries ? schedule : {}) } } });
-  if (kept.length === 0) return told({});
+async function schedule(deps: DeliverDependencies, kept: readonly ReceivedMessage[], seconds: number): Promise<LogFields> {
   try {
-    await deps.queue.setVisibility(kept, seconds);
-    return told({ retryInSeconds: seconds });
+    if (kept.length > 0) await deps.queue.setVisibility(kept, seconds);
+    return { retryInSeconds: seconds };
   } catch (error) {
     const reason = error instanceof Error ? error.message : typeof error;
-    return told({ retryInSeconds: deps.timing.visibility / 1_000, visibility: `schedule not set: ${reason}` });
+    return { retryInSeconds: deps.timing.visibility / 1_000, visibility: `schedule not set: ${reason}` };
   }
 }

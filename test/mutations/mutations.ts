@@ -154,7 +154,8 @@ const DELIVER = [
     ["a part that may be at Segment is sent", "!place.mayBeSent && isUnchanged", "isUnchanged"],
   ]),
   ...within("lambda/deliver/conclude.ts", UNIT, [
-    ["only single calls are moved", "stop.merged ? undefined : reason", "reason"],
+    ["only single calls are moved", '(move === "expired" || !stop.merged)', "move.length > 0"],
+    ["age moves merged calls as well", 'move === "expired" ||', ""],
     ["a dead letter holds its reason", "{ ...message.attributes, reason, status", "{ ...message.attributes, status"],
     [
       "a dead letter keeps its person",

@@ -442,7 +442,7 @@ describe("a person who sends faster than Segment answers", () => {
   const flood = (from = 0) =>
     Array.from({ length: 5 }, (_, index) => {
       const number = from + index;
-      return queueRecord({ id: String(number), messageId: `e${number}-1`, traits: { n: number }, sentAt: NOON - 20 * DAY });
+      return queueRecord({ id: String(number), messageId: `e${number}-1`, traits: { n: number }, sentAt: NOON - 2 * DAY });
     });
   const ids = flood().map(({ messageId }) => messageId);
 
@@ -460,20 +460,28 @@ describe("a person who sends faster than Segment answers", () => {
 
   it("is sent singly while calls fail, and again merged after a success", async () => {
     let failing = true;
-    const segment = new FakeSegment(() => answered(failing ? 503 : 200));
+    const segment = new FakeSegment(() => answered(failing ? 400 : 200));
     const { deliver, deadLetterQueue, log } = setUp({ segment });
-    // 20 days old, and still not moved: the call was merged.
+    // Refused for two days, and still not moved: the call was merged.
     expect(await deliver(...flood())).toEqual(ids);
     expect(log.line).toMatchObject({ event: "retrying", messageId: "e0-1", held: 4 });
     expect(deadLetterQueue.sent).toEqual([]);
     expect(await deliver(...flood())).toEqual(ids.slice(1));
-    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", messageId: "e0-1" } }]);
+    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "rejected-by-segment", messageId: "e0-1" } }]);
     failing = false;
     const sent = segment.calls.length;
     expect(await deliver(...flood())).toEqual([]);
     expect(segment.calls.slice(sent).map(({ call }) => call.messageId)).toEqual(["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"]);
     expect(await deliver(...flood(5))).toEqual([]);
     expect(segment.calls).toHaveLength(sent + 6);
+  });
+
+  it("has its oldest message moved at 12 days, merged or not", async () => {
+    const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
+    const { deliver, deadLetterQueue, clock } = setUp({ writeKey: new FakeParameter(missing) });
+    clock.now += 10 * DAY;
+    expect(await deliver(...flood())).toEqual(ids.slice(1));
+    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", messageId: "e0-1" } }]);
   });
 
   it("keeps all messages where a part is not taken, or there is no time for it", async () => {
