@@ -116,7 +116,7 @@ const DELIVER = [
     ["four of five others are well", "WELL = 4 / 5", "WELL = 3 / 5"],
     ["others count for 10 minutes", "OTHERS_WITHIN = 10 * MINUTE", "OTHERS_WITHIN = 20 * MINUTE"],
     ["a failure before counts for an hour", "FAILED_BEFORE_WITHIN = 60 * MINUTE", "FAILED_BEFORE_WITHIN = 600 * MINUTE"],
-    ["a success ends the failures", "taken ? Number.NEGATIVE_INFINITY : this", "this"],
+    ["a success ends the failures", "if (taken) this.#failedAloneAt.delete(person);", ""],
     ["one success per move", "this.#lastMoveAt = now", "this.#lastMoveAt = 0"],
     ["1,000 people are remembered", "MAX_PEOPLE = 1_000", "MAX_PEOPLE = 100_000"],
   ]),

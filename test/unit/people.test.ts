@@ -75,6 +75,13 @@ describe("a person failed before", () => {
     expect(failedBefore(people, NOON + 60 * MINUTE + 1)).toBe(false);
   });
 
+  it("however many others are tried in between", () => {
+    const people = peopleOf();
+    people.failedAlone("p", NOON);
+    for (let i = 0; i < 2_000; i++) people.tried(`other ${i}`, true, NOON);
+    expect([failedBefore(people), people.isFailing("p")]).toEqual([true, true]);
+  });
+
   it("until the next success", () => {
     const people = peopleOf();
     people.failedAlone("p", NOON);
