@@ -1,11 +1,39 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SegmentAnswer } from "../adapters/segment";
+import type { Parameter } from "../adapters/parameter";
+import type { Queue } from "../adapters/queue";
+import type { Segment, SegmentAnswer } from "../adapters/segment";
 import { type IdentifyCall, withSentAt } from "../identify-call";
 import { tryParseJson } from "../json";
-import type { Outcome } from "../log";
-import type { DeliverDependencies, Invocation } from "./dependencies";
+import type { Log, Outcome } from "../log";
+import type { Machine } from "../timing";
+import type { Comparer } from "./changes";
 import type { Failure } from "./judge";
 import type { Unit } from "./merge";
+
+export interface DeliverDependencies extends Machine {
+  /** Of the queue that deliver is for. */
+  readonly queueArn: string;
+  readonly writeKey: Pick<Parameter, "name" | "get" | "refresh" | "remedy">;
+  readonly dryRun: boolean;
+  /** Whether many messages of one person in a batch become one call. */
+  readonly mergeBacklog: boolean;
+  readonly segment: Pick<Segment, "identify">;
+  readonly comparer: Comparer;
+  readonly queue: Pick<Queue, "setVisibility">;
+  readonly deadLetterQueue: Pick<Queue, "send">;
+  readonly log: Log;
+}
+
+/** The dependencies, and what the calls of one invocation share. */
+export interface Invocation extends DeliverDependencies {
+  readonly requestId: string;
+  /** Whether there is time for a call at its longest. */
+  readonly hasTime: () => boolean;
+  /** Set once Segment answered 429: nothing more is sent. The most seconds that it asked for, 0 if it did not say. */
+  slowDown: number | undefined;
+  /** Set once the invocation's one second try was made. */
+  secondTryMade: boolean;
+}
 
 /** What became of a unit's calls. */
 export interface CallResult {
@@ -18,36 +46,30 @@ export interface CallResult {
 type Step = (text: string) => void;
 
 /** One unit, once: key, compare, send, record. `step` notes what was done. @throws ParameterError without a write key. */
-export async function deliverUnit(
-  deps: DeliverDependencies,
-  invocation: Invocation,
-  { messages, whole, calls }: Unit,
-  step: Step,
-): Promise<CallResult> {
+export async function deliverUnit(invocation: Invocation, unit: Unit, step: Step): Promise<CallResult> {
+  const { writeKey, comparer, dryRun, now } = invocation;
+  const { messages, whole, calls } = unit;
   const reason = reasonNotToTry(invocation);
   if (reason !== undefined) return { end: reason };
-  const [key = ""] = await deps.writeKey.get();
+  const [key = ""] = await writeKey.get();
   const place = {
     first: messages[0].message.sequence,
     last: (messages.at(-1) ?? messages[0]).message.sequence,
     mayBeSent: messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1),
   };
-  const compare = (writeKey: string) => deps.comparer.compare(whole, place, writeKey);
-  const comparison = await compare(key);
+  const comparison = await comparer.compare(whole, place, key);
   if (comparison.unchanged) {
     return { end: { event: "unchanged", message: "nothing new since the last call that Segment took" } };
   }
-  if (deps.dryRun) {
-    const fields = { call: tryParseJson(withSentAt(whole, deps.now())) };
+  if (dryRun) {
+    const fields = { call: tryParseJson(withSentAt(whole, now())) };
     return { end: { event: "dry-run", message: "identify call not sent, option dryRun is on", fields } };
   }
-  const { answer, usedKey, triedTwice, stopped } = await sendAll(deps, invocation, calls, key, step);
-  const tried = { taken: isTaken(answer), at: deps.now() };
+  const { answer, usedKey, triedTwice, stopped } = await sendAll(invocation, calls, key, step);
+  const tried = { taken: isTaken(answer), at: now() };
   if (!tried.taken) return { end: { kind: "not-taken", answer, triedTwice }, tried };
   if (stopped !== undefined) return { end: stopped, tried };
-  // Fingerprints belong to the key that they were made with.
-  const made = usedKey === key ? comparison : await compare(usedKey);
-  if (!(await made.record())) return { end: { kind: "unrecorded", answer }, tried };
+  if (!(await comparison.record(usedKey))) return { end: { kind: "unrecorded", answer }, tried };
   const fields = { status: answer.status, segmentMs: answer.elapsed };
   return { end: { event: "delivered", message: "delivered", fields }, tried };
 }
@@ -62,19 +84,13 @@ interface Sent {
 }
 
 /** Up to the first that is not taken, or that there is no time for. The answer is the last one. */
-async function sendAll(
-  deps: DeliverDependencies,
-  invocation: Invocation,
-  [first, ...others]: Unit["calls"],
-  key: string,
-  step: Step,
-): Promise<Sent> {
-  let sent = await send(deps, invocation, first, key, step);
+async function sendAll(invocation: Invocation, [first, ...others]: Unit["calls"], key: string, step: Step): Promise<Sent> {
+  let sent = await send(invocation, first, key, step);
   for (const call of others) {
     if (!isTaken(sent.answer)) break;
     const stopped = reasonNotToTry(invocation);
     if (stopped !== undefined) return { ...sent, stopped };
-    sent = await send(deps, invocation, call, sent.usedKey, step);
+    sent = await send(invocation, call, sent.usedKey, step);
   }
   return sent;
 }
@@ -86,19 +102,14 @@ function reasonNotToTry({ slowDown, hasTime }: Invocation): Failure | undefined 
 
 /**
  * Sends a call with the newest key, and a second time if it is the first of the invocation that fails: that tells a blip or a bad
- * node of Segment's from the rest. After a 429 nothing is sent.
+ * node of Segment's from the rest. After a 429, whosever it was, nothing is sent.
  */
-async function send(
-  { segment, writeKey, random, timing }: DeliverDependencies,
-  invocation: Invocation,
-  call: IdentifyCall,
-  knownKey: string,
-  step: Step,
-): Promise<Sent> {
+async function send(invocation: Invocation, call: IdentifyCall, knownKey: string, step: Step): Promise<Sent> {
+  const { segment, writeKey, random, timing } = invocation;
   const identify = async (key: string, connection: "kept" | "fresh") => {
     const answer = await segment.identify(call, key, connection);
     step(`Segment: ${answer.reason} in ${answer.elapsed} ms`);
-    if (answer.status === 429) invocation.slowDown = answer.retryAfter ?? 0;
+    if (answer.status === 429) invocation.slowDown = Math.max(invocation.slowDown ?? 0, answer.retryAfter ?? 0);
     return answer;
   };
   let usedKey = knownKey;
@@ -109,9 +120,11 @@ async function send(
     if (current !== usedKey) answer = await identify(current, "kept");
     usedKey = current;
   }
-  if (isTaken(answer) || answer.status === 429 || invocation.secondTryMade) return { answer, usedKey, triedTwice: false };
+  if (isTaken(answer) || invocation.slowDown !== undefined || invocation.secondTryMade)
+    return { answer, usedKey, triedTwice: false };
   invocation.secondTryMade = true;
   await sleep(timing.secondTryPause * (1 + random()));
+  if (invocation.slowDown !== undefined) return { answer, usedKey, triedTwice: false };
   answer = await identify(usedKey, "fresh");
   return { answer, usedKey, triedTwice: !isTaken(answer) };
 }

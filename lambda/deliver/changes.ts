@@ -9,10 +9,10 @@ import { type Delivered, decodeDelivered, encodeDelivered, fingerprintsOf, isUnc
 export interface Comparison {
   readonly unchanged: boolean;
   /**
-   * To be called once Segment took the call. False = it could not be recorded, so the next comparison would be with an old state:
+   * To be called once Segment took the call, with the key that it took it with. False = it could not be recorded, so the next comparison would be with an old state:
    * the message must come again. True once it is recorded, or once recording was given up.
    */
-  record(): Promise<boolean>;
+  record(usedKey: string): Promise<boolean>;
 }
 
 /** Where the call's messages stand among the person's, by SQS's sequence numbers, which rise within an identity. */
@@ -68,7 +68,8 @@ export class Changes implements Comparer {
     const { table, endpoint, refresh } = this.options;
     const now = this.options.now() / 1_000;
     const person = hashIdentity(call.identity);
-    const prints = fingerprintsOf(call, { endpoint, writeKey });
+    const printsFor = (key: string) => fingerprintsOf(call, { endpoint, writeKey: key });
+    const prints = printsFor(writeKey);
     const told = new Set<unknown>();
     const item = await this.#orUnknown(call, told, () => table.read(person));
     const unrecorded = this.#unrecorded.get(person);
@@ -76,8 +77,9 @@ export class Changes implements Comparer {
     const trusted = item !== undefined && !isBehind && now >= this.#trustFrom;
     const known: Delivered = trusted ? decodeDelivered(item.traits) : new Map();
     const isOld = (item !== undefined && place.last <= item.sequence) || (isBehind && place.last < unrecorded.from);
-    const record = async () => {
-      const traits = encodeDelivered(withDelivered(known, prints, now, refresh));
+    const record = async (usedKey: string) => {
+      const taken = usedKey === writeKey ? prints : printsFor(usedKey);
+      const traits = encodeDelivered(withDelivered(known, taken, now, refresh));
       const expiry = now + refresh + EXPIRY_MARGIN;
       const written = await this.#orUnknown(call, told, () =>
         table.write(person, { traits, sequence: place.last }, expiry).then(() => true),

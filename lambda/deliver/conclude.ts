@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from "../adapters/queue";
 import type { LogFields, Outcome } from "../log";
-import type { DeliverDependencies } from "./dependencies";
+import type { DeliverDependencies } from "./call";
 import { type Failure, judge, type Reason } from "./judge";
 import { deadLettered, retrying } from "./outcomes";
 import type { People } from "./people";

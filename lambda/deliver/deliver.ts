@@ -4,9 +4,8 @@ import { UnreadableMessageError } from "../errors";
 import { MESSAGE_KIND, MESSAGE_VERSION, parseIdentifyCall } from "../identify-call";
 import { isJsonObject } from "../json";
 import type { LogFields, Outcome } from "../log";
-import { type CallResult, deliverUnit } from "./call";
+import { type CallResult, type DeliverDependencies, deliverUnit, type Invocation } from "./call";
 import { conclude, type Stop } from "./conclude";
-import type { DeliverDependencies, Invocation } from "./dependencies";
 import type { Failure } from "./judge";
 import { mergeBacklog, type ReadMessage, unitOf } from "./merge";
 import { knownOf, settled, waitingFields } from "./outcomes";
@@ -27,13 +26,13 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
     const write = ({ fields, ...outcome }: Outcome) => deps.log.write({ ...outcome, fields: { requestId, ...fields } });
     const messages = messagesOf(event, deps.queueArn, write);
     const hasTime = () => timeLeft() >= deps.timing.deliverCall;
-    const invocation: Invocation = { requestId, hasTime, slowDown: undefined, secondTryMade: false };
+    const invocation: Invocation = { ...deps, requestId, hasTime, slowDown: undefined, secondTryMade: false };
     const byPerson = new Map<string, readonly ReceivedMessage[]>();
     for (const message of messages) byPerson.set(message.groupId, [...(byPerson.get(message.groupId) ?? []), message]);
     const progress = await Promise.all(
       [...byPerson].map(async ([person, own]) => {
         const merges = deps.mergeBacklog && !people.isFailing(person);
-        return { person, ...(await deliverInOrder(deps, invocation, own, merges)) };
+        return { person, ...(await deliverInOrder(invocation, own, merges)) };
       }),
     );
     for (const { person, tried } of progress) for (const { taken, at } of tried) people.tried(person, taken, at);
@@ -54,7 +53,6 @@ interface Progress {
 }
 
 async function deliverInOrder(
-  deps: DeliverDependencies,
   invocation: Invocation,
   messages: readonly ReceivedMessage[],
   merges: boolean,
@@ -69,13 +67,13 @@ async function deliverInOrder(
   const unreadable = readings.findIndex((read) => "failure" in read);
   const readable = readings.slice(0, unreadable === -1 ? undefined : unreadable).filter((read) => "call" in read);
   for (const unit of merges ? mergeBacklog(readable, invocation.requestId) : readable.map(unitOf)) {
-    const startedAt = deps.now();
+    const startedAt = invocation.now();
     const steps: string[] = [];
-    const result = await deliverUnit(deps, invocation, unit, (text) => void steps.push(text)).catch(
+    const result = await deliverUnit(invocation, unit, (text) => void steps.push(text)).catch(
       (error: unknown): CallResult => ({ end: { kind: "error", error } }),
     );
     if (result.tried !== undefined) tried.push(result.tried);
-    const now = deps.now();
+    const now = invocation.now();
     const about = { durationMs: now - startedAt, steps };
     const [first, ...others] = unit.messages;
     if ("kind" in result.end) {

@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from "../adapters/queue";
 import type { LogFields, Outcome } from "../log";
-import type { DeliverDependencies } from "./dependencies";
+import type { DeliverDependencies } from "./call";
 import { classOf, type Failure, type Reason } from "./judge";
 import type { ReadMessage, Unit } from "./merge";
 

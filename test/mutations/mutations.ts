@@ -143,7 +143,7 @@ const DELIVER = [
     ["one second try per invocation", "invocation.secondTryMade = true;", ""],
     ["a second try is on a fresh connection", '"fresh");\n  return', '"kept");\n  return'],
     ["what is 2xx is taken", "status <= 299", "status <= 399"],
-    ["recorded after it was taken", "if (!(await made.record()))", "if (false)"],
+    ["recorded after it was taken", "if (!(await comparison.record(usedKey)))", "if (false)"],
   ]),
   ...within("lambda/deliver/changes.ts", UNIT, [
     ["what was recorded is old", "place.last <= item.sequence", "place.last < 0n"],

@@ -35,7 +35,7 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
     const call = parseIdentifyCall(callBody({ identity, traits }));
     return changes.compare(call, { first: last, last, mayBeSent: false, ...place }, "key");
   };
-  return { broken, log, clock, compare, record: async () => (await compare()).record() };
+  return { broken, log, clock, compare, record: async () => (await compare()).record("key") };
 }
 
 describe("Changes", () => {
@@ -43,14 +43,14 @@ describe("Changes", () => {
     const { compare, log } = setUp();
     const first = await compare();
     expect([first.unchanged, (await compare(2)).unchanged]).toEqual([false, false]);
-    await expect(first.record()).resolves.toBe(true);
+    await expect(first.record("key")).resolves.toBe(true);
     expect([(await compare(2)).unchanged, (await compare(3, { plan: "free" })).unchanged]).toEqual([true, false]);
     expect(log.lines).toEqual([]);
   });
 
   it("finds a message unchanged that was recorded before, whatever it says: a later one stands", async () => {
     const { compare } = setUp();
-    await (await compare(2)).record();
+    await (await compare(2)).record("key");
     expect((await compare(1, { plan: "older" })).unchanged).toBe(true);
   });
 
@@ -62,13 +62,13 @@ describe("Changes", () => {
     const { compare, log } = setUp(broken);
     const comparison = await compare();
     expect(comparison.unchanged).toBe(false);
-    await comparison.record();
+    await comparison.record("key");
     expect(log.line).toMatchObject({ event: "delivered-unknown", error: down });
   });
 
   it("tells of both if the operator must fix the second", async () => {
     const { compare, log } = setUp({ read: true, write: true }, denied);
-    await (await compare()).record();
+    await (await compare()).record("key");
     expect(log.lines.map(({ error }) => error)).toEqual([down, denied]);
   });
 
@@ -89,14 +89,14 @@ describe("Changes", () => {
 
   it("takes nothing of a person for unchanged while what Segment took is not recorded, but others' calls", async () => {
     const { broken, compare } = setUp();
-    await (await compare()).record();
-    await (await compare(1, { plan: "gold" }, "user-2")).record();
+    await (await compare()).record("key");
+    await (await compare(1, { plan: "gold" }, "user-2")).record("key");
     broken.write = true;
-    await (await compare(2, { plan: "free" })).record();
+    await (await compare(2, { plan: "free" })).record("key");
     expect((await compare(3)).unchanged).toBe(false);
     expect((await compare(2, { plan: "gold" }, "user-2")).unchanged).toBe(true);
     broken.write = false;
-    await (await compare(2, { plan: "free" })).record();
+    await (await compare(2, { plan: "free" })).record("key");
     expect((await compare(3, { plan: "free" })).unchanged).toBe(true);
   });
 
@@ -105,39 +105,39 @@ describe("Changes", () => {
     ["was given up", 12, [true, true, false]],
   ])("sends nothing again that was settled before a call that Segment took and that %s", async (_, failures, expected) => {
     const { broken, compare } = setUp();
-    await (await compare(1)).record();
+    await (await compare(1)).record("key");
     broken.write = true;
     const merged = { first: 3n, last: 4n };
-    for (let i = 0; i < failures; i++) await (await compare(4, { plan: "free" }, "user-1", merged)).record();
+    for (let i = 0; i < failures; i++) await (await compare(4, { plan: "free" }, "user-1", merged)).record("key");
     const again = [await compare(2), await compare(3), await compare(5)];
     expect(again.map(({ unchanged }) => unchanged)).toEqual(expected);
   });
 
   it("does not trust an item that is older than what was given up, nor carries it over", async () => {
     const { broken, compare } = setUp();
-    await (await compare(1, { plan: 1, seat: 1 })).record();
+    await (await compare(1, { plan: 1, seat: 1 })).record("key");
     broken.write = true;
     // Plan 2 is at Segment, and was given up.
-    for (let i = 0; i < 12; i++) await (await compare(2, { plan: 2 })).record();
+    for (let i = 0; i < 12; i++) await (await compare(2, { plan: 2 })).record("key");
     broken.write = false;
     // Somebody else's recording shows that the table is up again.
-    await (await compare(1, { plan: 1 }, "user-2")).record();
+    await (await compare(1, { plan: 1 }, "user-2")).record("key");
     expect((await compare(3, { plan: 1 })).unchanged).toBe(false);
-    await (await compare(3, { seat: 1 })).record();
+    await (await compare(3, { seat: 1 })).record("key");
     expect((await compare(4, { plan: 1 })).unchanged).toBe(false);
     expect((await compare(4, { seat: 1 })).unchanged).toBe(true);
   });
 
   it("trusts nobody's item until the refresh once it can't remember whom it gave up", async () => {
     const { broken, compare, clock } = setUp();
-    await (await compare(1, {}, "first")).record();
+    await (await compare(1, {}, "first")).record("key");
     broken.write = true;
-    for (let i = 0; i < 10_020; i++) await (await compare(2, {}, `user-${i}`)).record();
+    for (let i = 0; i < 10_020; i++) await (await compare(2, {}, `user-${i}`)).record("key");
     broken.write = false;
-    await (await compare(2, {}, "last")).record();
+    await (await compare(2, {}, "last")).record("key");
     expect((await compare(2, {}, "first")).unchanged).toBe(false);
     clock.now += 3_600_000;
-    await (await compare(3, {}, "first")).record();
+    await (await compare(3, {}, "first")).record("key");
     expect((await compare(4, {}, "first")).unchanged).toBe(true);
   });
 

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SQSRecord } from "aws-lambda";
+import type { DeliverDependencies } from "../../lambda/deliver/call";
 import { ALWAYS_CHANGED } from "../../lambda/deliver/changes";
 import { deliverHandler } from "../../lambda/deliver/deliver";
-import type { DeliverDependencies } from "../../lambda/deliver/dependencies";
 import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { TIMING } from "../../lambda/timing";
 import { ATTRIBUTES, callBody, type MessageInput, NOON, QUEUE_ARN, queueEvent, queueRecord } from "../cloud/events";
@@ -354,6 +355,33 @@ describe("a failure that is judged", () => {
   it("reads a message of the last release, which has no kind and no version", async () => {
     const { environment } = ATTRIBUTES;
     expect(await setUp().deliver(queueRecord({ attributes: environment === undefined ? {} : { environment } }))).toEqual([]);
+  });
+});
+
+describe("a 429", () => {
+  const paired = ["a", "b", "c"].flatMap((identity) =>
+    ["1", "2"].map((number) => queueRecord({ identity, id: identity + number, messageId: `${identity}-${number}` })),
+  );
+
+  it("holds the batch back for the longest that was asked for", async () => {
+    const segment = new FakeSegment(async ({ identity }) => {
+      await sleep(identity === "a" ? 0 : identity === "b" ? 20 : 40);
+      return identity === "a" ? answered(429, 60) : identity === "b" ? answered(429) : answered(200);
+    });
+    const { deliver, log } = setUp({ segment });
+    expect(await deliver(...paired)).toEqual(["a1", "a2", "b1", "b2", "c2"]);
+    expect(log.lines.find(({ messageId }) => messageId === "c-2")).toMatchObject({ message: "not tried", retryInSeconds: 60 });
+  });
+
+  it("is followed by no second try of another's", async () => {
+    const segment = new FakeSegment(async ({ identity }) => {
+      if (identity === "a") return answered(500);
+      await sleep(10);
+      return answered(429);
+    });
+    const { deliver } = setUp({ segment, timing: { ...TIMING, secondTryPause: 30 } });
+    await deliver(...paired);
+    expect(segment.calls.map(({ call }) => call.identity)).toEqual(["a", "b", "c"]);
   });
 });
 
