@@ -11,8 +11,8 @@ const SEGMENT_SLOW_ATTEMPT = 8_000;
 const SECOND_TRY_PAUSE = 200;
 /** The longest that one call can take: key, table, call, key again, call again, second try, table. */
 const DELIVER_CALL = 4 * AWS_CALL + 3 * SEGMENT_SLOW_ATTEMPT + 2 * SECOND_TRY_PAUSE;
-/** What is done once all answers are in: dead-letter queue and visibility. */
-const DELIVER_END = 2 * AWS_CALL + 1_000;
+/** What is done once all answers are in: dead-letter queue, table and visibility. */
+const DELIVER_END = 3 * AWS_CALL + 1_000;
 /** A call at its longest, and time to begin others: while Segment is slow but answers, each takes less than half of this. */
 const DELIVER_FUNCTION = 60_000;
 

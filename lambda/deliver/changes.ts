@@ -26,10 +26,15 @@ export interface Place {
 export interface Comparer {
   /** Never throws. */
   compare(call: IdentifyCall, place: Place, writeKey: string): Promise<Comparison>;
+  /** A call that was moved to the dead-letter queue may be at Segment all the same: the person's next one is sent. Never throws. */
+  forget(person: string, sequence: bigint, messageId: string): Promise<void>;
 }
 
 /** Option `forward: "every"`. */
-export const ALWAYS_CHANGED: Comparer = { compare: async () => ({ unchanged: false, record: async () => true }) };
+export const ALWAYS_CHANGED: Comparer = {
+  compare: async () => ({ unchanged: false, record: async () => true }),
+  forget: async () => {},
+};
 
 export interface ChangesOptions extends Pick<Machine, "now"> {
   readonly table: Pick<DeliveredTable, "read" | "write">;
@@ -71,7 +76,8 @@ export class Changes implements Comparer {
     const printsFor = (key: string) => fingerprintsOf(call, { endpoint, writeKey: key });
     const prints = printsFor(writeKey);
     const told = new Set<unknown>();
-    const item = await this.#orUnknown(call, told, () => table.read(person));
+    const { messageId } = call;
+    const item = await this.#orUnknown(messageId, told, () => table.read(person));
     const unrecorded = this.#unrecorded.get(person);
     const isBehind = unrecorded !== undefined && (item === undefined || item.sequence < unrecorded.to);
     const trusted = item !== undefined && !isBehind && now >= this.#trustFrom;
@@ -79,24 +85,34 @@ export class Changes implements Comparer {
     const isOld = (item !== undefined && place.last <= item.sequence) || (isBehind && place.last < unrecorded.from);
     const record = async (usedKey: string) => {
       const taken = usedKey === writeKey ? prints : printsFor(usedKey);
-      const traits = encodeDelivered(withDelivered(known, taken, now, refresh));
-      const expiry = now + refresh + EXPIRY_MARGIN;
-      const written = await this.#orUnknown(call, told, () =>
-        table.write(person, { traits, sequence: place.last }, expiry).then(() => true),
-      );
-      return written === true ? this.#recorded(person) : this.#failed(person, place, now);
+      return this.#write(person, withDelivered(known, taken, now, refresh), place, messageId, told);
     };
     return { unchanged: isOld || (!place.mayBeSent && isUnchanged(known, prints, now, refresh)), record };
   }
 
-  #recorded(person: string): true {
-    this.#failures = 0;
-    this.#unrecorded.delete(person);
-    return true;
+  async forget(person: string, sequence: bigint, messageId: string): Promise<void> {
+    await this.#write(person, new Map(), { first: sequence, last: sequence }, messageId, new Set());
   }
 
-  /** Whether the recording is given up. Then the call's messages are settled as well. */
-  #failed(person: string, { first, last }: Place, now: number): boolean {
+  /** Whether it is written, or given up. Then the call's messages are settled as well. */
+  async #write(
+    person: string,
+    delivered: Delivered,
+    { first, last }: Pick<Place, "first" | "last">,
+    messageId: string,
+    told: Set<unknown>,
+  ): Promise<boolean> {
+    const now = this.options.now() / 1_000;
+    const item = { traits: encodeDelivered(delivered), sequence: last };
+    const expiry = now + this.options.refresh + EXPIRY_MARGIN;
+    const written = await this.#orUnknown(messageId, told, () =>
+      this.options.table.write(person, item, expiry).then(() => true),
+    );
+    if (written) {
+      this.#failures = 0;
+      this.#unrecorded.delete(person);
+      return true;
+    }
     this.#failures++;
     const givenUp = this.#failures >= FAILURES_OF_A_TABLE_THAT_IS_DOWN;
     this.#unrecorded.set(person, { from: givenUp ? last + 1n : first, to: last });
@@ -108,11 +124,7 @@ export class Changes implements Comparer {
   }
 
   /** One line per call, though reading and writing fail alike; a second only where somebody else must act. */
-  async #orUnknown<Result>(
-    { messageId }: IdentifyCall,
-    told: Set<unknown>,
-    act: () => Promise<Result>,
-  ): Promise<Result | undefined> {
+  async #orUnknown<Result>(messageId: string, told: Set<unknown>, act: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await act();
     } catch (error) {

@@ -37,6 +37,7 @@ export async function conclude(deps: DeliverDependencies, people: People, stop: 
     try {
       await deps.deadLetterQueue.send([toDeadLetter(stop, move)]);
       if (failure.kind === "not-taken") people.moved(now);
+      await deps.comparer.forget(person, message.sequence, String(stop.fields.messageId));
       outcome = deadLettered(failure, move);
       kept = behind;
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { DeliveredItem } from "../../lambda/adapters/delivered-table";
 import { Changes, type Place } from "../../lambda/deliver/changes";
 import { AwsCallError } from "../../lambda/errors";
-import { parseIdentifyCall } from "../../lambda/identify-call";
+import { hashIdentity, parseIdentifyCall } from "../../lambda/identify-call";
 import { callBody } from "../cloud/events";
 import { RecordingLog } from "../support/fakes";
 
@@ -35,7 +35,7 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
     const call = parseIdentifyCall(callBody({ identity, traits }));
     return changes.compare(call, { first: last, last, mayBeSent: false, ...place }, "key");
   };
-  return { broken, log, clock, compare, record: async () => (await compare()).record("key") };
+  return { changes, broken, log, clock, compare, record: async () => (await compare()).record("key") };
 }
 
 describe("Changes", () => {
@@ -111,6 +111,13 @@ describe("Changes", () => {
     for (let i = 0; i < failures; i++) await (await compare(4, { plan: "free" }, "user-1", merged)).record("key");
     const again = [await compare(2), await compare(3), await compare(5)];
     expect(again.map(({ unchanged }) => unchanged)).toEqual(expected);
+  });
+
+  it("sends whatever comes after a call that was moved, and not that call", async () => {
+    const { changes, compare } = setUp();
+    await (await compare(1)).record("key");
+    await changes.forget(hashIdentity("user-1"), 2n, "m");
+    expect([await compare(2), await compare(3)].map(({ unchanged }) => unchanged)).toEqual([true, false]);
   });
 
   it("does not trust an item that is older than what was given up, nor carries it over", async () => {

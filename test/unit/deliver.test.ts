@@ -434,7 +434,8 @@ describe("with forward: changes", () => {
         },
       };
     };
-    return { calls, comparer: { compare } };
+    const forget = async (_: string, sequence: bigint) => void calls.push(`forget ${sequence}`);
+    return { calls, comparer: { compare, forget } };
   };
 
   it("does not send what is unchanged", async () => {
@@ -453,6 +454,15 @@ describe("with forward: changes", () => {
     const refused = comparing(false);
     await setUp({ comparer: refused.comparer, segment: new FakeSegment(() => answered(500)) }).deliver(queueRecord());
     expect(refused.calls).toEqual(["compare stack-request-1"]);
+  });
+
+  it("forgets what Segment has of a person whose call is moved: it may be at Segment all the same", async () => {
+    const { comparer, calls } = comparing(false);
+    const segment = new FakeSegment(() => answered(504));
+    const { deliver, deadLetterQueue } = setUp({ comparer, segment });
+    expect(await deliver(queueRecord({ sentAt: NOON - 12 * DAY }))).toEqual([]);
+    expect(deadLetterQueue.sent).toHaveLength(1);
+    expect(calls).toEqual(["compare stack-request-1", expect.stringMatching(/^forget \d+$/)]);
   });
 
   it("keeps what could not be recorded, and those behind it", async () => {
