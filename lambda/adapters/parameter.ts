@@ -77,14 +77,16 @@ export class Parameter {
 
   async #readOrStale(deadline: number | undefined): Promise<readonly string[]> {
     const { now, random, timing, onStale } = this.options;
+    const last = this.#known?.result;
+    const isUsable = last !== undefined && !(last instanceof ParameterError);
     try {
-      const result = await this.#read(deadline);
+      // Where the last value will do, SSM must not use up the time that the caller needs for SQS.
+      const result = await this.#read(isUsable ? undefined : deadline);
       this.#known = { result, until: now() + timing.parameterTtl };
       return result;
     } catch (error) {
       if (!(error instanceof ParameterError)) throw error;
-      const last = this.#known?.result ?? error;
-      if (last instanceof ParameterError || ENDS_USE.includes(error.code)) {
+      if (!isUsable || ENDS_USE.includes(error.code)) {
         this.#known = { result: error, until: now() + timing.parameterFailure * (0.8 + 0.4 * random()) };
         throw error;
       }

@@ -63,6 +63,16 @@ describe("Parameter", () => {
     expect(calls).toHaveLength(2);
   });
 
+  it("leaves the caller its time where the last value will do while SSM fails", async () => {
+    const { parameter, calls, clock } = store(throttled, holding("old"), throttled);
+    await expect(parameter.get(NOON + 6_000)).rejects.toThrow();
+    clock.now += FAILURE;
+    await parameter.get(NOON + 6_000);
+    clock.now += TTL;
+    await expect(parameter.get(NOON + 6_000)).resolves.toEqual(["old"]);
+    expect(calls.map(([, , deadline]) => deadline)).toEqual([NOON + 6_000, NOON + 6_000, undefined]);
+  });
+
   it("makes one call for ten at once", async () => {
     const { parameter, calls } = store(holding("s"));
     await Promise.all(Array.from({ length: 10 }, () => parameter.get()));
