@@ -83,7 +83,9 @@ function reasonOf(error: FlagsmithToSegmentError): string {
  * CloudWatch bills by the byte, and Flagsmith's names have up to 2,000 characters of any script.
  */
 const MAX_TEXT = 160;
-const LIMITS = new Map(Object.entries({ userId: 100, renamed: 50, overwritten: 50, cut: 50, remedy: 1_000, stack: 2_000 }));
+const LIMITS = new Map(
+  Object.entries({ userId: 100, renamed: 50, overwritten: 50, cut: 50, reason: 600, remedy: 1_000, stack: 2_000 }),
+);
 
 /** A line is level, message, timestamp and service, then the fields of `names.ts`. Powertools' own has a tenth more bytes. */
 class LineFormatter extends LogFormatter {

@@ -1,4 +1,4 @@
-import type { SQSRecord } from "aws-lambda";
+import type { SQSMessageAttribute, SQSRecord } from "aws-lambda";
 import { AwsCallError } from "../errors";
 import { isJsonObject } from "../json";
 import type { AwsCall } from "./aws-call";
@@ -16,7 +16,7 @@ export interface OutgoingMessage {
 /** Attributes of the messages in both queues. `environment`: Flagsmith's number, for the log of deliver. */
 export interface MessageAttributes {
   readonly kind?: string | undefined;
-  readonly version?: number | undefined;
+  readonly version?: number | string | undefined;
   readonly environment?: number | undefined;
   /** Of dead-letter messages: why it was moved, Segment's last status, and the id at Segment, which survives a redrive. */
   readonly reason?: string | undefined;
@@ -43,7 +43,6 @@ export interface ReceivedMessage {
 export function toReceivedMessage(record: SQSRecord): ReceivedMessage {
   const { messageId: id, receiptHandle, body, attributes, messageAttributes } = record;
   const { kind, version, environment } = messageAttributes;
-  const number = Number(environment?.stringValue);
   return {
     id,
     receiptHandle,
@@ -54,11 +53,16 @@ export function toReceivedMessage(record: SQSRecord): ReceivedMessage {
     sequence: BigInt(attributes.SequenceNumber ?? 0),
     attributes: {
       kind: kind?.stringValue,
-      version: version?.stringValue === undefined ? undefined : Number(version.stringValue),
-      // What is no number was not written by receive; as an attribute of type Number SQS would refuse it.
-      environment: Number.isNaN(number) ? undefined : number,
+      version: numberIn(version) ?? version?.stringValue,
+      environment: numberIn(environment),
     },
   };
+}
+
+/** undefined = none: SQS would refuse NaN when the message is moved. */
+function numberIn(attribute: SQSMessageAttribute | undefined): number | undefined {
+  const number = Number(attribute?.stringValue);
+  return Number.isNaN(number) ? undefined : number;
 }
 
 /** SQS's limits for one request, in messages and in bytes: 256 KiB in every partition, less 512 for each one's attributes. */

@@ -341,6 +341,7 @@ describe("a failure that is judged", () => {
   it.each([
     ["kind", { DataType: "String", StringValue: "track" }],
     ["version", { DataType: "Number", StringValue: "2" }],
+    ["version", { DataType: "String", StringValue: "v2" }],
   ])("waits an hour for a deliver that knows the message's %s", async (name, attribute) => {
     const message = (age: number) => failing({ sentAt: NOON - age, attributes: { ...ATTRIBUTES, [name]: attribute } });
     const { deliver, segment, queue, log, deadLetterQueue } = setUp();

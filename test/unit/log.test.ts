@@ -68,13 +68,15 @@ describe("a line", () => {
   it("cuts texts at a number of bytes, and between characters", () => {
     const fields = {
       userId: "x".repeat(101),
-      reason: "ж".repeat(81),
+      visibility: "ж".repeat(81),
+      reason: "y".repeat(600),
       renamed: `2: ${"🚩".repeat(20)}`,
       remedy: "y".repeat(1_000),
     };
     expect(lineOf({ event: "retrying", message: "", fields })).toMatchObject({
       userId: `${"x".repeat(100)}…`,
-      reason: `${"ж".repeat(80)}…`,
+      visibility: `${"ж".repeat(80)}…`,
+      reason: "y".repeat(600),
       renamed: `2: ${"🚩".repeat(11)}…`,
       remedy: "y".repeat(1_000),
     });

@@ -103,6 +103,11 @@ describe("Queue", () => {
 });
 
 describe("toReceivedMessage", () => {
+  it("keeps a version that is no number: SQS would refuse NaN when the message is moved", () => {
+    const attributes = { version: { DataType: "String", StringValue: "v2" } };
+    expect(toReceivedMessage(queueRecord({ attributes })).attributes).toEqual({ version: "v2" });
+  });
+
   it("reads what Lambda's event source hands over", () => {
     expect(toReceivedMessage(queueRecord({ id: "a", body: "body", receiveCount: 3, sentAt: NOON - 5 }))).toEqual({
       id: "a",
