@@ -24,23 +24,22 @@ export function capacityOf({ json, idLength }: Envelope): number {
  */
 export function toCalls(envelope: Envelope, traits: Iterable<string>, idOf: (part: number) => string): Calls {
   const capacity = capacityOf(envelope);
-  const calls: IdentifyCall[] = [];
-  let open: string[] = [];
+  const first: string[] = [];
+  const others: string[][] = [];
+  let open = first;
   let bytes = 0;
   for (const trait of traits) {
     const size = Buffer.byteLength(trait) + 1; // with its comma
     const fits = open.length < MAX_CALL_TRAITS && bytes + size - 1 <= capacity;
     if (!fits && open.length > 0) {
-      calls.push(toCall(envelope, idOf(calls.length + 1), open));
       open = [];
+      others.push(open);
       bytes = 0;
     }
     open.push(trait);
     bytes += size;
   }
-  const last = toCall(envelope, idOf(calls.length + 1), open);
-  const [first, ...others] = calls;
-  return first === undefined ? [last] : [first, ...others, last];
+  return [toCall(envelope, idOf(1), first), ...others.map((part, index) => toCall(envelope, idOf(index + 2), part))];
 }
 
 /** One call with all of these traits. */

@@ -1,5 +1,3 @@
-/** Flagsmith gives up on a webhook after this. */
-const SENDER_TIMEOUT = 10_000;
 /** One request to SSM, SQS or DynamoDB: they answer within tens of milliseconds, so silence for longer is a fault. */
 const AWS_ATTEMPT = 1_500;
 /** One call with all its attempts, where the caller has no deadline of its own. */
@@ -18,7 +16,8 @@ const DELIVER_FUNCTION = 60_000;
 
 /** Every time-out of the pipeline, of infra and functions alike, in milliseconds, derived from the one that it must stay within. */
 export const TIMING = {
-  senderTimeout: SENDER_TIMEOUT,
+  /** Flagsmith gives up on a webhook after this. */
+  senderTimeout: 10_000,
   awsAttempt: AWS_ATTEMPT,
   awsCall: AWS_CALL,
   /** At most; they take up receive's budget while AWS throttles: Flagsmith tries twice more within 3 s only. */
@@ -57,13 +56,11 @@ export const TIMING = {
   parameterFailure: 1_000,
 } as const;
 
-export type Timing = { readonly [Name in keyof typeof TIMING]: number };
-
 /** What the functions take from the machine. */
 export interface Machine {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
-  readonly timing: Timing;
+  readonly timing: Readonly<Record<keyof typeof TIMING, number>>;
 }

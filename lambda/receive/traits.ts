@@ -26,8 +26,6 @@ export interface TraitSet {
   readonly overwritten: readonly string[];
 }
 
-export const SEGMENTS_TRAIT = "flagsmith_segments";
-
 /** Traits that Segment reserves for people (Spec: Identify). A flag of that name would overwrite the person's data. */
 const RESERVED: ReadonlySet<string> = new Set([
   ...["address", "age", "avatar", "birthday", "company", "createdAt", "description", "email", "firstName", "gender", "id"],
@@ -54,45 +52,27 @@ export function toTraits(evaluation: Evaluation, options: MappingOptions): Trait
   const traits = new Map<string, Trait>();
   const renamed: string[] = [];
   const overwritten: string[] = [];
-  const set: SetTrait = (name, value, fallback) => {
-    const { size } = traits;
+  const set = (name: string, value: TraitValue, fallback?: Trait["fallback"]) => {
+    if (traits.has(name)) overwritten.push(name);
     traits.set(name, { value, fallback });
-    if (traits.size === size) overwritten.push(name);
   };
-  const nameOf = (flag: Flag): string => {
-    const name = options.traitPrefix + flag.name;
-    if (!RESERVED.has(name)) return name;
-    renamed.push(`flag_${name}`);
-    return `flag_${name}`;
-  };
-  for (const { key, value } of evaluation.traits) if (options.selectsTrait(key)) set(key, value, undefined);
-  const flags = evaluation.flags.filter(({ name }) => options.selectsFlag(name));
-  if (options.traitStyle === "typed") setTyped(set, flags, nameOf, overwritten);
-  else for (const flag of flags) set(nameOf(flag), traitValueOf(flag), flag.enabled);
-  if (options.segments) set(SEGMENTS_TRAIT, segmentNames(evaluation), undefined);
+  for (const { key, value } of evaluation.traits) if (options.selectsTrait(key)) set(key, value);
+  // Of two flags with one name the later gives both traits of the typed style, also where only the earlier has a value.
+  const flags = new Map<string, Flag>();
+  for (const flag of evaluation.flags.filter(({ name }) => options.selectsFlag(name))) {
+    const own = options.traitPrefix + flag.name;
+    const name = RESERVED.has(own) ? `flag_${own}` : own;
+    if (name !== own) renamed.push(name);
+    if (flags.has(name)) overwritten.push(name);
+    flags.set(name, flag);
+  }
+  for (const [name, { enabled, value }] of flags) {
+    if (options.traitStyle === "typed") {
+      set(name, enabled, enabled);
+      if (value !== null) set(`${name}_value`, enabled ? value : null, null);
+    } else set(name, enabled && value !== null ? value : enabled, enabled);
+  }
+  const segments = [...new Set(evaluation.segments)].filter((name) => !EXPERIMENT_SEGMENT.test(name)).sort();
+  if (options.segments) set("flagsmith_segments", segments);
   return { traits, renamed, overwritten };
-}
-
-type SetTrait = (name: string, value: TraitValue, fallback: Trait["fallback"]) => void;
-
-function traitValueOf({ enabled, value }: Flag): TraitValue {
-  return enabled && value !== null ? value : enabled;
-}
-
-/** Of two flags with one name the later gives both traits, or neither of them has a value. */
-function setTyped(set: SetTrait, flags: readonly Flag[], nameOf: (flag: Flag) => string, overwritten: string[]): void {
-  const named = new Map<string, Flag>();
-  for (const flag of flags) {
-    const name = nameOf(flag);
-    if (named.has(name)) overwritten.push(name);
-    named.set(name, flag);
-  }
-  for (const [name, { enabled, value }] of named) {
-    set(name, enabled, enabled);
-    if (value !== null) set(`${name}_value`, enabled ? value : null, null);
-  }
-}
-
-function segmentNames(evaluation: Evaluation): readonly string[] {
-  return [...new Set(evaluation.segments)].filter((name) => !EXPERIMENT_SEGMENT.test(name)).sort();
 }

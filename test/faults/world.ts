@@ -1,7 +1,7 @@
 import type { DeliverConfig, ReceiveConfig } from "../../lambda/config";
 import { parameterNames } from "../../lambda/names";
 import { resolveOptions } from "../../lambda/options";
-import { TIMING, type Timing } from "../../lambda/timing";
+import { type Machine, TIMING } from "../../lambda/timing";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
 import { QUEUE_ARN } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
@@ -22,7 +22,7 @@ const NEW_KEY = "new-key";
  * Time-outs are real, so they are short; waiting is virtual, so it is as long as in production, but for parameters, which are
  * read often enough to meet the faults of SSM.
  */
-export const CAMPAIGN_TIMING: Timing = {
+export const CAMPAIGN_TIMING: Machine["timing"] = {
   ...TIMING,
   awsAttempt: 200,
   awsCall: 400,

@@ -59,7 +59,7 @@ const RECEIVE = [
   ]),
   ...within("lambda/receive/traits.ts", UNIT, [
     ["a disabled flag is false", "enabled && value !== null ? value : enabled", "value !== null ? value : enabled"],
-    ["a reserved name is renamed", "if (!RESERVED.has(name)) return name;", "return name;"],
+    ["a reserved name is renamed", "RESERVED.has(own) ?", "false ?"],
     ["a typed value is null while off", "enabled ? value : null", "value"],
   ]),
   ...within("lambda/receive/leave-out.ts", UNIT, [
