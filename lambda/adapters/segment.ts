@@ -1,5 +1,5 @@
 import { Pool } from "undici";
-import { codeOf, TimeoutError } from "../errors";
+import { codeOf } from "../errors";
 import { type IdentifyCall, withSentAt } from "../identify-call";
 import { USER_AGENT } from "../library";
 import type { Machine } from "../timing";
@@ -45,9 +45,7 @@ export class Segment {
     const { now, timing } = this.machine;
     const startedAt = now();
     const elapsed = () => now() - startedAt;
-    const timeout = new AbortController();
-    const longest = this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt;
-    const timer = setTimeout(() => timeout.abort(new TimeoutError()), longest);
+    const signal = AbortSignal.timeout(this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt);
     const headers = {
       authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
       "content-type": "application/json",
@@ -55,16 +53,15 @@ export class Segment {
     };
     const request = { method: "POST", path: this.#url.pathname, headers, body: withSentAt(call, startedAt) } as const;
     try {
-      const answer = await this.#poolFor(connection).request({ ...request, signal: timeout.signal });
+      const answer = await this.#poolFor(connection).request({ ...request, signal });
       await answer.body.dump({ limit: MAX_ANSWER });
       if (elapsed() < timing.segmentFast) this.#slow = false;
       const { statusCode: status } = answer;
       return { status, reason: `status ${status}`, retryAfter: askedDelay(answer.headers, now()), elapsed: elapsed() };
     } catch (error) {
-      if (error instanceof TimeoutError) this.#slow = true;
+      if (signal.aborted) this.#slow = true;
       return { status: undefined, reason: nameOf(error), retryAfter: undefined, elapsed: elapsed() };
     } finally {
-      clearTimeout(timer);
       this.#lastUsedAt = now();
     }
   }
