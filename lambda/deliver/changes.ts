@@ -73,7 +73,7 @@ export class Changes implements Comparer {
     const { table, endpoint, refresh } = this.options;
     const now = this.options.now() / 1_000;
     const person = hashIdentity(call.identity);
-    const printsFor = (key: string) => fingerprintsOf(call, { endpoint, writeKey: key });
+    const printsFor = (key: string) => fingerprintsOf(call, endpoint, key);
     const prints = printsFor(writeKey);
     const told = new Set<unknown>();
     const { messageId } = call;

@@ -25,19 +25,13 @@ const MAX_ENTRIES = 15_000;
 /** Stands for a set without traits, which Segment is told of as well. */
 const NO_TRAITS = "";
 
-/**
- * Fingerprints of a call's traits. `source` says where they go: another Segment source, or the person under the other kind of
- * id, knows nothing of what was delivered before.
- */
-export function fingerprintsOf(
-  call: IdentifyCall,
-  source: { readonly endpoint: string; readonly writeKey: string },
-): Fingerprints {
+/** Of a call's traits, for one Segment source: another one, or the person under the other kind of id, knows nothing of them. */
+export function fingerprintsOf(call: IdentifyCall, endpoint: string, writeKey: string): Fingerprints {
   const { traits, anonymousId } = Object(tryParseJson(call.body));
   const kind = anonymousId === undefined ? "userId" : "anonymousId";
   const hash = (...parts: readonly string[]) =>
-    createHmac("sha256", source.writeKey)
-      .update(JSON.stringify([FORMAT, source.endpoint, kind, ...parts]))
+    createHmac("sha256", writeKey)
+      .update(JSON.stringify([FORMAT, endpoint, kind, ...parts]))
       .digest()
       .toString("latin1", 0, HASH_BYTES);
   const entries: [string, unknown][] = Object.entries(isJsonObject(traits) ? traits : {});

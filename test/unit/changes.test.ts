@@ -14,7 +14,7 @@ const REFRESH = 3_600;
 const NOW = 1_800_000_000;
 
 const prints = (traits: Readonly<Record<string, unknown>>, from = source) =>
-  fingerprintsOf(parseIdentifyCall(callBody({ traits })), from);
+  fingerprintsOf(parseIdentifyCall(callBody({ traits })), from.endpoint, from.writeKey);
 const nothing: Delivered = new Map();
 const deliveredAfter = (traits: Readonly<Record<string, unknown>>, now = NOW, before = nothing) =>
   withDelivered(before, prints(traits), now, REFRESH);
@@ -62,7 +62,7 @@ describe("fingerprintsOf", () => {
       prints(traits),
       prints(traits, { ...source, writeKey: "other" }),
       prints(traits, { ...source, endpoint: "https://events.eu1.segmentapis.com" }),
-      fingerprintsOf(parseIdentifyCall(anonymous), source),
+      fingerprintsOf(parseIdentifyCall(anonymous), source.endpoint, source.writeKey),
     ];
     expect(new Set(all.flatMap((each) => [...each.keys(), ...each.values()])).size).toBe(8);
   });
