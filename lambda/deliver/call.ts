@@ -9,6 +9,7 @@ import type { Machine } from "../timing";
 import type { Comparer } from "./changes";
 import type { Failure } from "./judge";
 import type { Unit } from "./merge";
+import type { People } from "./people";
 
 export interface DeliverDependencies extends Machine {
   /** Of the queue that deliver is for. */
@@ -24,8 +25,9 @@ export interface DeliverDependencies extends Machine {
   readonly log: Log;
 }
 
-/** The dependencies, and what the calls of one invocation share. */
+/** What the calls of one invocation share. */
 export interface Invocation extends DeliverDependencies {
+  readonly people: People;
   readonly requestId: string;
   /** Whether there is time for a call at its longest. */
   readonly hasTime: () => boolean;
@@ -35,22 +37,17 @@ export interface Invocation extends DeliverDependencies {
   secondTryMade: boolean;
 }
 
-/** What became of a unit's calls. */
-export interface CallResult {
-  /** The outcome, if the queue may forget the unit's messages; else why it may not. */
-  readonly end: Outcome | Failure;
-  /** Whether Segment took the last call that was sent, and when, in milliseconds since 1970; undefined = none was sent. */
-  readonly tried?: { readonly taken: boolean; readonly at: number };
-}
-
 type Step = (text: string) => void;
 
-/** One unit, once: key, compare, send, record. `step` notes what was done. @throws ParameterError without a write key. */
-export async function deliverUnit(invocation: Invocation, unit: Unit, step: Step): Promise<CallResult> {
-  const { writeKey, comparer, dryRun, now } = invocation;
+/**
+ * One unit, once: key, compare, send, record. Gives the outcome, if the queue may forget the unit's messages; else why it may not.
+ * `step` notes what was done. @throws ParameterError without a write key.
+ */
+export async function deliverUnit(invocation: Invocation, unit: Unit, step: Step): Promise<Outcome | Failure> {
+  const { writeKey, comparer, dryRun, now, people } = invocation;
   const { messages, whole, calls } = unit;
   const reason = reasonNotToTry(invocation);
-  if (reason !== undefined) return { end: reason };
+  if (reason !== undefined) return reason;
   const [key = ""] = await writeKey.get();
   const place = {
     first: messages[0].message.sequence,
@@ -58,20 +55,17 @@ export async function deliverUnit(invocation: Invocation, unit: Unit, step: Step
     mayBeSent: messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1),
   };
   const comparison = await comparer.compare(whole, place, key);
-  if (comparison.unchanged) {
-    return { end: { event: "unchanged", message: "nothing new since the last call that Segment took" } };
-  }
+  if (comparison.unchanged) return { event: "unchanged", message: "nothing new since the last call that Segment took" };
   if (dryRun) {
     const fields = { call: tryParseJson(withSentAt(whole, now())) };
-    return { end: { event: "dry-run", message: "identify call not sent, option dryRun is on", fields } };
+    return { event: "dry-run", message: "identify call not sent, option dryRun is on", fields };
   }
   const { answer, usedKey, triedTwice, stopped } = await sendAll(invocation, calls, key, step);
-  const tried = { taken: isTaken(answer), at: now() };
-  if (!tried.taken) return { end: { kind: "not-taken", answer, triedTwice }, tried };
-  if (stopped !== undefined) return { end: stopped, tried };
-  if (!(await comparison.record(usedKey))) return { end: { kind: "unrecorded", answer }, tried };
-  const fields = { status: answer.status, segmentMs: answer.elapsed };
-  return { end: { event: "delivered", message: "delivered", fields }, tried };
+  people.tried(messages[0].message.groupId, isTaken(answer), now());
+  if (!isTaken(answer)) return { kind: "not-taken", answer, triedTwice };
+  if (stopped !== undefined) return stopped;
+  if (!(await comparison.record(usedKey))) return { kind: "unrecorded", answer };
+  return { event: "delivered", message: "delivered", fields: { status: answer.status, segmentMs: answer.elapsed } };
 }
 
 interface Sent {

@@ -4,7 +4,7 @@ import { UnreadableMessageError } from "../errors";
 import { MESSAGE_KIND, MESSAGE_VERSION, parseIdentifyCall } from "../identify-call";
 import { isJsonObject } from "../json";
 import type { LogFields, Outcome } from "../log";
-import { type CallResult, type DeliverDependencies, deliverUnit, type Invocation } from "./call";
+import { type DeliverDependencies, deliverUnit, type Invocation } from "./call";
 import { conclude, type Stop } from "./conclude";
 import type { Failure } from "./judge";
 import { mergeBacklog, type ReadMessage, unitOf } from "./merge";
@@ -26,16 +26,12 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
     const write = ({ fields, ...outcome }: Outcome) => deps.log.write({ ...outcome, fields: { requestId, ...fields } });
     const messages = messagesOf(event, deps.queueArn, write);
     const hasTime = () => timeLeft() >= deps.timing.deliverCall;
-    const invocation: Invocation = { ...deps, requestId, hasTime, slowDown: undefined, secondTryMade: false };
+    const invocation: Invocation = { ...deps, people, requestId, hasTime, slowDown: undefined, secondTryMade: false };
     const byPerson = new Map<string, readonly ReceivedMessage[]>();
     for (const message of messages) byPerson.set(message.groupId, [...(byPerson.get(message.groupId) ?? []), message]);
     const progress = await Promise.all(
-      [...byPerson].map(async ([person, own]) => {
-        const merges = deps.mergeBacklog && !people.isFailing(person);
-        return { person, ...(await deliverInOrder(invocation, own, merges)) };
-      }),
+      [...byPerson].map(([person, own]) => deliverInOrder(invocation, own, deps.mergeBacklog && !people.isFailing(person))),
     );
-    for (const { person, tried } of progress) for (const { taken, at } of tried) people.tried(person, taken, at);
     const stops = progress.flatMap(({ stop }) => stop ?? []);
     const concluded = await Promise.all(stops.map((stop) => conclude(deps, people, stop)));
     for (const { outcomes } of progress) outcomes.forEach(write);
@@ -48,7 +44,6 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
 interface Progress {
   /** Of the messages that the queue may forget. */
   readonly outcomes: readonly Outcome[];
-  readonly tried: readonly NonNullable<CallResult["tried"]>[];
   readonly stop: Stop | undefined;
 }
 
@@ -58,31 +53,25 @@ async function deliverInOrder(
   merges: boolean,
 ): Promise<Progress> {
   const outcomes: Outcome[] = [];
-  const tried: NonNullable<CallResult["tried"]>[] = [];
   const stopAt = (message: ReceivedMessage, failure: Failure, fields: LogFields, merged = false): Progress => {
     const behind = messages.slice(messages.indexOf(message) + 1);
-    return { outcomes, tried, stop: { message, failure, fields, behind, merged } };
+    return { outcomes, stop: { message, failure, fields, behind, merged } };
   };
   const readings = messages.map(readMessage);
-  const unreadable = readings.findIndex((read) => "failure" in read);
-  const readable = readings.slice(0, unreadable === -1 ? undefined : unreadable).filter((read) => "call" in read);
+  const stuck = readings.find((read) => "failure" in read);
+  const readable = readings.slice(0, stuck && readings.indexOf(stuck)).filter((read) => "call" in read);
   for (const unit of merges ? mergeBacklog(readable, invocation.requestId) : readable.map(unitOf)) {
     const startedAt = invocation.now();
     const steps: string[] = [];
-    const result = await deliverUnit(invocation, unit, (text) => void steps.push(text)).catch(
-      (error: unknown): CallResult => ({ end: { kind: "error", error } }),
-    );
-    if (result.tried !== undefined) tried.push(result.tried);
+    const step = (text: string) => void steps.push(text);
+    const end = await deliverUnit(invocation, unit, step).catch((error: unknown): Failure => ({ kind: "error", error }));
     const now = invocation.now();
     const about = { durationMs: now - startedAt, steps };
     const [first, ...others] = unit.messages;
-    if ("kind" in result.end) {
-      return stopAt(first.message, result.end, { ...waitingFields(first, result.end, now), ...about }, others.length > 0);
-    }
-    outcomes.push(...settled(unit, result.end, about, now));
+    if ("kind" in end) return stopAt(first.message, end, { ...waitingFields(first, end, now), ...about }, others.length > 0);
+    outcomes.push(...settled(unit, end, about, now));
   }
-  const stuck = readings[unreadable];
-  if (stuck === undefined || !("failure" in stuck)) return { outcomes, tried, stop: undefined };
+  if (stuck === undefined) return { outcomes, stop: undefined };
   return stopAt(stuck.message, stuck.failure, { ...knownOf(stuck.message), messageId: stuck.message.id });
 }
 

@@ -129,7 +129,7 @@ const DELIVER = [
     ["envelopes must be equal", "next !== envelope", "false"],
   ]),
   ...within("lambda/deliver/deliver.ts", UNIT, [
-    ["a person stops at the first failure", 'if ("kind" in result.end) {', 'if ("kind" in result.end && others.length > 0) {'],
+    ["a person stops at the first failure", 'if ("kind" in end) return', 'if ("kind" in end && others.length > 0) return'],
     ["who fails is sent singly", "deps.mergeBacklog && !people.isFailing(person)", "deps.mergeBacklog"],
     ["a foreign queue's message is left alone", "eventSourceARN === queueArn", "eventSourceARN !== undefined"],
   ]),
