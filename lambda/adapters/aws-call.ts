@@ -27,7 +27,7 @@ const ADDRESS_TIMEOUT = 600;
 export class AwsCall {
   readonly #origin: URL;
   readonly #signer: SignatureV4;
-  #agent: HttpAgent;
+  #agent: HttpAgent | undefined;
   #lastUsedAt = 0;
   /** Milliseconds that AWS's clock is ahead of this container's. */
   #clockOffset = 0;
@@ -41,7 +41,6 @@ export class AwsCall {
     const sha256 = Hash.bind(null, "sha256");
     // The body's hash is signed in any case; as a header of its own it is only for S3.
     this.#signer = new SignatureV4({ service, region, credentials, sha256, applyChecksum: false });
-    this.#agent = this.#newAgent();
   }
 
   /**
@@ -126,17 +125,13 @@ export class AwsCall {
   /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
   #currentAgent(): HttpAgent {
     const now = this.machine.now();
-    if (Math.abs(now - this.#lastUsedAt) > this.machine.timing.maxIdle) {
-      this.#agent.destroy();
-      this.#agent = this.#newAgent();
+    if (this.#agent === undefined || Math.abs(now - this.#lastUsedAt) > this.machine.timing.maxIdle) {
+      this.#agent?.destroy();
+      const options = { keepAlive: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT };
+      this.#agent = this.#origin.protocol === "http:" ? new HttpAgent(options) : new HttpsAgent(options);
     }
     this.#lastUsedAt = now;
     return this.#agent;
-  }
-
-  #newAgent(): HttpAgent {
-    const options = { keepAlive: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT };
-    return this.#origin.protocol === "http:" ? new HttpAgent(options) : new HttpsAgent(options);
   }
 }
 

@@ -23,8 +23,6 @@ type Code = ParameterError["code"];
 /** A parameter that is gone or empty was meant to be: its last value is not used any more. */
 const ENDS_USE: readonly Code[] = ["parameter-missing", "parameter-empty"];
 
-const NO_SECRETS: readonly string[] = Object.values(PLACEHOLDERS);
-
 /**
  * A SecureString of SSM Parameter Store, cached, and a failure to read it as well: SSM's default quota is 40 reads per second for
  * a whole account. While SSM fails, a value that was read once stays in use: an old secret is better than a lost event.
@@ -105,12 +103,9 @@ export class Parameter {
     const parameter = isJsonObject(answer) ? answer.Parameter : undefined;
     const value = isJsonObject(parameter) ? parameter.Value : undefined;
     if (typeof value !== "string") throw this.#error("parameter-unreadable");
-    const lines = value
-      .split("\n")
-      .map((line) => line.trim())
-      .filter((line) => line !== "");
+    const lines = value.match(/\S(.*\S)?/g) ?? [];
     if (lines.length === 0) throw this.#error("parameter-empty");
-    const secrets = lines.filter((line) => !NO_SECRETS.includes(line));
+    const secrets = lines.filter((line) => !Object.values<string>(PLACEHOLDERS).includes(line));
     if (secrets.length === 0) throw this.#error("parameter-placeholder");
     return secrets;
   }

@@ -23,7 +23,7 @@ const MAX_ANSWER = 1024 * 1024;
 /** Segment's HTTP Tracking API. */
 export class Segment {
   readonly #url: URL;
-  #pool: Pool;
+  #pool: Pool | undefined;
   #lastUsedAt = 0;
   /** A call timed out, and none was fast since. */
   #slow = false;
@@ -34,7 +34,6 @@ export class Segment {
     private readonly machine: Pick<Machine, "now" | "timing">,
   ) {
     this.#url = new URL(`${endpoint.replace(/\/+$/, "")}/v1/identify`);
-    this.#pool = this.#newPool();
   }
 
   /**
@@ -69,25 +68,20 @@ export class Segment {
   /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
   #poolFor(connection: "kept" | "fresh"): Pool {
     const { now, timing } = this.machine;
-    if (connection === "fresh" || Math.abs(now() - this.#lastUsedAt) > timing.maxIdle) {
+    if (this.#pool === undefined || connection === "fresh" || Math.abs(now() - this.#lastUsedAt) > timing.maxIdle) {
       // What is under way is answered over the old one.
-      void this.#pool.close();
-      this.#pool = this.#newPool();
+      void this.#pool?.close();
+      this.#pool = new Pool(this.#url.origin, {
+        connect: { timeout: timing.segmentConnect },
+        autoSelectFamily: true,
+        autoSelectFamilyAttemptTimeout: timing.segmentAddress,
+        // The whole call has one timer: undici's fire late, and an answer that comes byte by byte outlives them.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
     }
     this.#lastUsedAt = now();
     return this.#pool;
-  }
-
-  #newPool(): Pool {
-    const { segmentConnect, segmentAddress } = this.machine.timing;
-    return new Pool(this.#url.origin, {
-      connect: { timeout: segmentConnect },
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: segmentAddress,
-      // The whole call has one timer: undici's fire late, and an answer that comes byte by byte outlives them.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
   }
 }
 

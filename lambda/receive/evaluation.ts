@@ -35,7 +35,7 @@ const MAX_NAME_BYTES = 12_000;
 
 /** Reads a webhook body. @throws InvalidEvaluationError naming the first wrong field and what was expected, never its value. */
 export function parseEvaluation(bytes: Buffer): Evaluation | OtherEvent {
-  const body = object(parsePythonJson(bytes), "body");
+  const body = expect(parsePythonJson(bytes), "body", "an object", isJsonObject);
   const otherEvent = otherEventOf(body);
   if (otherEvent !== undefined) return otherEvent;
   const identity = name(body.identity, "identity");
@@ -43,7 +43,7 @@ export function parseEvaluation(bytes: Buffer): Evaluation | OtherEvent {
   return {
     kind: "evaluation",
     identity,
-    environment: environmentOf(flags),
+    environment: flags.map((entry) => Object(entry).environment).find((number) => Number.isSafeInteger(number)),
     flags: flags.map(flag),
     traits: listed(body.traits).flatMap(trait),
     segments: listed(body.segments).flatMap(segment),
@@ -69,8 +69,8 @@ export function isNameless(identity: string): boolean {
 
 function flag(input: unknown, index: number): Flag {
   const path = `flags[${index}]`;
-  const entry = object(input, path);
-  const feature = object(entry.feature, `${path}.feature`);
+  const entry = expect(input, path, "an object", isJsonObject);
+  const feature = expect(entry.feature, `${path}.feature`, "an object", isJsonObject);
   const value = `${path}.feature_state_value`;
   return {
     name: name(feature.name, `${path}.feature.name`),
@@ -89,15 +89,6 @@ function trait(input: unknown): Evaluation["traits"] {
 function segment(input: unknown): readonly string[] {
   if (!isJsonObject(input) || input.member !== true) return [];
   return isText(input.name) ? [input.name] : [];
-}
-
-function environmentOf(flags: readonly unknown[]): number | undefined {
-  const numbers = flags.map((entry) => (isJsonObject(entry) ? entry.environment : undefined));
-  return numbers.find((number): number is number => Number.isSafeInteger(number));
-}
-
-function object(input: unknown, path: string): JsonObject {
-  return expect(input, path, "an object", isJsonObject);
 }
 
 function name(input: unknown, path: string): string {
