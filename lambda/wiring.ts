@@ -1,6 +1,6 @@
 import { AwsCall } from "./adapters/aws-call";
 import { DeliveredTable } from "./adapters/delivered-table";
-import { Parameter, type ParameterOptions } from "./adapters/parameter";
+import { Parameter } from "./adapters/parameter";
 import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
 import {
@@ -29,17 +29,15 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
   return orReport("receive", machine, () => {
     const options = readReceiveConfig(environment);
     const { aws, log, parameterOf } = shared("receive", environment, options, machine);
-    const { secretRefresh: refreshInterval, receiveBudget: budget } = machine.timing;
-    const secret = { name: options.webhookSecretParameter, placeholder: PLACEHOLDERS.webhookSecret, refreshInterval };
     return receiveHandler({
       stackName: options.stackName,
-      secret: parameterOf(secret),
+      secret: parameterOf(options.webhookSecretParameter, PLACEHOLDERS.webhookSecret, machine.timing.secretRefresh),
       mapping: mappingOf(options),
       reasonToLeaveOut: leavesOut(options),
       queue: new Queue(new AwsCall("sqs", aws, machine), options.queueUrl),
       log,
       now: machine.now,
-      budget,
+      budget: machine.timing.receiveBudget,
     });
   });
 }
@@ -50,14 +48,12 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
     const options = readDeliverConfig(environment);
     const { changes, dryRun, segmentEndpoint: endpoint } = options;
     const { aws, log, parameterOf } = shared("deliver", environment, options, machine);
-    const { writeKeyRefresh: refreshInterval } = machine.timing;
-    const writeKey = { name: options.writeKeyParameter, placeholder: PLACEHOLDERS.writeKey, refreshInterval };
     const sqs = new AwsCall("sqs", aws, machine);
     const tableOf = (name: string) => new DeliveredTable(new AwsCall("dynamodb", aws, machine), name);
     return deliverHandler({
       ...machine,
       queueArn: options.queueArn,
-      writeKey: parameterOf(writeKey),
+      writeKey: parameterOf(options.writeKeyParameter, PLACEHOLDERS.writeKey, machine.timing.writeKeyRefresh),
       dryRun,
       // A dry run logs each call; nothing waits for Segment.
       mergeBacklog: options.mergeBacklog && !dryRun,
@@ -90,16 +86,15 @@ function orReport<Args extends readonly unknown[], Result>(
   }
 }
 
-type ParameterUse = Pick<ParameterOptions, "name" | "placeholder" | "refreshInterval">;
-
 function shared(functionName: FunctionName, environment: Environment, options: SharedConfig, machine: Machine) {
   const aws = readAws(environment, options);
   const log = createLog({ ...options, functionName, random: machine.random });
   const message = "parameter can't be read again, its last value stays in use";
   const onStale = (error: ParameterError) => log.write({ event: "parameter-stale", message, error });
   const ssm = new AwsCall("ssm", aws, machine);
-  const where = { region: aws.region, keyId: options.kmsKeyArn };
-  const parameterOf = (use: ParameterUse) => new Parameter({ ...machine, ...where, ...use, ssm, onStale });
+  const about = { ...machine, ssm, region: aws.region, keyId: options.kmsKeyArn, onStale };
+  const parameterOf = (name: string, placeholder: string, refreshInterval: number) =>
+    new Parameter({ ...about, name, placeholder, refreshInterval });
   return { aws, log, parameterOf };
 }
 
