@@ -9,8 +9,8 @@ import { type Delivered, decodeDelivered, encodeDelivered, fingerprintsOf, isUnc
 export interface Comparison {
   readonly unchanged: boolean;
   /**
-   * To be called once Segment took the call, with the key that it took it with. False = it could not be recorded, so the next comparison would be with an old state:
-   * the message must come again. True once it is recorded, or once recording was given up.
+   * To be called once Segment took the call, with the key that it was sent with. False = it could not be recorded, so the next
+   * comparison would be with an old state: the message must come again. True once it is recorded, or recording was given up.
    */
   record(usedKey: string): Promise<boolean>;
 }

@@ -38,13 +38,6 @@ export type Failure =
   | { readonly kind: "unknown-version" }
   | { readonly kind: "unreadable"; readonly error: UnreadableMessageError };
 
-export interface Verdict {
-  /** Why the message is moved to the dead-letter queue; undefined = it stays. */
-  readonly move: Reason | undefined;
-  /** Seconds until it comes back, if it stays or can't be moved. */
-  readonly wait: number;
-}
-
 /** What SQS says of the message. */
 export interface Waiting {
   /** Seconds since SQS took it. A redrive begins them again. */
@@ -70,9 +63,10 @@ const REJECTED_RECEIVES = 3;
 
 /**
  * The rules by which a message is moved or comes back. A failed call tells nothing by itself: how old it is and how others fare
- * at the same time do. `random`: from 0 to 1.
+ * at the same time do. `move`: why it is moved, undefined = it stays; `wait`: seconds until it comes back, if it stays or can't be
+ * moved. `random`: from 0 to 1.
  */
-export function judge(failure: Failure, waiting: Waiting, now: Circumstances, random: () => number): Verdict {
+export function judge(failure: Failure, waiting: Waiting, now: Circumstances, random: () => number) {
   return { move: reasonToMove(failure, waiting, now), wait: secondsUntilNext(failure, waiting, now.othersWell, random) };
 }
 

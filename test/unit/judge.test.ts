@@ -1,4 +1,4 @@
-import { type Circumstances, classOf, type Failure, judge, type Verdict } from "../../lambda/deliver/judge";
+import { type Circumstances, classOf, type Failure, judge } from "../../lambda/deliver/judge";
 import { UnreadableMessageError } from "../../lambda/errors";
 import { answered } from "../support/fakes";
 
@@ -16,7 +16,7 @@ const notTaken = (status: number | undefined, triedTwice = true, retryAfter?: nu
   answer: answered(status, retryAfter),
   triedTwice,
 });
-const of = (failure: Failure, age: number, circumstances = ALONE, receiveCount = 3): Verdict =>
+const of = (failure: Failure, age: number, circumstances = ALONE, receiveCount = 3) =>
   judge(failure, { age, receiveCount }, circumstances, middle);
 
 /** The table of section "Delivery" of the documents: status, class, and the age at which a call that fails alone is moved. */
