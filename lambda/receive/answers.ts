@@ -5,15 +5,10 @@ import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
 import type { LeftOut } from "./leave-out";
 
-/** What the sender is told. Its `status` is the event of the log line. */
-type Answer =
-  | { readonly status: "accepted"; readonly messageId: string }
-  | { readonly status: "ignored" | "unauthorized" | "invalid" | "unavailable"; readonly reason: string };
-
-/** How a webhook ends: its log line, and what its sender is told. */
-export interface Ending {
-  readonly outcome: Outcome;
-  readonly answer: Answer;
+/** How a webhook ends: its log line, and what its sender is told, beside the event as `status`. */
+export interface Ending extends Outcome {
+  readonly event: keyof typeof STATUS_CODES;
+  readonly answer: { readonly messageId: string } | { readonly reason: string };
 }
 
 /** Seconds after which a sender may try again. Flagsmith ignores it: its own retries come within 3 s. */
@@ -22,13 +17,10 @@ const RETRY_AFTER = "1";
 /** Never a 3xx: Flagsmith takes it for success, and the event is lost. */
 const STATUS_CODES = { accepted: 202, ignored: 200, unauthorized: 401, invalid: 400, unavailable: 503 };
 
-export function toResponse(answer: Answer): APIGatewayProxyStructuredResultV2 {
-  const retryAfter = answer.status === "unavailable" ? { "retry-after": RETRY_AFTER } : {};
-  return {
-    statusCode: STATUS_CODES[answer.status],
-    headers: { "content-type": "application/json", ...retryAfter },
-    body: JSON.stringify(answer),
-  };
+export function toResponse({ event: status, answer }: Pick<Ending, "event" | "answer">): APIGatewayProxyStructuredResultV2 {
+  const retryAfter = status === "unavailable" ? { "retry-after": RETRY_AFTER } : {};
+  const headers = { "content-type": "application/json", ...retryAfter };
+  return { statusCode: STATUS_CODES[status], headers, body: JSON.stringify({ status, ...answer }) };
 }
 
 export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, cut }: IdentifyCalls): Ending {
@@ -43,7 +35,7 @@ export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, 
     overwritten: countAndFirst(overwritten),
     cut: countAndFirst(cut.map(({ name, bytes }) => `${bytes} bytes ${name}`)),
   };
-  return { outcome: { event: "accepted", message: "queued", fields }, answer: { status: "accepted", messageId } };
+  return { event: "accepted", message: "queued", fields, answer: { messageId } };
 }
 
 const LEFT_OUT: Readonly<Record<LeftOut, string>> = {
@@ -68,7 +60,7 @@ export function otherEvent(eventType: string): Ending {
 }
 
 function ignored(message: string, fields: LogFields & { readonly reason: string }): Ending {
-  return { outcome: { event: "ignored", message, fields }, answer: { status: "ignored", reason: fields.reason } };
+  return { event: "ignored", message, fields, answer: { reason: fields.reason } };
 }
 
 const UNAUTHORIZED = {
@@ -79,18 +71,17 @@ const UNAUTHORIZED = {
 /** One answer for both, so that it tells a forger nothing. The log tells them apart. */
 export function unauthorized(code: keyof typeof UNAUTHORIZED, sourceIp: string): Ending {
   const fields = { code, reason: UNAUTHORIZED[code], sourceIp };
-  const answer = { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" } as const;
-  return { outcome: { event: "unauthorized", message: "signature refused", fields }, answer };
+  const answer = { reason: "the X-Flagsmith-Signature header is missing or wrong" };
+  return { event: "unauthorized", message: "signature refused", fields, answer };
 }
 
 /** Whatever was thrown before SQS had the event: the sender still owns it. */
 export function failed(error: unknown): Ending {
   if (error instanceof InvalidEvaluationError) {
-    const answer = { status: "invalid", reason: error.message } as const;
-    return { outcome: { event: "invalid", message: "webhook body refused", error }, answer };
+    return { event: "invalid", message: "webhook body refused", error, answer: { reason: error.message } };
   }
-  const answer = { status: "unavailable", reason: "not taken, send it again" } as const;
-  return { outcome: { event: "unavailable", message: "webhook not taken, the sender keeps it", error }, answer };
+  const answer = { reason: "not taken, send it again" };
+  return { event: "unavailable", message: "webhook not taken, the sender keeps it", error, answer };
 }
 
 const SHOWN = 5;

@@ -41,20 +41,20 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
     if (!isFromApiGateway(event)) {
       const reason = "the event is not an HTTP API's: nothing was received";
       deps.log.write({ event: "unknown-source", message: "event ignored", fields: { requestId, reason } });
-      return toResponse({ status: "ignored", reason });
+      return toResponse({ event: "ignored", answer: { reason } });
     }
     const startedAt = deps.now();
     const steps: string[] = [];
     const step = (text: string) => void steps.push(`${text} at ${deps.now() - startedAt} ms`);
     const webhook = { ...webhookOf(event), deadline: startedAt + deps.budget, step };
-    const { outcome, answer } = await receive(deps, webhook).catch(failed);
+    const { answer, ...outcome } = await receive(deps, webhook).catch(failed);
     const { requestId: apiRequestId, body } = webhook;
     // CloudWatch bills by the byte, and a message id holds it as a rule.
-    const told = answer.status === "accepted" && answer.messageId.includes(apiRequestId);
+    const told = "messageId" in answer && answer.messageId.includes(apiRequestId);
     const about = { requestId, apiRequestId: told ? undefined : apiRequestId };
     const cost = { bytes: body.length, durationMs: deps.now() - startedAt };
     deps.log.write({ ...outcome, fields: { ...about, ...cost, ...outcome.fields, steps } });
-    return toResponse(answer);
+    return toResponse({ ...outcome, answer });
   };
 }
 

@@ -25,7 +25,7 @@ const ANSWERS = within("lambda/receive/answers.ts", UNIT, [
   ["a wrong signature is answered with 401", "unauthorized: 401", "unauthorized: 403"],
   ["a wrong shape is answered with 400", "invalid: 400", "invalid: 422"],
   ["out of reach is answered with 503", "unavailable: 503", "unavailable: 500"],
-  ["503 has Retry-After", 'answer.status === "unavailable" ?', 'answer.status === "ignored" ?'],
+  ["503 has Retry-After", 'status === "unavailable" ?', 'status === "ignored" ?'],
   [
     "one text for both signatures",
     'reason: "the X-Flagsmith-Signature header is missing or wrong"',
