@@ -7,3 +7,9 @@ export function environmentNameFaults(name: unknown, path: string): readonly str
     ? []
     : [`${path}: an environment's name starts with a letter, then up to 99 letters, digits and dashes`];
 }
+
+/** SSM parameters of a Flagsmith environment; the operator creates them, as SecureStrings. */
+export function parameterNames(environmentName: string): { readonly webhookSecret: string; readonly writeKey: string } {
+  const path = `/flagsmith-to-segment/${environmentName}`;
+  return { webhookSecret: `${path}/webhook-secret`, writeKey: `${path}/segment-write-key` };
+}

@@ -8,10 +8,10 @@ import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct, type IConstruct } from "constructs";
 import type { DeliverConfig, ReceiveConfig } from "../lambda/config";
 import { ConfigurationError } from "../lambda/errors";
-import { BATCH_SIZE, createParameterCommand, PLACEHOLDERS, parameterNames } from "../lambda/names";
+import { createParameterCommand, PLACEHOLDERS } from "../lambda/names";
 import { assertOptions, type Options, type ResolvedOptions, resolveOptions } from "../lambda/options";
 import { TIMING } from "../lambda/timing";
-import { environmentNameFaults } from "./environment-name";
+import { environmentNameFaults, parameterNames } from "./environment-name";
 import { addMetricFilters, type MetricName } from "./monitoring/metrics";
 import { ALARM_OPTIONS, type AlarmOptions } from "./monitoring/monitoring";
 import { pipelineName, topStackOf } from "./name";
@@ -154,7 +154,8 @@ export class FlagsmithToSegment extends Construct {
     grantParameter(deliver, "WriteKey", writeKeyParameter, options.kmsKeyArn);
     deliver.addEventSourceMapping("Batches", {
       eventSourceArn: this.queue.queueArn,
-      batchSize: BATCH_SIZE,
+      // The most that Lambda takes of a FIFO queue.
+      batchSize: 10,
       reportBatchItemFailures: true,
       maxConcurrency: options.maxConcurrency,
       enabled: !options.paused,

@@ -19,7 +19,6 @@ export interface Outcome {
 }
 
 export interface Log {
-  /** Writes one line. */
   write(outcome: Outcome): void;
 }
 

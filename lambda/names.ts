@@ -1,11 +1,5 @@
 export type FunctionName = "receive" | "deliver";
 
-/** SSM parameters of a Flagsmith environment; the operator creates them, as SecureStrings. */
-export function parameterNames(environmentName: string): { readonly webhookSecret: string; readonly writeKey: string } {
-  const path = `/flagsmith-to-segment/${environmentName}`;
-  return { webhookSecret: `${path}/webhook-secret`, writeKey: `${path}/segment-write-key` };
-}
-
 /** The command that creates a parameter. Where it exists, SSM refuses it without `--overwrite`. `value` as in a shell. */
 export function createParameterCommand(
   name: string,
@@ -19,9 +13,6 @@ export function createParameterCommand(
 
 /** What documents and messages write where a secret belongs. A parameter that holds one was pasted as it stood: it is no secret. */
 export const PLACEHOLDERS = { webhookSecret: "<the secret set in Flagsmith>", writeKey: "<the write key>" } as const;
-
-/** Messages of a FIFO queue that Lambda hands to deliver at once: SQS's own limit. */
-export const BATCH_SIZE = 10;
 
 /** Field `event`, with the level of its line. Each webhook and each message has one outcome; the last five are lines beside. */
 export const LOG_EVENTS = {

@@ -1,5 +1,5 @@
+import { parameterNames } from "../../infra/environment-name";
 import type { DeliverConfig, ReceiveConfig } from "../../lambda/config";
-import { parameterNames } from "../../lambda/names";
 import { resolveOptions } from "../../lambda/options";
 import { type Machine, TIMING } from "../../lambda/timing";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
