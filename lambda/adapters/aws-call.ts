@@ -104,7 +104,7 @@ export class AwsCall {
     return (await this.#signer.sign(request, { signingDate })).headers;
   }
 
-  #exchange(headers: Record<string, string>, body: string, timeout: number): Promise<Answer> {
+  #exchange(headers: Record<string, string>, body: string, timeout: number): ReturnType<typeof toAnswer> {
     const request = this.#origin.protocol === "http:" ? httpRequest : httpsRequest;
     const agent = this.#currentAgent();
     const signal = AbortSignal.timeout(Math.max(timeout, 1));
@@ -135,15 +135,8 @@ export class AwsCall {
   }
 }
 
-interface Answer {
-  readonly status: number;
-  /** Header `Date`, in milliseconds since 1970; NaN if there is none. */
-  readonly date: number;
-  readonly text: string;
-}
-
 /** With as much of the body as came, if that is not too much: whether it is JSON tells whether it is whole. */
-async function toAnswer(incoming: IncomingMessage): Promise<Answer> {
+async function toAnswer(incoming: IncomingMessage) {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -156,6 +149,7 @@ async function toAnswer(incoming: IncomingMessage): Promise<Answer> {
     // The socket broke or the time is up.
   }
   const { statusCode: status = 0, headers } = incoming;
+  // A missing date is NaN.
   return { status, date: Date.parse(headers.date ?? ""), text: Buffer.concat(chunks).toString() };
 }
 

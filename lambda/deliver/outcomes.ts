@@ -55,7 +55,7 @@ export function retrying(failure: Failure, othersWell: boolean, { writeKey }: Pi
     case "unreadable":
       return { event, message: "message can't be read", error: failure.error };
     case "error":
-      return { event, message: "the call was not sent", error: failure.error };
+      return { event, message: "not delivered", error: failure.error };
   }
 }
 

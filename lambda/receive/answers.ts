@@ -84,8 +84,7 @@ export function failed(error: unknown): Ending {
   return { event: "unavailable", message: "webhook not taken, the sender keeps it", error, answer };
 }
 
-const SHOWN = 5;
 /** "7: a, b, c, d, e": the number first, because long texts are cut. undefined = nothing to say. */
 function countAndFirst(names: readonly string[]): string | undefined {
-  return names.length === 0 ? undefined : `${names.length}: ${names.slice(0, SHOWN).join(", ")}`;
+  return names.length === 0 ? undefined : `${names.length}: ${names.slice(0, 5).join(", ")}`;
 }
