@@ -7,7 +7,7 @@ export const MAX_CALL_TRAITS = 299;
 export interface Envelope extends Pick<IdentifyCall, "identity" | "receivedAt"> {
   /** All but the message id and the traits, as the inside of a JSON object. */
   readonly json: string;
-  /** Characters of the longest message id. */
+  /** Bytes of the longest message id, as JSON without its quotes. */
   readonly idLength: number;
 }
 

@@ -34,7 +34,8 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
   const { identity } = evaluation;
   const { receivedAt } = receipt;
   const id = messageIdBase(receipt);
-  const envelope = { json: envelopeOf(identity, receivedAt, options), identity, receivedAt, idLength: id.length + PART_LENGTH };
+  const idLength = Buffer.byteLength(JSON.stringify(id)) - 2 + PART_LENGTH;
+  const envelope = { json: envelopeOf(identity, receivedAt, options), identity, receivedAt, idLength };
   const capacity = capacityOf(envelope);
   const cut: { name: string; bytes: number }[] = [];
   // A value that no call can hold gives way to its trait's fallback, or the trait is left out.
