@@ -40,7 +40,7 @@ export interface Invocation extends DeliverDependencies {
 type Step = (text: string) => void;
 
 /**
- * One unit, once: key, compare, send, record. Gives the outcome, if the queue may forget the unit's messages; else why it may not.
+ * One unit, once: key, compare, send, record. Gives its outcome if the queue may forget its messages, else why it may not.
  * `step` notes what was done. @throws ParameterError without a write key.
  */
 export async function deliverUnit(invocation: Invocation, unit: Unit, step: Step): Promise<Outcome | Failure> {

@@ -26,7 +26,7 @@ export interface Place {
 export interface Comparer {
   /** Never throws. */
   compare(call: IdentifyCall, place: Place, writeKey: string): Promise<Comparison>;
-  /** A call that was moved to the dead-letter queue may be at Segment all the same: the person's next one is sent. Never throws. */
+  /** Segment may have taken a call that was moved to the dead-letter queue: the person's next one is sent. Never throws. */
   forget(person: string, sequence: bigint, messageId: string): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** Why a message is in the dead-letter queue: its attribute `reason`. */
 export type Reason = "rejected-by-segment" | "fails-alone" | "expired" | "unknown-version" | "unreadable-message";
 
-/** What a status says of the call, and the seconds of failing alone after which it is moved. The first row that matches counts. */
+/** What a status says of the call, and the seconds of failing alone after which it is moved. The first match counts. */
 const CLASSES = [
   { statuses: /^(400|413|422)$/, code: "content-rejected", moveAfter: MINUTE },
   { statuses: /^(408|429)$/, code: "slow-down", moveAfter: NEVER },
@@ -63,8 +63,8 @@ const REJECTED_RECEIVES = 3;
 
 /**
  * The rules by which a message is moved or comes back. A failed call tells nothing by itself: how old it is and how others fare
- * at the same time do. `move`: why it is moved, undefined = it stays; `wait`: seconds until it comes back, if it stays or can't be
- * moved. `random`: from 0 to 1.
+ * at the same time do. `move`: why it is moved, undefined = it stays; `wait`: seconds until it comes back, if it stays or
+ * can't be moved. `random`: from 0 to 1.
  */
 export function judge(failure: Failure, waiting: Waiting, now: Circumstances, random: () => number) {
   return { move: reasonToMove(failure, waiting, now), wait: secondsUntilNext(failure, waiting, now.othersWell, random) };

@@ -13,9 +13,9 @@ const MAX_PEOPLE = 1_000;
 
 /** How people's calls fared in this container: all that it remembers to tell one person's trouble from everybody's. */
 export class People {
-  /** What became of each one's last call, and when, in milliseconds since 1970. By message group; who was tried last is last. */
+  /** Each one's last call, `at` in milliseconds since 1970, by message group; who was tried last is last. */
   readonly #last = new Map<string, { readonly taken: boolean; readonly at: number }>();
-  /** When each last failed while others were well, and had no success since. Apart, so that a thousand others do not push it out. */
+  /** When each last failed while others were well, without a success since. Apart: others' calls do not push it out. */
   readonly #failedAloneAt = new Map<string, number>();
   #lastMoveAt = Number.NEGATIVE_INFINITY;
 
