@@ -42,7 +42,7 @@ export interface Aws {
   readonly endpointOf: (service: AwsService) => string;
 }
 
-/** Some texts of each, which tell whether infra wrote it. */
+/** Texts that each must have: without them, it is not what infra wrote. */
 const RECEIVE_TEXTS = ["queueUrl", "urlSuffix", "stackName", "webhookSecretParameter"] as const;
 const DELIVER_TEXTS = ["queueUrl", "urlSuffix", "queueArn", "deadLetterQueueUrl", "writeKeyParameter"] as const;
 

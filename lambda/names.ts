@@ -14,7 +14,7 @@ export function createParameterCommand(
 /** What documents and messages write where a secret belongs. A parameter that holds one was pasted as it stood: it is no secret. */
 export const PLACEHOLDERS = { webhookSecret: "<the secret set in Flagsmith>", writeKey: "<the write key>" } as const;
 
-/** Field `event`, with the level of its line. Each webhook and each message has one outcome; the last five are lines beside. */
+/** Field `event`, with the level of its line. Each webhook and each message has one outcome; the last five come in addition to it. */
 export const LOG_EVENTS = {
   accepted: "info",
   ignored: "info",

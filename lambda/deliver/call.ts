@@ -52,7 +52,7 @@ export async function deliverUnit(invocation: Invocation, unit: Unit, step: Step
   const place = {
     first: messages[0].message.sequence,
     last: (messages.at(-1) ?? messages[0]).message.sequence,
-    mayBeSent: messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1),
+    mayBeAtSegment: messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1),
   };
   const comparison = await comparer.compare(whole, place, key);
   if (comparison.unchanged) return { event: "unchanged", message: "nothing new since the last call that Segment took" };
@@ -114,11 +114,11 @@ async function send(invocation: Invocation, call: IdentifyCall, knownKey: string
     if (current !== usedKey) answer = await identify(current, "kept");
     usedKey = current;
   }
-  if (isTaken(answer) || invocation.slowDown !== undefined || invocation.secondTryMade)
-    return { answer, usedKey, triedTwice: false };
+  const once = { answer, usedKey, triedTwice: false };
+  if (isTaken(answer) || invocation.slowDown !== undefined || invocation.secondTryMade) return once;
   invocation.secondTryMade = true;
   await sleep(timing.secondTryPause * (1 + random()));
-  if (invocation.slowDown !== undefined) return { answer, usedKey, triedTwice: false };
+  if (invocation.slowDown !== undefined) return once;
   answer = await identify(usedKey, "fresh");
   return { answer, usedKey, triedTwice: !isTaken(answer) };
 }

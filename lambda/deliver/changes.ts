@@ -20,7 +20,7 @@ export interface Place {
   readonly first: bigint;
   readonly last: bigint;
   /** A part of the call may have been sent before, alone, and its answer lost; then Segment may have what is not recorded. */
-  readonly mayBeSent: boolean;
+  readonly mayBeAtSegment: boolean;
 }
 
 export interface Comparer {
@@ -87,7 +87,7 @@ export class Changes implements Comparer {
       const taken = usedKey === writeKey ? prints : printsFor(usedKey);
       return this.#write(person, withDelivered(known, taken, now, refresh), place, messageId, told);
     };
-    return { unchanged: isOld || (!place.mayBeSent && isUnchanged(known, prints, now, refresh)), record };
+    return { unchanged: isOld || (!place.mayBeAtSegment && isUnchanged(known, prints, now, refresh)), record };
   }
 
   async forget(person: string, sequence: bigint, messageId: string): Promise<void> {

@@ -56,7 +56,7 @@ export interface Circumstances {
 
 /** SQS deletes a message after 14 days without a word. */
 const EXPIRED_AFTER = 12 * DAY;
-/** Both functions are updated at the same time, in either order. */
+/** A deploy updates the functions in either order: deliver may meet messages of the next release before its own update. */
 const UNKNOWN_VERSION_AFTER = HOUR;
 const REJECTED_ANYHOW_AFTER = DAY;
 const REJECTED_RECEIVES = 3;

@@ -63,7 +63,7 @@ function merged(messages: readonly [ReadMessage, ...ReadMessage[]], requestId: s
   return { messages, whole: toCall(envelope, idOf(0), traits), calls: toCalls(envelope, traits, idOf) };
 }
 
-/** No more than any message's own id has, so that what fitted fits again. */
+/** Less than receive leaves room for, its number of the part included: what fitted fits again. */
 const MERGED_ID_LENGTH = 22;
 
 /**

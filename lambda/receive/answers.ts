@@ -55,7 +55,8 @@ const OTHER_EVENTS = ["AUDIT_LOG_CREATED", "FLAG_DELETED", "FLAG_UPDATED", "NEW_
 
 export function otherEvent(eventType: string): Ending {
   const name = OTHER_EVENTS.includes(eventType) ? `, ${eventType}` : "";
-  const reason = `not an identity's evaluation but another Flagsmith event${name}`;
+  const event = `not an identity's evaluation but another Flagsmith event${name}`;
+  const reason = `${event}: this URL belongs in the project's Integrations, Webhook`;
   return ignored("webhook ignored", { code: "other-event", reason });
 }
 
@@ -69,8 +70,8 @@ const UNAUTHORIZED = {
 } as const;
 
 /** One answer for both, so that it tells a forger nothing. The log tells them apart. */
-export function unauthorized(code: keyof typeof UNAUTHORIZED, sourceIp: string): Ending {
-  const fields = { code, reason: UNAUTHORIZED[code], sourceIp };
+export function unauthorized(code: keyof typeof UNAUTHORIZED, sourceIp: string, parameter: string): Ending {
+  const fields = { code, reason: UNAUTHORIZED[code], parameter, sourceIp };
   const answer = { reason: "the X-Flagsmith-Signature header is missing or wrong" };
   return { event: "unauthorized", message: "signature refused", fields, answer };
 }

@@ -13,7 +13,7 @@ import { verifySignature } from "./signature";
 
 export interface ReceiveDependencies extends Pick<Machine, "now"> {
   readonly stackName: string;
-  readonly secret: Pick<Parameter, "get" | "refresh">;
+  readonly secret: Pick<Parameter, "name" | "get" | "refresh">;
   readonly mapping: IdentifyOptions;
   /** Why options leave an identity out; undefined = they do not. */
   readonly reasonToLeaveOut: (identity: string) => LeftOut | undefined;
@@ -60,8 +60,9 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
 
 async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<Ending> {
   const { body, signature, sourceIp } = webhook;
-  if (signature === undefined) return unauthorized("signature-missing", sourceIp);
-  if (!(await verify(deps, webhook, signature))) return unauthorized("signature-wrong", sourceIp);
+  const { name } = deps.secret;
+  if (signature === undefined) return unauthorized("signature-missing", sourceIp, name);
+  if (!(await verify(deps, webhook, signature))) return unauthorized("signature-wrong", sourceIp, name);
   const evaluation = parseEvaluation(body);
   if (evaluation.kind === "other") return otherEvent(evaluation.eventType);
   const code = deps.reasonToLeaveOut(evaluation.identity);

@@ -151,7 +151,7 @@ const DELIVER = [
     ["merged messages that come again are not old", "givenUp ? last + 1n : first", "last"],
     ["an item behind Segment is not trusted", "item !== undefined && !isBehind &&", "item !== undefined &&"],
     ["no item is trusted once too many were given up", "now >= this.#trustFrom", "true"],
-    ["a part that may be at Segment is sent", "!place.mayBeSent && isUnchanged", "isUnchanged"],
+    ["a part that may be at Segment is sent", "!place.mayBeAtSegment && isUnchanged", "isUnchanged"],
   ]),
   ...within("lambda/deliver/conclude.ts", UNIT, [
     ["only single calls are moved", '(move === "expired" || !stop.merged)', "move.length > 0"],

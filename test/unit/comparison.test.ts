@@ -33,7 +33,7 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
   ) => {
     const last = BigInt(sequence);
     const call = parseIdentifyCall(callBody({ identity, traits }));
-    return changes.compare(call, { first: last, last, mayBeSent: false, ...place }, "key");
+    return changes.compare(call, { first: last, last, mayBeAtSegment: false, ...place }, "key");
   };
   return { changes, broken, log, clock, compare, record: async () => (await compare()).record("key") };
 }
@@ -151,7 +151,7 @@ describe("Changes", () => {
   it("takes nothing for unchanged of which a part may have been sent, but for what is recorded already", async () => {
     const { compare, record } = setUp();
     await record();
-    expect((await compare(2, { plan: "gold" }, "user-1", { mayBeSent: true })).unchanged).toBe(false);
-    expect((await compare(1, { plan: "gold" }, "user-1", { mayBeSent: true })).unchanged).toBe(true);
+    expect((await compare(2, { plan: "gold" }, "user-1", { mayBeAtSegment: true })).unchanged).toBe(false);
+    expect((await compare(1, { plan: "gold" }, "user-1", { mayBeAtSegment: true })).unchanged).toBe(true);
   });
 });

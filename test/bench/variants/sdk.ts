@@ -26,7 +26,7 @@ export const handler = receiveHandler({
   stackName: config.stackName,
   mapping: mappingOf(config),
   reasonToLeaveOut: () => undefined,
-  secret: { get, refresh: get },
+  secret: { name: config.webhookSecretParameter, get, refresh: get },
   queue: {
     send: async (messages) => {
       for (let from = 0; from < messages.length; from += 8) {
