@@ -78,10 +78,14 @@ export class ParameterError extends FlagsmithToSegmentError {
   }
 }
 
+/** A request took longer than it may. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+  readonly code = "timeout";
+}
+
 /** A short, safe name for a fault of the network: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
 export function codeOf(error: unknown): string {
-  const { name, code } = Object(error);
-  // How undici and Node.js say that `AbortSignal.timeout` ended a request.
-  if (name === "TimeoutError" || code === "ABORT_ERR") return "timeout";
+  const { code } = Object(error);
   return typeof code === "string" ? code : "network";
 }

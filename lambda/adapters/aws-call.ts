@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Hash } from "@smithy/hash-node";
 import { SignatureV4 } from "@smithy/signature-v4";
 import type { Aws, AwsService } from "../config";
-import { AwsCallError, codeOf } from "../errors";
+import { AwsCallError, codeOf, TimeoutError } from "../errors";
 import { isJsonObject, tryParseJson } from "../json";
 import { USER_AGENT } from "../library";
 import type { Machine } from "../timing";
@@ -107,15 +107,16 @@ export class AwsCall {
   #exchange(headers: Record<string, string>, body: string, timeout: number): ReturnType<typeof toAnswer> {
     const request = this.#origin.protocol === "http:" ? httpRequest : httpsRequest;
     const agent = this.#currentAgent();
-    const signal = AbortSignal.timeout(Math.max(timeout, 1));
     return new Promise((resolve, reject) => {
-      const outgoing = request(this.#origin, { method: "POST", agent, headers, signal });
+      const outgoing = request(this.#origin, { method: "POST", agent, headers });
+      const timer = setTimeout(() => outgoing.destroy(new TimeoutError()), timeout);
       outgoing.on("response", async (incoming) => {
         // A status decides, whatever becomes of the body behind it.
         outgoing.off("error", reject).on("error", () => {});
         resolve(await toAnswer(incoming));
       });
       outgoing.on("error", reject).on("close", () => {
+        clearTimeout(timer);
         this.#lastUsedAt = this.machine.now();
       });
       outgoing.end(body);

@@ -1,5 +1,5 @@
 import { Pool } from "undici";
-import { codeOf } from "../errors";
+import { codeOf, TimeoutError } from "../errors";
 import { type IdentifyCall, withSentAt } from "../identify-call";
 import { USER_AGENT } from "../library";
 import type { Machine } from "../timing";
@@ -44,7 +44,9 @@ export class Segment {
     const { now, timing } = this.machine;
     const startedAt = now();
     const elapsed = () => now() - startedAt;
-    const signal = AbortSignal.timeout(this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt);
+    const timeout = new AbortController();
+    const longest = this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt;
+    const timer = setTimeout(() => timeout.abort(new TimeoutError()), longest);
     const headers = {
       authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
       "content-type": "application/json",
@@ -52,15 +54,16 @@ export class Segment {
     };
     const request = { method: "POST", path: this.#url.pathname, headers, body: withSentAt(call, startedAt) } as const;
     try {
-      const answer = await this.#poolFor(connection).request({ ...request, signal });
+      const answer = await this.#poolFor(connection).request({ ...request, signal: timeout.signal });
       await answer.body.dump({ limit: MAX_ANSWER });
       if (elapsed() < timing.segmentFast) this.#slow = false;
       const { statusCode: status } = answer;
       return { status, reason: `status ${status}`, retryAfter: askedDelay(answer.headers, now()), elapsed: elapsed() };
     } catch (error) {
-      if (signal.aborted) this.#slow = true;
+      if (error instanceof TimeoutError) this.#slow = true;
       return { status: undefined, reason: nameOf(error), retryAfter: undefined, elapsed: elapsed() };
     } finally {
+      clearTimeout(timer);
       this.#lastUsedAt = now();
     }
   }
