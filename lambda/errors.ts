@@ -80,7 +80,6 @@ export class ParameterError extends FlagsmithToSegmentError {
 
 /** A request took longer than it may. */
 export class TimeoutError extends Error {
-  override readonly name = "TimeoutError";
   readonly code = "timeout";
 }
 

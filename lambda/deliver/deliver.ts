@@ -40,22 +40,13 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
   };
 }
 
-/** How far one person's messages came. */
-interface Progress {
-  /** Of the messages that the queue may forget. */
-  readonly outcomes: readonly Outcome[];
-  readonly stop: Stop | undefined;
-}
-
-async function deliverInOrder(
-  invocation: Invocation,
-  messages: readonly ReceivedMessage[],
-  merges: boolean,
-): Promise<Progress> {
+/** How far one person's messages came: the outcomes of those that the queue may forget, and the first that it may not. */
+async function deliverInOrder(invocation: Invocation, messages: readonly ReceivedMessage[], merges: boolean) {
   const outcomes: Outcome[] = [];
-  const stopAt = (message: ReceivedMessage, failure: Failure, fields: LogFields, merged = false): Progress => {
+  const stopAt = (message: ReceivedMessage, failure: Failure, fields: LogFields, merged = false) => {
     const behind = messages.slice(messages.indexOf(message) + 1);
-    return { outcomes, stop: { message, failure, fields, behind, merged } };
+    const stop: Stop = { message, failure, fields, behind, merged };
+    return { outcomes, stop };
   };
   const readings = messages.map(readMessage);
   const stuck = readings.find((read) => "failure" in read);

@@ -11,14 +11,12 @@ export interface Ending extends Outcome {
   readonly answer: { readonly messageId: string } | { readonly reason: string };
 }
 
-/** Seconds after which a sender may try again. Flagsmith ignores it: its own retries come within 3 s. */
-const RETRY_AFTER = "1";
-
 /** Never a 3xx: Flagsmith takes it for success, and the event is lost. */
 const STATUS_CODES = { accepted: 202, ignored: 200, unauthorized: 401, invalid: 400, unavailable: 503 };
 
 export function toResponse({ event: status, answer }: Pick<Ending, "event" | "answer">): APIGatewayProxyStructuredResultV2 {
-  const retryAfter = status === "unavailable" ? { "retry-after": RETRY_AFTER } : {};
+  // In seconds. Flagsmith ignores it: its own retries come within 3 s.
+  const retryAfter = status === "unavailable" ? { "retry-after": "1" } : {};
   const headers = { "content-type": "application/json", ...retryAfter };
   return { statusCode: STATUS_CODES[status], headers, body: JSON.stringify({ status, ...answer }) };
 }
