@@ -32,8 +32,9 @@ export async function conclude(deps: DeliverDependencies, people: People, stop: 
   if (failure.kind === "not-taken" && circumstances.othersWell) people.failedAlone(person, now);
   let outcome = retrying(failure, circumstances.othersWell, deps);
   let kept: readonly ReceivedMessage[] = [message, ...behind];
-  // Which of the merged calls is to blame shows once they are sent singly, at the next try. Age is nobody's fault.
-  if (move !== undefined && (move === "expired" || !stop.merged)) {
+  // Which of the merged calls is to blame shows once they are sent singly, at the next try.
+  const isOneOfMany = stop.merged && failure.kind === "not-taken";
+  if (move !== undefined && !isOneOfMany) {
     try {
       await deps.deadLetterQueue.send([toDeadLetter(stop, move)]);
       if (failure.kind === "not-taken") people.moved(now);

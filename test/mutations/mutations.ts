@@ -154,8 +154,8 @@ const DELIVER = [
     ["a part that may be at Segment is sent", "!place.mayBeAtSegment && isUnchanged", "isUnchanged"],
   ]),
   ...within("lambda/deliver/conclude.ts", UNIT, [
-    ["only single calls are moved", '(move === "expired" || !stop.merged)', "move.length > 0"],
-    ["age moves merged calls as well", 'move === "expired" ||', ""],
+    ["only single calls are moved", 'stop.merged && failure.kind === "not-taken"', "false"],
+    ["messages that could not be sent at all are moved by age", 'stop.merged && failure.kind === "not-taken"', "stop.merged"],
     ["a dead letter holds its reason", "{ ...message.attributes, reason, status", "{ ...message.attributes, status"],
     [
       "a dead letter keeps its person",

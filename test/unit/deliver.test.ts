@@ -481,7 +481,7 @@ describe("a person who sends faster than Segment answers", () => {
   const flood = (from = 0) =>
     Array.from({ length: 5 }, (_, index) => {
       const number = from + index;
-      return queueRecord({ id: String(number), messageId: `e${number}-1`, traits: { n: number }, sentAt: NOON - 2 * DAY });
+      return queueRecord({ id: String(number), messageId: `e${number}-1`, traits: { n: number }, sentAt: NOON - 20 * DAY });
     });
   const ids = flood().map(({ messageId }) => messageId);
 
@@ -499,14 +499,14 @@ describe("a person who sends faster than Segment answers", () => {
 
   it("is sent singly while calls fail, and again merged after a success", async () => {
     let failing = true;
-    const segment = new FakeSegment(() => answered(failing ? 400 : 200));
+    const segment = new FakeSegment(() => answered(failing ? 503 : 200));
     const { deliver, deadLetterQueue, log } = setUp({ segment });
-    // Refused for two days, and still not moved: the call was merged.
+    // 20 days old, and still not moved: the call was merged.
     expect(await deliver(...flood())).toEqual(ids);
     expect(log.line).toMatchObject({ event: "retrying", messageId: "e0-1", held: 4 });
     expect(deadLetterQueue.sent).toEqual([]);
     expect(await deliver(...flood())).toEqual(ids.slice(1));
-    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "rejected-by-segment", messageId: "e0-1" } }]);
+    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", messageId: "e0-1" } }]);
     failing = false;
     const sent = segment.calls.length;
     expect(await deliver(...flood())).toEqual([]);
@@ -515,10 +515,9 @@ describe("a person who sends faster than Segment answers", () => {
     expect(segment.calls).toHaveLength(sent + 6);
   });
 
-  it("has its oldest message moved at 12 days, merged or not", async () => {
+  it("has its oldest message moved at 12 days, where nothing can be sent at all", async () => {
     const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
-    const { deliver, deadLetterQueue, clock } = setUp({ writeKey: new FakeParameter(missing) });
-    clock.now += 10 * DAY;
+    const { deliver, deadLetterQueue } = setUp({ writeKey: new FakeParameter(missing) });
     expect(await deliver(...flood())).toEqual(ids.slice(1));
     expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", messageId: "e0-1" } }]);
   });
