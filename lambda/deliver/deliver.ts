@@ -17,6 +17,12 @@ export type DeliverHandler = (
 ) => Promise<SQSBatchResponse>;
 
 /**
+ * Only single calls are moved, and a container that is new at each try remembers nobody who fails. The queue does: what was handed
+ * out this often is not merged any more.
+ */
+const SINGLY_FROM_RECEIVE = 10;
+
+/**
  * People run at the same time, one person's messages in order, up to the first failure. Failures are judged once all answers of
  * the invocation are in: answers that come fast must not be blamed before slow ones.
  */
@@ -30,7 +36,10 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
     const byPerson = new Map<string, readonly ReceivedMessage[]>();
     for (const message of messages) byPerson.set(message.groupId, [...(byPerson.get(message.groupId) ?? []), message]);
     const progress = await Promise.all(
-      [...byPerson].map(([person, own]) => deliverInOrder(invocation, own, deps.mergeBacklog && !people.isFailing(person))),
+      [...byPerson].map(([person, own]) => {
+        const isFailing = people.isFailing(person) || own.some(({ receiveCount }) => receiveCount >= SINGLY_FROM_RECEIVE);
+        return deliverInOrder(invocation, own, deps.mergeBacklog && !isFailing);
+      }),
     );
     const stops = progress.flatMap(({ stop }) => stop ?? []);
     const concluded = await Promise.all(stops.map((stop) => conclude(deps, people, stop)));

@@ -130,7 +130,8 @@ const DELIVER = [
   ]),
   ...within("lambda/deliver/deliver.ts", UNIT, [
     ["a person stops at the first failure", 'if ("kind" in end) return', 'if ("kind" in end && others.length > 0) return'],
-    ["who fails is sent singly", "deps.mergeBacklog && !people.isFailing(person)", "deps.mergeBacklog"],
+    ["who fails is sent singly", "people.isFailing(person) ||", ""],
+    ["what came ten times is sent singly", "SINGLY_FROM_RECEIVE = 10", "SINGLY_FROM_RECEIVE = 11"],
     ["a foreign queue's message is left alone", "eventSourceARN === queueArn", "eventSourceARN !== undefined"],
   ]),
   ...within("lambda/deliver/call.ts", UNIT, [

@@ -515,6 +515,20 @@ describe("a person who sends faster than Segment answers", () => {
     expect(segment.calls).toHaveLength(sent + 6);
   });
 
+  it("is sent singly from the tenth receive on, by containers that remember nothing as well", async () => {
+    const handedOut = (receiveCount: number) =>
+      flood().map((record) => ({
+        ...record,
+        attributes: { ...record.attributes, ApproximateReceiveCount: String(receiveCount) },
+      }));
+    const first = setUp({ segment: new FakeSegment(() => answered(503)) });
+    expect(await first.deliver(...handedOut(9))).toEqual(ids);
+    expect(first.deadLetterQueue.sent).toEqual([]);
+    const second = setUp({ segment: new FakeSegment(() => answered(503)) });
+    expect(await second.deliver(...handedOut(10))).toEqual(ids.slice(1));
+    expect(second.deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", messageId: "e0-1" } }]);
+  });
+
   it("has its oldest message moved at 12 days, where nothing can be sent at all", async () => {
     const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
     const { deliver, deadLetterQueue } = setUp({ writeKey: new FakeParameter(missing) });
