@@ -8,8 +8,10 @@ const FRESH_WITHIN = MINUTE / 6;
 const FAILED_BEFORE_WITHIN = 60 * MINUTE;
 /** Share of the others whose last call was taken, so that they count as well. */
 const WELL = 4 / 5;
-/** People that a container remembers of each kind. */
+/** People whose last call a container remembers. */
 const MAX_PEOPLE = 1_000;
+/** People who failed alone. Each comes back within a minute or so, and would be forgotten before if these were fewer. */
+const MAX_FAILING = 10_000;
 
 /** How people's calls fared in this container: all that it remembers to tell one person's trouble from everybody's. */
 export class People {
@@ -22,7 +24,7 @@ export class People {
   /** A call of this person's was tried at Segment. `at` in milliseconds since 1970. */
   tried(person: string, taken: boolean, at: number): void {
     if (taken) this.#failedAloneAt.delete(person);
-    remember(this.#last, person, { taken, at });
+    remember(this.#last, person, { taken, at }, MAX_PEOPLE);
   }
 
   /** Whether this person's last call was not taken. */
@@ -45,7 +47,7 @@ export class People {
 
   /** This person failed while others were well: the next invocation may hold it against the call. */
   failedAlone(person: string, now: number): void {
-    remember(this.#failedAloneAt, person, now);
+    remember(this.#failedAloneAt, person, now, MAX_FAILING);
   }
 
   /** A call that fails alone was moved. Each further one needs a success that is newer. */
@@ -54,10 +56,10 @@ export class People {
   }
 }
 
-/** As the last. Beyond `MAX_PEOPLE` the first is forgotten. */
-function remember<Value>(people: Map<string, Value>, person: string, value: Value): void {
+/** As the last. Beyond `most` the first is forgotten. */
+function remember<Value>(people: Map<string, Value>, person: string, value: Value, most: number): void {
   people.delete(person);
   people.set(person, value);
   const [first] = people.keys();
-  if (people.size > MAX_PEOPLE && first !== undefined) people.delete(first);
+  if (people.size > most && first !== undefined) people.delete(first);
 }

@@ -82,6 +82,15 @@ describe("a person failed before", () => {
     expect([failedBefore(people), people.isFailing("p")]).toEqual([true, true]);
   });
 
+  it("among 10,000 who fail alone: each comes back within a minute or so", () => {
+    const people = peopleOf();
+    people.failedAlone("p", NOON);
+    for (let i = 1; i < 10_000; i++) people.failedAlone(`other ${i}`, NOON);
+    expect(failedBefore(people)).toBe(true);
+    people.failedAlone("one more", NOON);
+    expect(failedBefore(people)).toBe(false);
+  });
+
   it("until the next success", () => {
     const people = peopleOf();
     people.failedAlone("p", NOON);
