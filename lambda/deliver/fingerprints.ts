@@ -36,7 +36,9 @@ export function fingerprintsOf(call: IdentifyCall, endpoint: string, writeKey: s
       .toString("latin1", 0, HASH_BYTES);
   const entries: [string, unknown][] = Object.entries(isJsonObject(traits) ? traits : {});
   if (entries.length === 0) entries.push([NO_TRAITS, null]);
-  return new Map(entries.map(([name, value]) => [hash(name), hash(name, JSON.stringify(value))]));
+  // The first tells whose the others are.
+  const source = [hash(), hash()] as const;
+  return new Map([source, ...entries.map(([name, value]) => [hash(name), hash(name, JSON.stringify(value))] as const)]);
 }
 
 /** Whether Segment has every one of these traits, from less than `refresh` seconds ago. An absent trait is no change. */
@@ -47,11 +49,16 @@ export function isUnchanged(delivered: Delivered, prints: Fingerprints, now: num
   });
 }
 
-/** What Segment has once it took these traits. Those whose refresh is due are left out: they count as new in any case. */
+/**
+ * What Segment has once it took these traits. Those whose refresh is due are left out: they count as new in any case. So are those
+ * of another key: while a key is rotated both may be of one source, and what was sent with the other is newer.
+ */
 export function withDelivered(delivered: Delivered, prints: Fingerprints, now: number, refresh: number): Delivered {
   const at = Math.floor(now);
+  const [source = ""] = prints.keys();
+  const known = delivered.has(source) ? [...delivered] : [];
   const fresh = [...prints].map(([name, value]): [string, LastValue] => [name, { value, at }]);
-  const kept = [...delivered].filter(([name, last]) => !prints.has(name) && !isDue(last.at, now, refresh));
+  const kept = known.filter(([name, last]) => !prints.has(name) && !isDue(last.at, now, refresh));
   return new Map([...fresh, ...kept].slice(0, MAX_ENTRIES));
 }
 

@@ -119,6 +119,7 @@ const DELIVER = [
     ["a success ends the failures", "if (taken) this.#failedAloneAt.delete(person);", ""],
     ["one success per move", "this.#lastMoveAt = now", "this.#lastMoveAt = 0"],
     ["1,000 people are remembered", "MAX_PEOPLE = 1_000", "MAX_PEOPLE = 100_000"],
+    ["10,000 who fail are remembered", "MAX_FAILING = 10_000", "MAX_FAILING = 1_000"],
   ]),
   ...within("lambda/deliver/merge.ts", UNIT, [
     ["five evaluations are merged", "MANY_EVALUATIONS = 5", "MANY_EVALUATIONS = 6"],
@@ -153,6 +154,9 @@ const DELIVER = [
     ["an item behind Segment is not trusted", "item !== undefined && !isBehind &&", "item !== undefined &&"],
     ["no item is trusted once too many were given up", "now >= this.#trustFrom", "true"],
     ["a part that may be at Segment is sent", "!place.mayBeAtSegment && isUnchanged", "isUnchanged"],
+  ]),
+  ...within("lambda/deliver/fingerprints.ts", UNIT, [
+    ["what another key sent is forgotten", "delivered.has(source) ? [...delivered] : []", "[...delivered]"],
   ]),
   ...within("lambda/deliver/conclude.ts", UNIT, [
     ["only single calls are moved", 'stop.merged && failure.kind === "not-taken"', "false"],

@@ -64,15 +64,15 @@ describe("fingerprintsOf", () => {
       prints(traits, { ...source, endpoint: "https://events.eu1.segmentapis.com" }),
       fingerprintsOf(parseIdentifyCall(anonymous), source.endpoint, source.writeKey),
     ];
-    expect(new Set(all.flatMap((each) => [...each.keys(), ...each.values()])).size).toBe(8);
+    expect(new Set(all.flatMap((each) => [...each.keys(), ...each.values()])).size).toBe(12);
   });
 });
 
 describe("what is stored", () => {
-  it("is read back as it was, 20 bytes per trait, and shows no name and no value", () => {
+  it("is read back as it was, 20 bytes per trait and for the source, and shows no name and no value", () => {
     const delivered = deliveredAfter({ plan: "gold", "ключ 🚩": "значение" });
     const bytes = encodeDelivered(delivered);
-    expect(bytes).toHaveLength(40);
+    expect(bytes).toHaveLength(60);
     expect(decodeDelivered(bytes)).toEqual(delivered);
     expect(bytes.toString("latin1")).not.toMatch(/plan|gold/);
   });
@@ -84,7 +84,13 @@ describe("what is stored", () => {
   });
 
   it("forgets what is due: it counts as new in any case", () => {
-    expect(deliveredAfter({ b: 1 }, NOW + REFRESH, deliveredAfter({ a: 1 })).size).toBe(1);
+    expect(deliveredAfter({ b: 1 }, NOW + REFRESH, deliveredAfter({ a: 1 })).size).toBe(2);
+  });
+
+  it("forgets what was sent with another key: where both are of one source, it is older", () => {
+    const old = deliveredAfter({ f: "A" });
+    const both = withDelivered(old, prints({ f: "B" }, { ...source, writeKey: "new" }), NOW, REFRESH);
+    expect([unchanged(old, { f: "A" }), unchanged(both, { f: "A" })]).toEqual([true, false]);
   });
 
   it("is nothing where it can't be read", () => {
