@@ -36,13 +36,14 @@ export interface ReceivedMessage {
   readonly receiveCount: number;
   /** Rises within a group. */
   readonly sequence: bigint;
-  readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment">;
+  /** `reason`: it was moved to the dead-letter queue, and came back by a redrive. */
+  readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment" | "reason">;
 }
 
 /** Reads what Lambda's event source hands over. */
 export function toReceivedMessage(record: SQSRecord): ReceivedMessage {
   const { messageId: id, receiptHandle, body, attributes, messageAttributes } = record;
-  const { kind, version, environment } = messageAttributes;
+  const { kind, version, environment, reason } = messageAttributes;
   return {
     id,
     receiptHandle,
@@ -55,6 +56,7 @@ export function toReceivedMessage(record: SQSRecord): ReceivedMessage {
       kind: kind?.stringValue,
       version: numberIn(version) ?? version?.stringValue,
       environment: numberIn(environment),
+      reason: reason?.stringValue,
     },
   };
 }

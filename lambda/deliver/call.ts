@@ -53,6 +53,7 @@ export async function deliverUnit(invocation: Invocation, unit: Unit, step: Step
     first: messages[0].message.sequence,
     last: (messages.at(-1) ?? messages[0]).message.sequence,
     mayBeAtSegment: messages.length > 1 && messages.some(({ message }) => message.receiveCount > 1),
+    mayBeKnown: messages.length === 1 && messages[0].message.attributes.reason !== undefined,
   };
   const comparison = await comparer.compare(whole, place, key);
   if (comparison.unchanged) return { event: "unchanged", message: "nothing new since the last call that Segment took" };

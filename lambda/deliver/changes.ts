@@ -21,6 +21,8 @@ export interface Place {
   readonly last: bigint;
   /** A part of the call may have been sent before, alone, and its answer lost; then Segment may have what is not recorded. */
   readonly mayBeAtSegment: boolean;
+  /** It was moved, and comes back: if Segment took it before, it drops it now by its id, and what came after it stands. */
+  readonly mayBeKnown: boolean;
 }
 
 export interface Comparer {
@@ -85,7 +87,8 @@ export class Changes implements Comparer {
     const isOld = (item !== undefined && place.last <= item.sequence) || (isBehind && place.last < unrecorded.from);
     const record = async (usedKey: string) => {
       const taken = usedKey === writeKey ? prints : printsFor(usedKey);
-      return this.#write(person, withDelivered(known, taken, now, refresh), place, messageId, told);
+      const delivered = place.mayBeKnown ? new Map() : withDelivered(known, taken, now, refresh);
+      return this.#write(person, delivered, place, messageId, told);
     };
     return { unchanged: isOld || (!place.mayBeAtSegment && isUnchanged(known, prints, now, refresh)), record };
   }

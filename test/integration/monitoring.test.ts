@@ -62,7 +62,11 @@ async function provokeAlone(): Promise<readonly LogLine[]> {
   const down = () => Promise.reject(new AwsCallError("dynamodb:GetItem", "timeout", true));
   const table = { read: down, write: down };
   const comparer = new Changes({ table, log, endpoint: "https://s", refresh: 1, now: Date.now });
-  await comparer.compare(parseIdentifyCall(callBody()), { first: 1n, last: 1n, mayBeAtSegment: false }, "key");
+  await comparer.compare(
+    parseIdentifyCall(callBody()),
+    { first: 1n, last: 1n, mayBeAtSegment: false, mayBeKnown: false },
+    "key",
+  );
   const ssm = { send: async () => ({ Parameter: { Value: PLACEHOLDERS.writeKey } }) };
   const machine = { now: Date.now, random: Math.random, timing: TIMING };
   const about = {

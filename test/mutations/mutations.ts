@@ -153,6 +153,7 @@ const DELIVER = [
     ["merged messages that come again are not old", "givenUp ? last + 1n : first", "last"],
     ["an item behind Segment is not trusted", "item !== undefined && !isBehind &&", "item !== undefined &&"],
     ["no item is trusted once too many were given up", "now >= this.#trustFrom", "true"],
+    ["what a redriven call left is not known", "place.mayBeKnown ? new Map() : ", ""],
     ["a part that may be at Segment is sent", "!place.mayBeAtSegment && isUnchanged", "isUnchanged"],
   ]),
   ...within("lambda/deliver/fingerprints.ts", UNIT, [

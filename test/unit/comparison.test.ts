@@ -33,7 +33,7 @@ function setUp(broken: { read?: boolean; write?: boolean } = {}, refusal = down)
   ) => {
     const last = BigInt(sequence);
     const call = parseIdentifyCall(callBody({ identity, traits }));
-    return changes.compare(call, { first: last, last, mayBeAtSegment: false, ...place }, "key");
+    return changes.compare(call, { first: last, last, mayBeAtSegment: false, mayBeKnown: false, ...place }, "key");
   };
   return { changes, broken, log, clock, compare, record: async () => (await compare()).record("key") };
 }
@@ -146,6 +146,14 @@ describe("Changes", () => {
     clock.now += 3_600_000;
     await (await compare(3, {}, "first")).record("key");
     expect((await compare(4, {}, "first")).unchanged).toBe(true);
+  });
+
+  it("sends whatever comes after a call that a redrive brought back, which Segment may have dropped by its id", async () => {
+    const { compare } = setUp();
+    await (await compare(2, { plan: "free" })).record("key");
+    const redriven = await compare(3, { plan: "gold" }, "user-1", { mayBeKnown: true });
+    await redriven.record("key");
+    expect([redriven, await compare(3), await compare(4)].map(({ unchanged }) => unchanged)).toEqual([false, true, false]);
   });
 
   it("takes nothing for unchanged of which a part may have been sent, but for what is recorded already", async () => {

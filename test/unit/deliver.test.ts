@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SQSRecord } from "aws-lambda";
 import type { DeliverDependencies } from "../../lambda/deliver/call";
-import { ALWAYS_CHANGED } from "../../lambda/deliver/changes";
+import { ALWAYS_CHANGED, type Place } from "../../lambda/deliver/changes";
 import { deliverHandler } from "../../lambda/deliver/deliver";
 import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { TIMING } from "../../lambda/timing";
@@ -425,8 +425,8 @@ describe("a write key that is refused", () => {
 describe("with forward: changes", () => {
   const comparing = (unchanged: boolean, recorded = true) => {
     const calls: string[] = [];
-    const compare = async ({ messageId }: { readonly messageId: string }) => {
-      calls.push(`compare ${messageId}`);
+    const compare = async ({ messageId }: { readonly messageId: string }, { mayBeKnown }: Place) => {
+      calls.push(`compare ${messageId}${mayBeKnown ? ", which may be known" : ""}`);
       return {
         unchanged,
         record: async () => {
@@ -464,6 +464,13 @@ describe("with forward: changes", () => {
     expect(await deliver(queueRecord({ sentAt: NOON - 12 * DAY }))).toEqual([]);
     expect(deadLetterQueue.sent).toHaveLength(1);
     expect(calls).toEqual(["compare stack-request-1", expect.stringMatching(/^forget \d+$/)]);
+  });
+
+  it("tells of a call that a redrive brought back: Segment drops it if it took it before", async () => {
+    const { comparer, calls } = comparing(true);
+    const attributes = { ...ATTRIBUTES, reason: { DataType: "String", StringValue: "fails-alone" } };
+    await setUp({ comparer }).deliver(queueRecord({ attributes }));
+    expect(calls).toEqual(["compare stack-request-1, which may be known"]);
   });
 
   it("keeps what could not be recorded, and those behind it", async () => {
