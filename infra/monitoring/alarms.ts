@@ -31,6 +31,12 @@ export interface AlarmRule {
   readonly of?: (pipeline: FlagsmithToSegment) => boolean;
 }
 
+/**
+ * Of lines that a call writes while it waits: its attempts are up to 36 minutes apart. With fewer periods one call that waits at night
+ * would set the alarm off a hundred times a day.
+ */
+export const ONE_CALL_THAT_WAITS = { periods: 8, datapoints: 1 } as const;
+
 /** The lines of one metric. */
 export function lines(name: MetricName): AlarmRule["metric"] {
   return (pipeline, period) => pipeline.metric(name, { period });

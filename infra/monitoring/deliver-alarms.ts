@@ -1,5 +1,5 @@
 import { MathExpression } from "aws-cdk-lib/aws-cloudwatch";
-import { type AlarmRule, lines } from "./alarms";
+import { type AlarmRule, lines, ONE_CALL_THAT_WAITS } from "./alarms";
 
 /** What fails here waits: in the queue for 12 days, in the dead-letter queue for 14 more. */
 export const DELIVER_ALARMS: readonly AlarmRule[] = [
@@ -67,9 +67,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     query: "Which events failed and why",
     fix: "Fields status and reason tell who refuses. One person only: it moves to the dead-letter queue by itself.",
     metric: lines("Overdue"),
-    // Attempts are up to 36 minutes apart, and each writes one line: one outage is one alarm.
-    periods: 8,
-    datapoints: 1,
+    ...ONE_CALL_THAT_WAITS,
   },
   {
     id: "WriteKeyRefused",
@@ -79,6 +77,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     query: "Which events failed and why",
     fix: "Set the source's write key with the command in field remedy. If the key is right, look for a proxy or a firewall.",
     metric: lines("WriteKeyRefused"),
+    ...ONE_CALL_THAT_WAITS,
   },
   {
     id: "EndpointRefused",
@@ -88,8 +87,8 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     query: "Which events failed and why",
     fix: "Field status tells. 404 for all: check segmentEndpoint. One person only: a firewall dislikes a value.",
     metric: lines("EndpointRefused"),
+    ...ONE_CALL_THAT_WAITS,
     // A proxy that restarts is no alarm.
-    periods: 3,
     datapoints: 2,
   },
   {
@@ -100,6 +99,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     query: "Which events failed and why",
     fix: "Read the error in deliver's log. After a deploy, roll back.",
     metric: ({ deliver }, period) => deliver.metricErrors({ period, statistic: "Sum" }),
+    // A batch that crashes comes again after 6 minutes.
+    periods: 2,
+    datapoints: 1,
   },
   {
     id: "TableFailing",

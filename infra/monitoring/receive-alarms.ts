@@ -1,5 +1,5 @@
 import { MathExpression } from "aws-cdk-lib/aws-cloudwatch";
-import { type AlarmRule, lines } from "./alarms";
+import { type AlarmRule, lines, ONE_CALL_THAT_WAITS } from "./alarms";
 import type { MetricName } from "./metrics";
 
 /** Of one event by Flagsmith: fewer wrong signatures are a stranger's. */
@@ -73,6 +73,8 @@ export const RECEIVE_ALARMS: readonly AlarmRule[] = [
     query: "Which events failed and why",
     fix: "Run the command in the line's field remedy, with the real value.",
     metric: lines("PlaceholderSecret"),
+    // Deliver tells of it at each attempt.
+    ...ONE_CALL_THAT_WAITS,
   },
   {
     id: "RefusedByApiGateway",

@@ -109,6 +109,22 @@ describe("the alarms", () => {
       ["Refused by API Gateway"],
     ],
     ["a write key rotated on one side", { ...traffic, WriteKeyRefused: during(6, 18, 40, undefined) }, ["Write key refused"]],
+    [
+      "one call that waits with a wrong write key, tried every 36 minutes",
+      { ...traffic, WriteKeyRefused: every(7, 1), Overdue: every(7, 1) },
+      ["Write key refused", "Calls fail for long"],
+    ],
+    [
+      "one call that waits for a write key, tried every 36 minutes",
+      { ...traffic, PlaceholderSecret: every(7, 1), Overdue: every(7, 1) },
+      ["Placeholder secret", "Calls fail for long"],
+    ],
+    [
+      "one call that waits at a wrong endpoint, tried every 12 minutes",
+      { ...traffic, EndpointRefused: every(3, 1) },
+      ["Endpoint refused"],
+    ],
+    ["one batch that crashes again every 6 minutes", { ...traffic, "Deliver Errors": every(2, 1) }, ["Deliver fails"]],
     ["a wrong endpoint", { ...traffic, EndpointRefused: during(6, 18, 40, undefined) }, ["Endpoint refused"]],
     ["a proxy that restarts", { ...traffic, EndpointRefused: during(6, 7, 40, undefined) }, []],
     ["a crash of receive, deliver never invoked", { "Receive Errors": during(3, 4, 1, 0) }, ["Receive fails"]],
