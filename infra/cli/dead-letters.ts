@@ -3,7 +3,7 @@ import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { messagesIn } from "./checks/queues";
 import { type Command, CommandError, count, parse, type Terminal, table, UsageError } from "./command";
 import { type DeadLetterMessage, deleteDeadLetter, MOST, redrive, withDeadLetters } from "./dead-letter-queue";
-import { findLines, personTerm } from "./log-lines";
+import { evaluationOf, findLines, personTerm } from "./log-lines";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
 
 /** Lists what was given up, and sends it again or deletes it. */
@@ -103,9 +103,14 @@ async function overtaken(
     const theirs = readable.filter((message) => message.userId === userId);
     const oldest = Math.min(...theirs.map(({ receivedAt }) => receivedAt));
     const lines = await findLines(aws, pipeline, [personTerm(pipeline, userId)], oldest);
+    // Lines of deliver are written when its whole batch is done, so they do not tell which evaluation is newer.
+    const accepted = lines.filter(({ fields }) => fields.event === "accepted");
+    const queuedAt = new Map(accepted.map(({ at, fields }) => [evaluationOf(fields.messageId), at]));
     const taken = lines.filter(({ fields: { event } }) => AT_SEGMENT.includes(String(event)));
-    const newest = Math.max(...taken.map(({ at, fields }) => at - Number(fields.latencyMs ?? 0)));
-    for (const { messageId, receivedAt } of theirs) if (newest > receivedAt) found.add(messageId);
+    const newest = Math.max(...taken.map(({ fields }) => queuedAt.get(evaluationOf(fields.messageId)) ?? 0));
+    for (const { messageId, receivedAt } of theirs) {
+      if (newest > (queuedAt.get(evaluationOf(messageId)) ?? receivedAt)) found.add(messageId);
+    }
   }
   return found;
 }

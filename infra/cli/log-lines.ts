@@ -46,6 +46,11 @@ export async function findLines(
   return (await Promise.all(groups)).flat().sort((one, other) => one.at - other.at);
 }
 
+/** What the message ids of one evaluation's parts begin with. */
+export function evaluationOf(messageId: unknown): string {
+  return String(messageId).replace(/-\d{1,4}$/, "");
+}
+
 function toPattern({ field, value, match }: Term): string {
   return `($.${field} = ${JSON.stringify(match === "start" ? `${value}*` : value)})`;
 }

@@ -1,6 +1,6 @@
 import { AWS_OPTIONS, connect } from "./aws";
 import { type Command, parse, table, UsageError } from "./command";
-import { findLines, type LogLine, personTerm, type Term } from "./log-lines";
+import { evaluationOf, findLines, type LogLine, personTerm, type Term } from "./log-lines";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
 
 const HOUR = 3_600_000;
@@ -41,11 +41,10 @@ const MAX_MESSAGE_ID = 100;
 function termsOf(pipeline: Pipeline, id: string): readonly Term[] {
   const person = personTerm(pipeline, id);
   if (id.length > MAX_MESSAGE_ID) return [person];
-  const parts = `${id.replace(/-\d{1,4}$/, "")}-`;
   return [
     person,
     { field: "messageId", value: id, match: "whole" },
-    { field: "messageId", value: parts, match: "start" },
+    { field: "messageId", value: `${evaluationOf(id)}-`, match: "start" },
     { field: "mergedInto", value: id, match: "whole" },
   ];
 }

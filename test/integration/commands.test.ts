@@ -246,6 +246,19 @@ describe("dead-letters", () => {
     await pipeline.identify("m-old-1");
   });
 
+  it("tells a part whose evaluation is the newest that Segment has from one that is older", async () => {
+    await start();
+    const flags = Array.from({ length: 310 }, (_, i) => flagPayload({ name: `f${i}` }));
+    await pipeline.post(bytesOf(evaluationPayload({ identity: "erin", flags })));
+    // Deliver writes its lines when the batch is done: they are later than the evaluation and the latency say.
+    await pipeline.until(() => pipeline.log.filter(({ event }) => event === "delivered").length === 2);
+    const body = JSON.stringify(pipeline.cloud.segment.calls.at(-1)?.body);
+    const attributes = { reason: { DataType: "String", StringValue: "rejected-by-segment" } };
+    pipeline.cloud.deadLetterQueue.queue.send({ body, groupId: "erin", deduplicationId: "part", attributes });
+    const { out } = await command(["dead-letters", "--redrive"], false);
+    expect(out).toContain("1 dead letter\nnothing was sent again");
+  });
+
   it("deletes every copy of a message, and no other", async () => {
     await start();
     await addDeadLetters();
