@@ -89,16 +89,21 @@ function deployed<Config>(
   }
 }
 
-/** A first deploy that failed leaves a stack without resources; it is to be deleted before the next. */
 async function whyNone({ cloudFormation, region }: Aws, stack: string): Promise<string> {
   try {
     const { Stacks: [found] = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: stack }));
-    const next = `see its events in CloudFormation, delete it, and deploy again`;
-    return `stack ${stack} is ${found?.StackStatus} and has no pipeline: ${next}`;
+    const status = found?.StackStatus ?? "";
+    return `stack ${stack} is ${status} and has no pipeline: ${adviceFor(status)}`;
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "ValidationError") throw error;
     return `no stack ${stack} in ${region} in this account: npx cdk deploy ${stack}`;
   }
+}
+
+/** A first deploy that failed leaves a stack without resources; it is to be deleted before the next. Any other may be somebody's. */
+function adviceFor(status: string): string {
+  if (/^ROLLBACK_(COMPLETE|FAILED)$/.test(status)) return "see its events in CloudFormation, delete it, and deploy again";
+  return status.endsWith("_IN_PROGRESS") ? "wait until that is done" : "is it the right stack?";
 }
 
 /** API Gateway may invoke receive for its webhook: the permission names the API. */

@@ -182,11 +182,20 @@ describe("doctor", () => {
 
   it("tells no stack from one whose first deploy failed, and both from another environment", async () => {
     await start();
-    pipeline.cloud.controlPlane.state.stacks = { Failed: "ROLLBACK_COMPLETE" };
+    const stacks = { Failed: "ROLLBACK_COMPLETE", Deploying: "CREATE_IN_PROGRESS", CDKToolkit: "UPDATE_COMPLETE" };
+    pipeline.cloud.controlPlane.state.stacks = stacks;
     const other = await command(["doctor", "--environment", "staging"]);
     expect(other.progress).toContain(`there are\n  --stack ${pipeline.cloud.stackName} --environment production`);
     Object.assign(pipeline.cloud.controlPlane, { options: { ...Object(pipeline.cloud.controlPlane).options, functions: [] } });
-    expect((await command(["doctor", "--stack", "Failed"])).progress).toContain("stack Failed is ROLLBACK_COMPLETE");
+    expect((await command(["doctor", "--stack", "Failed"])).progress).toMatch(
+      /^stack Failed is ROLLBACK_COMPLETE .* delete it,/m,
+    );
+    expect((await command(["doctor", "--stack", "Deploying"])).progress).toMatch(
+      /CREATE_IN_PROGRESS .* wait until that is done$/,
+    );
+    expect((await command(["doctor", "--stack", "CDKToolkit"])).progress).toMatch(
+      /UPDATE_COMPLETE .* is it the right stack\?$/,
+    );
     expect((await command(["doctor", "--stack", "None"])).progress).toContain("no stack None in us-east-1");
     const none = await command(["doctor"]);
     expect(none).toMatchObject({ code: 1, progress: expect.stringContaining("no pipeline in us-east-1") });
