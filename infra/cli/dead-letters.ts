@@ -28,10 +28,12 @@ Listing hides nothing: what was read is visible again afterwards. Of one person 
     if (values.redrive === true && values.delete !== undefined) throw new UsageError("--redrive or --delete, not both");
     const aws = await connect(values, terminal);
     const pipeline = await findPipeline(aws, values);
-    if (values.delete !== undefined) await deleteAll(aws, pipeline, values.delete, terminal, values.yes);
+    // Beside JSON, standard output has nothing.
+    const told = values.json === true ? { ...terminal, print: terminal.progress } : terminal;
+    if (values.delete !== undefined) await deleteAll(aws, pipeline, values.delete, told, values.yes);
     else {
       await list(aws, pipeline, terminal, values);
-      if (values.redrive === true) await redriveAll(aws, pipeline, terminal, values.yes);
+      if (values.redrive === true) await redriveAll(aws, pipeline, told, values.yes);
     }
     return 0;
   },

@@ -244,6 +244,9 @@ describe("dead-letters", () => {
     });
     const nobody = await command(["dead-letters", "--redrive"]);
     expect(nobody).toMatchObject({ code: 1, progress: expect.stringContaining("add --yes") });
+    const asJson = await command(["dead-letters", "--redrive", "--json"], false);
+    expect(JSON.parse(asJson.out).map(({ overtaken }: Record<string, unknown>) => overtaken)).toEqual(["yes", "yes", "", ""]);
+    expect(asJson.progress).toMatch(/\nnothing was sent again$/);
     pipeline.cloud.fakeSqs.moves.push({ Status: "RUNNING", StartedTimestamp: 1, ApproximateNumberOfMessagesMoved: 0 });
     const running = await command(["dead-letters", "--redrive", "--yes"]);
     expect(running).toMatchObject({ code: 1, progress: expect.stringContaining("is running already") });
