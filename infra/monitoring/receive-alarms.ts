@@ -99,9 +99,10 @@ export const RECEIVE_ALARMS: readonly AlarmRule[] = [
     id: "ReceiveThrottles",
     title: "Receive throttled",
     severity: "loss",
-    impact: "Lambda has no room for function receive: the account's concurrency is used up. Those webhooks are lost.",
+    impact:
+      "Lambda has no room for receive: the account's concurrency, or its reservedConcurrency, is used up. Those webhooks are lost.",
     query: "What did API Gateway refuse",
-    fix: "Raise the account's quota Concurrent executions, set option reservedConcurrency, or lower maxConcurrency.",
+    fix: "Raise the account's quota Concurrent executions, set or raise option reservedConcurrency, or lower maxConcurrency.",
     metric: ({ receive }, period) => receive.metricThrottles({ period, statistic: "Sum" }),
   },
 ];

@@ -23,6 +23,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlaneState {
   eventSource: string;
   concurrency: number;
+  /** Of it, kept for receive. */
+  reserved: number | undefined;
   /** By name, with their state. */
   alarms: Readonly<Record<string, "OK" | "ALARM">>;
   /** Addresses, with the ARN of the subscription. */
@@ -43,6 +45,7 @@ export class ControlPlane {
   readonly state: ControlPlaneState = {
     eventSource: "Enabled",
     concurrency: 1_000,
+    reserved: undefined,
     alarms: {},
     subscriptions: {},
     stacks: {},
@@ -83,7 +86,7 @@ export class ControlPlane {
   }
 
   #json(action: string, input: Readonly<Record<string, unknown>>): object | undefined {
-    const { eventSource, concurrency, alarms, oldest, apiId } = this.state;
+    const { eventSource, concurrency, reserved, alarms, oldest, apiId } = this.state;
     switch (action) {
       case "/2015-03-31/functions":
         return { Functions: this.options.functions.map(toFunction) };
@@ -106,7 +109,7 @@ export class ControlPlane {
       case "FilterLogEvents":
         return { events: this.#filter(String(input.logGroupName), String(input.filterPattern), Number(input.startTime)) };
       default: {
-        if (action.endsWith("/concurrency")) return {};
+        if (action.endsWith("/concurrency")) return { ReservedConcurrentExecutions: reserved };
         if (!action.endsWith("/policy") || apiId === undefined) return undefined;
         return { Policy: JSON.stringify({ SourceArn: `arn:aws:execute-api:us-east-1:000000000000:${apiId}/*/*/webhook` }) };
       }

@@ -165,6 +165,15 @@ describe("doctor", () => {
     expect(trouble.find(({ check }) => check === "SSM throughput")?.fix).toContain("ssm:GetServiceSetting");
   });
 
+  it("finds too little that is kept for receive, which gets no more than that", async () => {
+    await start();
+    Object.assign(pipeline.cloud.controlPlane.state, { reserved: 2 });
+    const { trouble } = await findings();
+    expect(trouble).toMatchObject([{ check: "concurrency", fix: expect.stringMatching(/raise option reservedConcurrency$/) }]);
+    Object.assign(pipeline.cloud.controlPlane.state, { concurrency: 10, reserved: 10 });
+    expect((await findings()).trouble).toEqual([]);
+  });
+
   it("takes settings that can't be reached for no trouble of the pipeline", async () => {
     await start();
     Object.assign(pipeline.cloud.places, { settingsUrl: "http://127.0.0.1:1" });

@@ -39,12 +39,14 @@ export function functionChecks(aws: Aws, { receive, deliver }: Pipeline): readon
         const { ScalingConfig: scaling } = (await mapping()) ?? {};
         const { UnreservedConcurrentExecutions: free = 0, ConcurrentExecutions: all = free } = limit ?? {};
         const most = scaling?.MaximumConcurrency ?? all;
-        const kept = await aws.lambda.send(new GetFunctionConcurrencyCommand({ FunctionName: receive.name }));
-        const enough = free - most >= ROOM_FOR_RECEIVE || kept.ReservedConcurrentExecutions !== undefined;
-        const detail = `the account runs ${all} functions at once, ${free} of them unreserved; deliver uses up to ${most}`;
+        const answer = await aws.lambda.send(new GetFunctionConcurrencyCommand({ FunctionName: receive.name }));
+        const { ReservedConcurrentExecutions: kept } = answer;
+        const unreserved = `the account runs ${all} functions at once, ${free} of them unreserved; deliver uses up to ${most}`;
+        const detail = kept === undefined ? unreserved : `${unreserved}; ${kept} are kept for receive, which gets no more`;
         const lower = most > MIN_CONCURRENCY ? ", or lower maxConcurrency" : "";
-        const fix = `receive may be throttled: raise Lambda's quota Concurrent executions${lower}`;
-        return finding("concurrency", enough ? "ok" : "warning", detail, fix);
+        const more = kept === undefined ? `Lambda's quota Concurrent executions${lower}` : "option reservedConcurrency";
+        const enough = (kept ?? free - most) >= ROOM_FOR_RECEIVE;
+        return finding("concurrency", enough ? "ok" : "warning", detail, `receive may be throttled: raise ${more}`);
       },
     },
     {
