@@ -6,6 +6,7 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
 import { Monitoring } from "../../infra/monitoring/monitoring";
 import { QUERIES } from "../../infra/monitoring/queries";
+import { PLACEHOLDERS } from "../../lambda/names";
 import { alarmsOver, type Series } from "../support/alarm";
 import { synthesizeApp, templateOf } from "../support/synth";
 
@@ -162,6 +163,13 @@ describe("the alarms", () => {
       'infra/RUNBOOK.md of flagsmith-to-segment, \\"Backlog\\"',
     );
     expect(deployed(complete.findResources("AWS::CloudWatch::Alarm"))).toContain("Runbook: https://wiki.example.com/flagsmith");
+  });
+
+  it("have a runbook whose placeholders for secrets are those that the functions refuse", () => {
+    const documents = ["README.md", "infra/RUNBOOK.md"].map((name) => readFileSync(join(__dirname, "../..", name), "utf8"));
+    const values = documents.flatMap((text) => text.match(/(?<=put-parameter[^`]*? --value )[^`]+/g) ?? []);
+    const pasted = values.flatMap((value) => value.match(/(?<=')<.+?>(?=')/g) ?? []);
+    expect(pasted.sort()).toEqual([PLACEHOLDERS.webhookSecret, PLACEHOLDERS.writeKey, PLACEHOLDERS.writeKey]);
   });
 
   it("tell whom the options name, that they go off and that they are over", () => {
