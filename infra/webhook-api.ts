@@ -27,7 +27,8 @@ export function addWebhookApi(scope: Construct, receive: LambdaFunction, options
   api.addRoutes({ path: "/webhook", methods: [HttpMethod.POST], integration });
   const accessLogs = new LogGroup(scope, "AccessLogs", {
     // With this prefix AWS's own permission counts: an account's resource policy may be full, and then the stage can't be created.
-    logGroupName: `/aws/vendedlogs/flagsmith-to-segment/${name}`,
+    // Ids of constructs may have any characters, names of log groups not.
+    logGroupName: `/aws/vendedlogs/flagsmith-to-segment/${name.replace(/[^\w.\-/#]/g, "_")}`,
     retention: options.logRetentionDays,
     removalPolicy: RemovalPolicy.DESTROY,
   });

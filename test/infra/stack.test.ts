@@ -48,6 +48,13 @@ describe("the API", () => {
   });
 });
 
+it("takes any id of a construct, which the access log's name can't have", () => {
+  const stack = new Stack(undefined, "Flags");
+  new FlagsmithToSegment(stack, "My pipeline (eu)", { environmentName: "production" });
+  const named = { LogGroupName: "/aws/vendedlogs/flagsmith-to-segment/Flags/My_pipeline__eu_" };
+  Template.fromStack(stack).hasResourceProperties("AWS::Logs::LogGroup", named);
+});
+
 describe("the queues", () => {
   it("are FIFO with high throughput, encrypted, and keep messages for 14 days", () => {
     template.resourceCountIs("AWS::SQS::Queue", 2);
