@@ -14,7 +14,7 @@ import type { Aws } from "./aws";
 import { CommandError } from "./command";
 
 export interface DeadLetterMessage {
-  /** The product's, which Segment knows too. "" if the message can't be read. */
+  /** The product's, which Segment knows too. SQS's own if the message can't be read. */
   readonly messageId: string;
   readonly reason: string;
   readonly status: string;
@@ -78,14 +78,21 @@ async function release({ sqs }: Aws, QueueUrl: string, messages: readonly DeadLe
   }
 }
 
-function toDeadLetter({ Body: body = "", ReceiptHandle = "", Attributes, MessageAttributes = {} }: Message): DeadLetterMessage {
+function toDeadLetter(message: Message): DeadLetterMessage {
+  const {
+    MessageId: ownId = "",
+    Body: body = "",
+    ReceiptHandle: receiptHandle = "",
+    Attributes,
+    MessageAttributes = {},
+  } = message;
   const { reason, status, messageId } = MessageAttributes;
   const call = tryParseJson(body);
   const shared = {
     reason: reason?.StringValue ?? "moved by SQS itself",
     status: status?.StringValue ?? "",
     bytes: Buffer.byteLength(body),
-    receiptHandle: ReceiptHandle,
+    receiptHandle,
   };
   try {
     const { identity, receivedAt, messageId: id } = parseIdentifyCall(body);
@@ -93,7 +100,7 @@ function toDeadLetter({ Body: body = "", ReceiptHandle = "", Attributes, Message
   } catch {
     // It is listed as unreadable: that is its outcome.
     const receivedAt = Number(Attributes?.SentTimestamp);
-    return { ...shared, messageId: messageId?.StringValue ?? "", userId: "", receivedAt, traits: undefined };
+    return { ...shared, messageId: messageId?.StringValue ?? ownId, userId: "", receivedAt, traits: undefined };
   }
 }
 

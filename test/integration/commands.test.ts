@@ -221,7 +221,7 @@ describe("dead-letters", () => {
     expect(rows.map((row) => row.split(/ {2,}/).slice(0, 2))).toEqual([
       ["m-rejected-1", "rejected-by-segment"],
       ["m-rejected-1", "rejected-by-segment"],
-      ["", "unreadable-message"],
+      [expect.stringMatching(/^[\da-f-]{36}$/), "unreadable-message"],
       ["m-old-1", "expired"],
       ["4 dead letters"],
     ]);
@@ -291,6 +291,9 @@ describe("dead-letters", () => {
     expect([queue.size, queue.inFlight]).toEqual([2, 0]);
     const none = await command(["dead-letters", "--delete", "m-rejected-1", "--yes"]);
     expect(none).toMatchObject({ code: 1, progress: expect.stringContaining("no message m-rejected-1 among the 2") });
+    const [unreadable] = JSON.parse((await command(["dead-letters", "--json"])).out);
+    await command(["dead-letters", "--delete", unreadable.messageId, "--yes"]);
+    expect(queue.messages.map(({ deduplicationId }) => deduplicationId)).toEqual(["4"]);
   });
 });
 
