@@ -38,9 +38,8 @@ export interface PipelineChoice {
  * The one pipeline that fits, found by what its functions are configured with.
  * @throws CommandError if there is none or more than one.
  */
-export async function findPipeline(aws: Aws, choice: PipelineChoice): Promise<Pipeline> {
+export async function findPipeline(aws: Aws, { stack, environment }: PipelineChoice): Promise<Pipeline> {
   const all = await pipelinesOf(aws);
-  const { stack = choice.stack, environment = choice.environment } = {};
   const fitting = all.filter(
     (one) => (stack ?? one.stackName) === one.stackName && (environment ?? one.environment) === one.environment,
   );
