@@ -128,22 +128,18 @@ function changes(pipeline: FlagsmithToSegment) {
   ];
 }
 
-function costs({ receive: first, deliver: second, queue, accessLogs }: FlagsmithToSegment) {
-  const names = { receive: "receive", deliver: "deliver" };
-  const sum = "Sum";
+function costs({ receive, deliver, queue, accessLogs }: FlagsmithToSegment) {
+  const ofReceive = { statistic: "Sum", label: "receive" };
+  const ofDeliver = { statistic: "Sum", label: "deliver" };
   return [
-    graph("Invocations", first.metricInvocations({ label: names.receive }), second.metricInvocations({ label: names.deliver })),
-    graph(
-      "Duration, ms in all",
-      first.metricDuration({ statistic: sum, label: names.receive }),
-      second.metricDuration({ statistic: sum, label: names.deliver }),
-    ),
+    graph("Invocations", receive.metricInvocations(ofReceive), deliver.metricInvocations(ofDeliver)),
+    graph("Duration, ms in all", receive.metricDuration(ofReceive), deliver.metricDuration(ofDeliver)),
     graph("Messages queued", queue.metricNumberOfMessagesSent({ label: "queued" })),
     graph(
       "Log bytes",
-      first.logGroup.metricIncomingBytes({ statistic: sum, label: names.receive }),
-      second.logGroup.metricIncomingBytes({ statistic: sum, label: names.deliver }),
-      accessLogs.metricIncomingBytes({ statistic: sum, label: "access" }),
+      receive.logGroup.metricIncomingBytes(ofReceive),
+      deliver.logGroup.metricIncomingBytes(ofDeliver),
+      accessLogs.metricIncomingBytes({ statistic: "Sum", label: "access" }),
     ),
   ];
 }
