@@ -2,7 +2,7 @@ import { createParameterCommand, PLACEHOLDERS } from "../../lambda/names";
 import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { alarmChecks } from "./checks/alarms";
 import { follow, post } from "./checks/call";
-import { examine, type Finding, finding, type Level } from "./checks/finding";
+import { examine, type Finding, type Level, type Verdict, verdict } from "./checks/finding";
 import { functionChecks } from "./checks/functions";
 import { checkWriteKey, judgeParameter, readParameter } from "./checks/parameters";
 import { queueChecks } from "./checks/queues";
@@ -34,12 +34,12 @@ export const doctor: Command = {
 
 async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): AsyncGenerator<Finding> {
   const { stackName, environment, receive, deliver } = pipeline;
-  yield finding("pipeline", "ok", `stack ${stackName}, environment ${environment}, ${aws.region}`, "");
+  yield { check: "pipeline", ...verdict("ok", `stack ${stackName}, environment ${environment}, ${aws.region}`) };
   const names = { secret: receive.config.webhookSecretParameter, writeKey: deliver.config.writeKeyParameter };
   const where = { region: aws.region, keyId: receive.config.kmsKeyArn };
   const setSecret = `${createParameterCommand(names.secret, `'${PLACEHOLDERS.webhookSecret}'`, where)} --overwrite`;
   const setKey = `${createParameterCommand(names.writeKey, `'${PLACEHOLDERS.writeKey}'`, where)} --overwrite`;
-  const look = (name: string, needs: string, act: () => Promise<Finding>, blind: Level = "failed") =>
+  const look = (name: string, needs: string, act: () => Promise<Verdict>, blind: Level = "failed") =>
     examine({ name, needs, look: act }, terminal.environment, blind);
   const needs = "your credentials need ssm:GetParameter on it, and kms:Decrypt with kmsKeyArn";
   let secret = "";
@@ -47,12 +47,12 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): Asyn
   yield await look(names.secret, needs, async () => {
     const found = await readParameter(aws.ssm, names.secret);
     secret = firstLine(found?.value ?? "");
-    return judgeParameter(names.secret, found, setSecret, true);
+    return judgeParameter(found, setSecret, true);
   });
   yield await look(names.writeKey, needs, async () => {
     const found = await readParameter(aws.ssm, names.writeKey);
     writeKey = firstLine(found?.value ?? "");
-    return judgeParameter(names.writeKey, found, setKey, false);
+    return judgeParameter(found, setKey, false);
   });
   const network = "nothing is wrong with the pipeline by that: look from where cdn.segment.com can be reached";
   if (writeKey !== "") {
@@ -60,13 +60,16 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): Asyn
   }
   const checks = [...functionChecks(aws, pipeline), ...alarmChecks(aws, pipeline), ...queueChecks(aws, pipeline)];
   for (const check of checks) yield await examine(check, terminal.environment, "warning");
-  if (secret === "") return yield finding("webhook", "failed", "was not tried: there is no secret to sign with", setSecret);
+  if (secret === "") {
+    const untried = verdict("failed", "was not tried: there is no secret to sign with", setSecret);
+    return yield { check: "webhook", ...untried };
+  }
 
   let messageId: string | undefined;
   yield await look("webhook", "your credentials need lambda:GetPolicy; check the network from here", async () => {
     const posted = await post(await webhookUrlOf(aws, pipeline), secret);
     messageId = posted.messageId;
-    return posted.finding;
+    return posted.verdict;
   });
   const id = messageId;
   if (id === undefined) return;

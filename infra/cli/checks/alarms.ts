@@ -2,7 +2,7 @@ import { type MetricAlarm, paginateDescribeAlarms } from "@aws-sdk/client-cloudw
 import { paginateListSubscriptionsByTopic, type Subscription } from "@aws-sdk/client-sns";
 import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
-import { type Check, type Finding, finding } from "./finding";
+import { type Check, type Verdict, verdict } from "./finding";
 
 /** Whether an alarm fires, and whether somebody hears of it. */
 export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[] {
@@ -22,9 +22,9 @@ export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[]
       look: async () => {
         const alarms = await alarmsOf();
         const firing = alarms.filter(({ StateValue: state }) => state === "ALARM").map(({ AlarmName: name }) => name);
-        if (alarms.length === 0) return finding("alarms", "warning", "there are none", "add Monitoring beside the pipeline");
+        if (alarms.length === 0) return verdict("warning", "there are none", "add Monitoring beside the pipeline");
         const detail = firing.length === 0 ? `none of ${alarms.length} fires` : `${firing.join(", ")} fires`;
-        return finding("alarms", firing.length === 0 ? "ok" : "warning", detail, "RUNBOOK.md has an article of that name");
+        return verdict(firing.length === 0 ? "ok" : "warning", detail, "RUNBOOK.md has an article of that name");
       },
     },
     {
@@ -47,14 +47,14 @@ async function subscriptionsOf({ sns }: Aws, TopicArn: string): Promise<readonly
   return subscriptions;
 }
 
-function judgeReceivers(subscriptions: readonly Subscription[]): Finding {
+function judgeReceivers(subscriptions: readonly Subscription[]): Verdict {
   const pending = subscriptions.filter(({ SubscriptionArn: arn }) => arn === "PendingConfirmation");
   const confirmed = subscriptions.length - pending.length;
   const detail = `${confirmed} confirmed, ${pending.length} unconfirmed`;
   if (pending.length > 0) {
     const who = pending.map(({ Endpoint: address }) => address).join(", ");
-    return finding("alarm receivers", "warning", detail, `open AWS's mail to ${who}, and confirm`);
+    return verdict("warning", detail, `open AWS's mail to ${who}, and confirm`);
   }
   const fix = "nobody hears of an alarm: set option alarmEmail or alarmTopicArn";
-  return finding("alarm receivers", confirmed > 0 ? "ok" : "warning", detail, fix);
+  return verdict(confirmed > 0 ? "ok" : "warning", detail, fix);
 }

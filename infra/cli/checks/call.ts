@@ -3,31 +3,29 @@ import type { Aws } from "../aws";
 import { findLines, type LogLine } from "../log-lines";
 import type { Pipeline } from "../pipeline";
 import { postSigned } from "../send";
-import { type Finding, finding } from "./finding";
+import { type Verdict, verdict } from "./finding";
 
 const IDENTITY = "doctor";
 
 /** Sends a signed evaluation of the identity `doctor`, new each time. */
-export async function post(url: string, secret: string): Promise<{ readonly finding: Finding; readonly messageId?: string }> {
+export async function post(url: string, secret: string): Promise<{ readonly verdict: Verdict; readonly messageId?: string }> {
   const flag = { enabled: true, feature: { name: "flagsmith_to_segment_doctor" } };
   const flags = [{ ...flag, feature_state_value: new Date().toISOString() }];
   const { status, body } = await postSigned(url, Buffer.from(JSON.stringify({ flags, identity: IDENTITY })), secret);
   const { messageId, reason }: { readonly messageId?: unknown; readonly reason?: unknown } = Object(tryParseJson(body));
   if (status === 202 && typeof messageId === "string") {
-    return { finding: finding("webhook", "ok", `${url} answers 202`, ""), messageId };
+    return { verdict: verdict("ok", `${url} answers 202`), messageId };
   }
   if (status === 202 || reason === undefined) {
     const detail = `${url} answers ${status}, but not as receive does`;
-    return {
-      finding: finding("webhook", "failed", detail, "is it this stack's WebhookUrl? 403, 429, 5xx: see the access log"),
-    };
+    return { verdict: verdict("failed", detail, "is it this stack's WebhookUrl? 403, 429, 5xx: see the access log") };
   }
   if (status === 200) {
     const fix = "an option leaves out the identity doctor: the pipeline works, and can't be followed further";
-    return { finding: finding("webhook", "warning", `answers 200: ${reason}`, fix) };
+    return { verdict: verdict("warning", `answers 200: ${reason}`, fix) };
   }
   const fix = "receive's log says why: saved query Which events failed and why";
-  return { finding: finding("webhook", "failed", `answers ${status}: ${reason}`, fix) };
+  return { verdict: verdict("failed", `answers ${status}: ${reason}`, fix) };
 }
 
 const DONE: Readonly<Record<string, string>> = {
@@ -46,8 +44,7 @@ export async function follow(
   pipeline: Pipeline,
   messageId: string,
   progress: (text: string) => void,
-): Promise<Finding> {
-  const check = `call ${messageId}`;
+): Promise<Verdict> {
   const since = Date.now();
   const term = { field: "messageId", value: messageId, match: "whole" } as const;
   let last: LogLine["fields"] | undefined;
@@ -55,16 +52,16 @@ export async function follow(
     if (look % 5 === 0) progress(`waiting for the log to tell what became of ${messageId}`);
     const lines = (await findLines(aws, pipeline, [term], since)).map(({ fields }) => fields);
     const done = lines.find(({ event }) => DONE[String(event)] !== undefined);
-    if (done !== undefined) return finding(check, "ok", DONE[String(done.event)] ?? "", "");
+    if (done !== undefined) return verdict("ok", DONE[String(done.event)] ?? "");
     last = lines.findLast(({ event }) => event === "retrying" || event === "dead-lettered") ?? last;
     if (last?.event === "dead-lettered" || last?.actor === "operator") break;
     await new Promise((resolve) => setTimeout(resolve, aws.pause));
   }
   if (last === undefined) {
-    return finding(check, "failed", "no line of deliver about it yet", "infra/RUNBOOK.md, Nothing delivered");
+    return verdict("failed", "no line of deliver about it yet", "infra/RUNBOOK.md, Nothing delivered");
   }
   const { event, status, reason, code } = last;
   const article = code === "endpoint-refused" ? "Endpoint refused" : "Calls fail for long";
   const remedy = last.remedy ?? `infra/RUNBOOK.md, ${article}`;
-  return finding(check, "failed", `${event}: ${reason ?? `status ${status}`}`, String(remedy));
+  return verdict("failed", `${event}: ${reason ?? `status ${status}`}`, String(remedy));
 }

@@ -4,24 +4,27 @@ import { explain } from "../explain";
 /** `warning`: it works, and may not for long. Only `failed` makes the exit code 1. */
 export type Level = "ok" | "warning" | "failed";
 
-export interface Finding {
-  readonly check: string;
+export interface Verdict {
   readonly level: Level;
   readonly detail: string;
   /** What fixes it. */
   readonly fix?: string;
 }
 
+export interface Finding extends Verdict {
+  readonly check: string;
+}
+
 /** `fix` only where something is to be fixed. */
-export function finding(check: string, level: Level, detail: string, fix: string): Finding {
-  return level === "ok" ? { check, level, detail } : { check, level, detail, fix };
+export function verdict(level: Level, detail: string, fix = ""): Verdict {
+  return level === "ok" ? { level, detail } : { level, detail, fix };
 }
 
 /** A check, and what the credentials need for it. */
 export interface Check {
   readonly name: string;
   readonly needs: string;
-  readonly look: () => Promise<Finding>;
+  readonly look: () => Promise<Verdict>;
 }
 
 /** What the check finds, or that it can't look. `blind`: how bad that is. */
@@ -31,8 +34,8 @@ export async function examine(
   blind: Level,
 ): Promise<Finding> {
   try {
-    return await look();
+    return { check: name, ...(await look()) };
   } catch (error) {
-    return finding(name, blind, `can't be looked at: ${explain(error, environment)}`, needs);
+    return { check: name, ...verdict(blind, `can't be looked at: ${explain(error, environment)}`, needs) };
   }
 }

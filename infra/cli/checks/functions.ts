@@ -6,7 +6,7 @@ import {
 import { GetServiceSettingCommand } from "@aws-sdk/client-ssm";
 import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
-import { type Check, finding } from "./finding";
+import { type Check, verdict } from "./finding";
 
 /** Concurrent executions that receive needs in a burst of 100 webhooks per second, at some 60 ms each, cold starts included. */
 const ROOM_FOR_RECEIVE = 10;
@@ -28,7 +28,7 @@ export function functionChecks(aws: Aws, { receive, deliver }: Pipeline): readon
         const { State: state = "missing", LastProcessingResult: result = "" } = (await mapping()) ?? {};
         const fix = "nothing is delivered: remove option paused, and deploy";
         const detail = `is ${state}${result === "" ? "" : `, last result: ${result}`}`;
-        return finding("event source", /^(Enabl|Updating|Creating)/.test(state) ? "ok" : "failed", detail, fix);
+        return verdict(/^(Enabl|Updating|Creating)/.test(state) ? "ok" : "failed", detail, fix);
       },
     },
     {
@@ -46,7 +46,7 @@ export function functionChecks(aws: Aws, { receive, deliver }: Pipeline): readon
         const lower = most > MIN_CONCURRENCY ? ", or lower maxConcurrency" : "";
         const more = kept === undefined ? `Lambda's quota Concurrent executions${lower}` : "option reservedConcurrency";
         const enough = (kept ?? free - most) >= ROOM_FOR_RECEIVE;
-        return finding("concurrency", enough ? "ok" : "warning", detail, `receive may be throttled: raise ${more}`);
+        return verdict(enough ? "ok" : "warning", detail, `receive may be throttled: raise ${more}`);
       },
     },
     {
@@ -57,7 +57,7 @@ export function functionChecks(aws: Aws, { receive, deliver }: Pipeline): readon
         const { ServiceSetting: setting } = await aws.ssm.send(new GetServiceSettingCommand({ SettingId }));
         const high = setting?.SettingValue === "true";
         const detail = high ? "high: 10,000 reads per second" : "standard: 40 reads per second, one per container that starts";
-        return finding("SSM throughput", "ok", detail, "");
+        return verdict("ok", detail);
       },
     },
   ];

@@ -1,5 +1,5 @@
 import { GetParameterCommand, type SSMClient } from "@aws-sdk/client-ssm";
-import { type Finding, finding, type Level } from "./finding";
+import { type Level, type Verdict, verdict } from "./finding";
 
 export interface ParameterValue {
   readonly type: string;
@@ -18,15 +18,10 @@ export async function readParameter(ssm: SSMClient, name: string): Promise<Param
 }
 
 /** Says what is wrong with a value without showing it. `command` sets a new one. */
-export function judgeParameter(
-  name: string,
-  parameter: ParameterValue | undefined,
-  command: string,
-  severalLines: boolean,
-): Finding {
-  if (parameter === undefined) return finding(name, "failed", "does not exist", command);
+export function judgeParameter(parameter: ParameterValue | undefined, command: string, severalLines: boolean): Verdict {
+  if (parameter === undefined) return verdict("failed", "does not exist", command);
   const [level, detail] = judged(parameter, severalLines);
-  return finding(name, level, detail, command);
+  return verdict(level, detail, command);
 }
 
 /** The functions take what is only a warning. */
@@ -43,14 +38,13 @@ function judged({ type, value }: ParameterValue, severalLines: boolean): readonl
 }
 
 /** The tracking API answers 200 to any key; only this tells. */
-export async function checkWriteKey(settingsUrl: string, writeKey: string, command: string): Promise<Finding> {
-  const check = "write key at Segment";
+export async function checkWriteKey(settingsUrl: string, writeKey: string, command: string): Promise<Verdict> {
   const url = `${settingsUrl}/v1/projects/${encodeURIComponent(writeKey)}/settings`;
   const { status } = await fetch(url, { signal: AbortSignal.timeout(10_000) });
   // Only 404 says that there is no such source; anything else is Segment's own trouble.
   if (status !== 200 && status !== 404) {
-    return finding(check, "warning", `Segment's settings answer ${status}`, "try again later");
+    return verdict("warning", `Segment's settings answer ${status}`, "try again later");
   }
   const fix = `take the key of the source from Segment, then: ${command}`;
-  return finding(check, status === 200 ? "ok" : "failed", status === 200 ? "belongs to a source" : "no source has it", fix);
+  return verdict(status === 200 ? "ok" : "failed", status === 200 ? "belongs to a source" : "no source has it", fix);
 }

@@ -3,7 +3,7 @@ import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import type { Aws } from "../aws";
 import { count } from "../command";
 import type { Pipeline } from "../pipeline";
-import { type Check, finding } from "./finding";
+import { type Check, verdict } from "./finding";
 
 /** Seconds: as long as alarm Backlog takes. */
 const OLD = 900;
@@ -21,7 +21,7 @@ export function queueChecks(aws: Aws, { deliver }: Pipeline): readonly Check[] {
         const age = await oldestIn(aws, queueUrl);
         const oldest = age === undefined ? "" : `, the oldest for ${Math.round(age)} s`;
         const fix = "see the lines: saved query Which events failed and why";
-        return finding("queue", (age ?? 0) > OLD ? "warning" : "ok", `calls that wait: ${waiting}${oldest}`, fix);
+        return verdict((age ?? 0) > OLD ? "warning" : "ok", `calls that wait: ${waiting}${oldest}`, fix);
       },
     },
     {
@@ -30,7 +30,7 @@ export function queueChecks(aws: Aws, { deliver }: Pipeline): readonly Check[] {
       look: async () => {
         const waiting = await messagesIn(aws, deadLetterQueueUrl);
         const fix = "command dead-letters lists them";
-        return finding("dead letters", waiting === 0 ? "ok" : "warning", count(waiting, "message"), fix);
+        return verdict(waiting === 0 ? "ok" : "warning", count(waiting, "message"), fix);
       },
     },
   ];
