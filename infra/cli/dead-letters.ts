@@ -142,7 +142,9 @@ async function deleteAll(aws: Aws, pipeline: Pipeline, id: string, terminal: Ter
     for (const copy of copies) await deleteDeadLetter(aws, deadLetterQueueUrl, copy);
     return copies.length;
   });
-  terminal.print(`deleted ${id}: ${count(deleted, "copy", "copies")}`);
+  const told = `deleted ${id}: ${count(deleted, "copy", "copies")}`;
+  if (deleted < length) throw new CommandError(`${told} of ${length}; somebody else reads the queue, try again in two minutes`);
+  terminal.print(told);
 }
 
 /** @throws CommandError where nobody can answer. */

@@ -16,15 +16,19 @@ interface Ran {
   readonly progress: string;
 }
 
-/** A command beside the local cloud. `answer`: what the operator answers; undefined = nobody is there. */
-async function command(args: readonly string[], answer?: boolean, more: Readonly<Record<string, string>> = {}): Promise<Ran> {
+/** A command beside the local cloud. `answer`: what the operator answers, or does meanwhile; undefined = nobody is there. */
+async function command(
+  args: readonly string[],
+  answer?: boolean | (() => Promise<boolean>),
+  more: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   const lines: string[] = [];
   const progress: string[] = [];
   const code = await run([...args, "--local"], {
     environment: { PORT: new URL(pipeline.cloud.webhookUrl).port, ...more },
     print: (text) => lines.push(text),
     progress: (text) => progress.push(text),
-    confirm: async () => answer,
+    confirm: async () => (typeof answer === "function" ? answer() : answer),
   });
   return { code, out: lines.join("\n"), progress: progress.join("\n") };
 }
@@ -294,6 +298,16 @@ describe("dead-letters", () => {
     const [unreadable] = JSON.parse((await command(["dead-letters", "--json"])).out);
     await command(["dead-letters", "--delete", unreadable.messageId, "--yes"]);
     expect(queue.messages.map(({ deduplicationId }) => deduplicationId)).toEqual(["4"]);
+  });
+
+  it("says that a message is still there which somebody else reads while it is to be deleted", async () => {
+    await start();
+    await addDeadLetters();
+    const { queue } = pipeline.cloud.deadLetterQueue;
+    const elsewhere = async () => queue.receive(10, 60_000).length > 0;
+    const ran = await command(["dead-letters", "--delete", "m-rejected-1"], elsewhere);
+    expect(ran).toMatchObject({ code: 1, progress: expect.stringMatching(/^deleted m-rejected-1: 0 copies of 2; somebody/m) });
+    expect(queue.size).toBe(4);
   });
 });
 
