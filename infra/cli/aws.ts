@@ -50,7 +50,7 @@ export async function connect({ region, local }: AwsChoice, { environment }: Ter
   if (local === true && region !== undefined) throw new UsageError("--local or --region, not both");
   if (local === true) {
     const { webhookUrl, settingsUrl, ...config } = await localPlaces(environment.PORT ?? String(DEFAULT_PORT));
-    return { ...clients(config), region: config.region, webhookUrl, settingsUrl, pause: 20 };
+    return { ...clients(config), region: config.region, webhookUrl, settingsUrl, pause: 200 };
   }
   // The AWS CLI reads another variable than the SDK.
   const given = region ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION;

@@ -186,6 +186,12 @@ describe("doctor", () => {
     expect(code).toBe(0);
   });
 
+  it("waits for a call that Segment takes two seconds later", async () => {
+    await start();
+    pipeline.cloud.segment.refusals.push(503, 503);
+    expect((await findings()).trouble).toEqual([]);
+  });
+
   it("tells what Segment answers to the call", async () => {
     await start();
     pipeline.cloud.segment.refusals.push(...Array(200).fill(404));
