@@ -4,11 +4,10 @@ export type FunctionName = "receive" | "deliver";
 export function createParameterCommand(
   name: string,
   value: string,
-  where: { readonly region?: string | undefined; readonly keyId?: string | undefined } = {},
+  { region, keyId }: { readonly region: string; readonly keyId: string | undefined },
 ): string {
-  const region = where.region === undefined ? "" : ` --region ${where.region}`;
-  const key = where.keyId === undefined ? "" : ` --key-id ${where.keyId}`;
-  return `aws ssm put-parameter${region} --name ${name} --type SecureString${key} --value ${value}`;
+  const key = keyId === undefined ? "" : ` --key-id ${keyId}`;
+  return `aws ssm put-parameter --region ${region} --name ${name} --type SecureString${key} --value ${value}`;
 }
 
 /** What documents and messages write where a secret belongs. A parameter that holds one was pasted as it stood: it is no secret. */

@@ -3,14 +3,8 @@ import { DeliveredTable } from "./adapters/delivered-table";
 import { Parameter } from "./adapters/parameter";
 import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
-import {
-  type Environment,
-  type ReceiveConfig,
-  readAws,
-  readDeliverConfig,
-  readReceiveConfig,
-  type SharedConfig,
-} from "./config";
+import type { Environment, ReceiveConfig, SharedConfig } from "./config";
+import { readAws, readDeliverConfig, readReceiveConfig } from "./config";
 import { ALWAYS_CHANGED, Changes } from "./deliver/changes";
 import { type DeliverHandler, deliverHandler } from "./deliver/deliver";
 import { ConfigurationError, type ParameterError } from "./errors";

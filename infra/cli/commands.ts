@@ -48,9 +48,12 @@ function helpOf(command: Command, environment: Terminal["environment"]): string 
   return [calledAs(command, environment), command.help, ...places, codes].join("\n");
 }
 
-/** Options that npm took for its own, because they stood before its `--`: the command would ask another AWS than was meant. */
+/** Of the commands, but those that npm has as well. */
+const OPTIONS = ["local", "region", "stack", "environment", "redrive", "delete", "show", "hours", "url", "secret", "as"];
+
+/** Options that npm took for its own, because they stood before its `--`: the command would do something else than was meant. */
 function forgottenIn(environment: Terminal["environment"]): string | undefined {
-  return ["local", "region", "stack", "environment"].find((name) => environment[`npm_config_${name}`] !== undefined);
+  return OPTIONS.find((name) => environment[`npm_config_${name}`] !== undefined);
 }
 
 /** Runs one command. Never throws: what went wrong is one line on standard error. */

@@ -25,7 +25,7 @@ A user id is hashed where option logUserId says so.`,
     const aws = await connect(values, terminal);
     const pipeline = await findPipeline(aws, values);
     terminal.progress(`searching the logs of the last ${hours} hours`);
-    const lines = await findLines(aws, pipeline, termsOf(pipeline, id), Date.now() - hours * HOUR);
+    const lines = await findLines(aws, pipeline, termsOf(pipeline, id), Math.max(0, Date.now() - hours * HOUR));
     const fields = lines.map((line) => line.fields);
     if (values.json === true) terminal.print(JSON.stringify(fields, undefined, 2));
     else if (lines.length > 0) terminal.print(table(["time", ...COLUMNS], lines.map(cellsOf)));

@@ -10,6 +10,7 @@ import {
   TextWidget,
 } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
+import type { LogEvent } from "../../lambda/names";
 import type { FlagsmithToSegment } from "../flagsmith-to-segment";
 import type { MetricName } from "./metrics";
 import { QUERIES, type Question } from "./queries";
@@ -67,7 +68,12 @@ const query = (title: string, view: LogQueryVisualizationType, logGroupName: str
   return (width: number) => new LogQueryWidget({ title, view, logGroupNames, queryLines: [...parts], width, height: HEIGHT });
 };
 
-const OUTCOMES = ["filter ispresent(event)", "stats count(*) as lines by bin(5m), event"];
+/** A series for each event: CloudWatch draws no areas of a query that groups by anything but time. */
+const outcomes = (...events: readonly LogEvent[]) => {
+  const series = events.map((event) => `sum(strcontains(event, "${event}")) as ${event.replaceAll("-", "_")}`);
+  // Its name has another event's in it.
+  return ['filter event != "delivered-unknown"', `stats ${series.join(", ")} by bin(5m)`];
+};
 const asked = (title: string, question: Question) => `${title} (query: ${question})`;
 
 function receive(pipeline: FlagsmithToSegment) {
@@ -76,8 +82,9 @@ function receive(pipeline: FlagsmithToSegment) {
   const refused: readonly MetricName[] = ["WrongSignature", "Unsigned", "Invalid", "Unavailable", "RefusedByApiGateway"];
   const duration = (statistic: string) => own.metricDuration({ statistic, label: statistic });
   const names = options.anonymousIdentities === "drop" ? "placeholder or nameless" : "placeholder";
+  const events = outcomes("accepted", "ignored", "unauthorized", "invalid", "unavailable");
   return [
-    query(asked("Webhooks by outcome", "What happened to this user's events"), stacked, log, ...OUTCOMES),
+    query(asked("Webhooks by outcome", "What happened to this user's events"), stacked, log, ...events),
     graph(asked("Refused webhooks", "Which events failed and why"), ...refused.map((name) => pipeline.metric(name))),
     graph("Time to answer, ms", duration("p50"), duration("p99")),
     graph(asked(`Left out: ${names}, or by option`, "Who is left out"), pipeline.metric("LeftOut")),
@@ -88,13 +95,14 @@ function receive(pipeline: FlagsmithToSegment) {
 function deliver(pipeline: FlagsmithToSegment) {
   const { deliver: own, queue, deadLetterQueue, options } = pipeline;
   const log = own.logGroup.logGroupName;
+  const events = outcomes("delivered", "merged", "unchanged", "dry-run", "retrying", "dead-lettered");
   const troubles: readonly MetricName[] = ["Overdue", "SlowedDown", "EndpointRefused", "WriteKeyRefused"];
   const latency = "stats pct(latencyMs, 50) as p50, pct(latencyMs, 99) as p99 by bin(5m)";
   const merged = graph(asked("Merged messages", "Whose calls are merged"), pipeline.metric("Merged"));
   const oldest = queue.metricApproximateAgeOfOldestMessage({ statistic: "Maximum", label: "oldest" });
   const dead = deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum", label: "messages" });
   return [
-    query(asked("Messages by outcome", "What happened to this user's events"), stacked, log, ...OUTCOMES),
+    query(asked("Messages by outcome", "What happened to this user's events"), stacked, log, ...events),
     query(asked("Flagsmith to Segment, ms", "How long from Flagsmith to Segment"), line, log, "filter latencyMs >= 0", latency),
     graph("Age of the oldest waiting call, s", oldest),
     graph(asked("Not taken by Segment", "Which events failed and why"), ...troubles.map((name) => pipeline.metric(name))),

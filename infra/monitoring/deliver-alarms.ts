@@ -87,8 +87,8 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     query: "Which events failed and why",
     fix: "Field status tells. 404 for all: check segmentEndpoint. One person only: a firewall dislikes a value.",
     metric: lines("EndpointRefused"),
-    ...ONE_CALL_THAT_WAITS,
-    // A proxy that restarts is no alarm.
+    // A proxy that restarts is no alarm; attempts may be 36 minutes apart.
+    periods: 16,
     datapoints: 2,
   },
   {

@@ -38,9 +38,8 @@ export class AwsCall {
     private readonly machine: Machine,
   ) {
     this.#origin = new URL(endpointOf(service));
-    const sha256 = Hash.bind(null, "sha256");
     // The body's hash is signed in any case; as a header of its own it is only for S3.
-    this.#signer = new SignatureV4({ service, region, credentials, sha256, applyChecksum: false });
+    this.#signer = new SignatureV4({ service, region, credentials, sha256: Hash.bind(null, "sha256"), applyChecksum: false });
   }
 
   /**

@@ -95,12 +95,9 @@ export class Queue {
   async #call(action: string, entries: readonly object[], deadline?: number): Promise<void> {
     const answer = await this.sqs.send(action, { QueueUrl: this.url, Entries: entries }, deadline);
     const [failure] = listOf(answer, "Failed");
-    if (isJsonObject(failure)) {
-      throw new AwsCallError(`sqs:${action}`, String(failure.Code), failure.SenderFault !== true);
-    }
-    if (listOf(answer, "Successful").length !== entries.length) {
-      throw new AwsCallError(`sqs:${action}`, "unconfirmed", true);
-    }
+    const name = `sqs:${action}`;
+    if (isJsonObject(failure)) throw new AwsCallError(name, String(failure.Code), failure.SenderFault !== true);
+    if (listOf(answer, "Successful").length !== entries.length) throw new AwsCallError(name, "unconfirmed", true);
   }
 }
 

@@ -47,6 +47,9 @@ export interface ChangesOptions extends Pick<Machine, "now"> {
   readonly refresh: number;
 }
 
+/** Whose faults were told of a call already. */
+type Told = { readonly messageId: string; readonly actors: Set<unknown> };
+
 /** Recordings that fail one after the other before a container gives them up, so that nobody's events wait because of the table. */
 const FAILURES_OF_A_TABLE_THAT_IS_DOWN = 12;
 /** People whose failed recordings a container remembers. Beyond that it trusts nobody's item. */
@@ -77,9 +80,8 @@ export class Changes implements Comparer {
     const person = hashIdentity(call.identity);
     const printsFor = (key: string) => fingerprintsOf(call, endpoint, key);
     const prints = printsFor(writeKey);
-    const told = new Set<unknown>();
-    const { messageId } = call;
-    const item = await this.#orUnknown(messageId, told, () => table.read(person));
+    const told: Told = { messageId: call.messageId, actors: new Set() };
+    const item = await this.#orUnknown(told, () => table.read(person));
     const unrecorded = this.#unrecorded.get(person);
     const isBehind = unrecorded !== undefined && (item === undefined || item.sequence < unrecorded.to);
     const trusted = item !== undefined && !isBehind && now >= this.#trustFrom;
@@ -88,29 +90,21 @@ export class Changes implements Comparer {
     const record = async (usedKey: string) => {
       const taken = usedKey === writeKey ? prints : printsFor(usedKey);
       const delivered = place.mayBeKnown ? new Map() : withDelivered(known, taken, now, refresh);
-      return this.#write(person, delivered, place, messageId, told);
+      return this.#write(person, delivered, place, told);
     };
     return { unchanged: isOld || (!place.mayBeAtSegment && isUnchanged(known, prints, now, refresh)), record };
   }
 
   async forget(person: string, sequence: bigint, messageId: string): Promise<void> {
-    await this.#write(person, new Map(), { first: sequence, last: sequence }, messageId, new Set());
+    await this.#write(person, new Map(), { first: sequence, last: sequence }, { messageId, actors: new Set() });
   }
 
   /** Whether it is written, or given up. Then the call's messages are settled as well. */
-  async #write(
-    person: string,
-    delivered: Delivered,
-    { first, last }: Pick<Place, "first" | "last">,
-    messageId: string,
-    told: Set<unknown>,
-  ): Promise<boolean> {
+  async #write(person: string, delivered: Delivered, { first, last }: Pick<Place, "first" | "last">, told: Told) {
     const now = this.options.now() / 1_000;
     const item = { traits: encodeDelivered(delivered), sequence: last };
     const expiry = now + this.options.refresh + EXPIRY_MARGIN;
-    const written = await this.#orUnknown(messageId, told, () =>
-      this.options.table.write(person, item, expiry).then(() => true),
-    );
+    const written = await this.#orUnknown(told, () => this.options.table.write(person, item, expiry).then(() => true));
     if (written) {
       this.#failures = 0;
       this.#unrecorded.delete(person);
@@ -127,14 +121,14 @@ export class Changes implements Comparer {
   }
 
   /** One line per call, though reading and writing fail alike; a second only where somebody else must act. */
-  async #orUnknown<Result>(messageId: string, told: Set<unknown>, act: () => Promise<Result>): Promise<Result | undefined> {
+  async #orUnknown<Result>({ messageId, actors }: Told, act: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await act();
     } catch (error) {
       const actor = error instanceof AwsCallError ? error.actor : undefined;
       const message = "the call is sent, changed or not";
-      if (!told.has(actor)) this.options.log.write({ event: "delivered-unknown", message, fields: { messageId }, error });
-      told.add(actor);
+      if (!actors.has(actor)) this.options.log.write({ event: "delivered-unknown", message, fields: { messageId }, error });
+      actors.add(actor);
       return undefined;
     }
   }

@@ -15,14 +15,11 @@ export interface Stop {
   readonly merged: boolean;
 }
 
-export interface Conclusion {
-  readonly outcome: Outcome;
-  /** What the queue must not forget. */
-  readonly kept: readonly ReceivedMessage[];
-}
-
-/** Judges a failure and acts on it: the message is moved to the dead-letter queue, or it comes back with those behind it. */
-export async function conclude(deps: DeliverDependencies, people: People, stop: Stop): Promise<Conclusion> {
+/**
+ * Judges a failure and acts on it: the message is moved to the dead-letter queue, or it comes back with those behind it. `kept`:
+ * what the queue must not forget.
+ */
+export async function conclude(deps: DeliverDependencies, people: People, stop: Stop) {
   const { message, failure, behind } = stop;
   const now = deps.now();
   const person = message.groupId;
@@ -30,7 +27,7 @@ export async function conclude(deps: DeliverDependencies, people: People, stop: 
   const waiting = { age: (now - message.sentAt) / 1_000, receiveCount: message.receiveCount };
   const { move, wait } = judge(failure, waiting, circumstances, deps.random);
   if (failure.kind === "not-taken" && circumstances.othersWell) people.failedAlone(person, now);
-  let outcome = retrying(failure, circumstances.othersWell, deps);
+  let outcome: Outcome = retrying(failure, circumstances.othersWell, deps);
   let kept: readonly ReceivedMessage[] = [message, ...behind];
   // Which of the merged calls is to blame shows once they are sent singly, at the next try.
   const isOneOfMany = stop.merged && failure.kind === "not-taken";

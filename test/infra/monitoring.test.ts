@@ -125,6 +125,11 @@ describe("the alarms", () => {
       { ...traffic, EndpointRefused: every(3, 1) },
       ["Endpoint refused"],
     ],
+    [
+      "one call that waits at a wrong endpoint, tried every 36 minutes",
+      { ...traffic, EndpointRefused: every(7, 1) },
+      ["Endpoint refused"],
+    ],
     ["one batch that crashes again every 6 minutes", { ...traffic, "Deliver Errors": every(2, 1) }, ["Deliver fails"]],
     ["a wrong endpoint", { ...traffic, EndpointRefused: during(6, 18, 40, undefined) }, ["Endpoint refused"]],
     ["a proxy that restarts", { ...traffic, EndpointRefused: during(6, 7, 40, undefined) }, []],
@@ -303,6 +308,17 @@ describe("the dashboard", () => {
       "## What it costs",
       "## Ask further",
     ]);
+  });
+
+  it("groups what it draws by time alone: CloudWatch draws lines and areas of nothing else", () => {
+    const [dashboard] = Object.values(complete.findResources("AWS::CloudWatch::Dashboard"));
+    const parts: readonly unknown[] = dashboard?.Properties.DashboardBody["Fn::Join"][1];
+    const { widgets } = JSON.parse(parts.map((part) => (typeof part === "string" ? part : "x")).join(""));
+    const drawn = widgets.filter(
+      ({ type, properties }: Record<string, { view?: string }>) => String(type) === "log" && properties?.view === "timeSeries",
+    );
+    expect(drawn.length).toBeGreaterThan(3);
+    for (const { properties } of drawn) expect(properties.query).toMatch(/ by bin\(\d+[hm]\)$/);
   });
 
   it("has no widgets of what is switched off", () => {

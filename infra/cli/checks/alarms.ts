@@ -4,6 +4,8 @@ import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
 import { type Check, type Verdict, verdict } from "./finding";
 
+const isTopic = (arn: string) => arn.split(":")[2] === "sns";
+
 /** Whether an alarm fires, and whether somebody hears of it. */
 export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[] {
   // A pipeline's name is its stack's, and its path within it.
@@ -31,7 +33,7 @@ export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[]
       name: "alarm receivers",
       needs: "your credentials need cloudwatch:DescribeAlarms, and sns:ListSubscriptionsByTopic on the topics",
       look: async () => {
-        const topics = new Set((await alarmsOf()).flatMap(({ AlarmActions: actions = [] }) => actions));
+        const topics = new Set((await alarmsOf()).flatMap(({ AlarmActions: actions = [] }) => actions.filter(isTopic)));
         const subscriptions = await Promise.all([...topics].map((topic) => subscriptionsOf(aws, topic)));
         return judgeReceivers(subscriptions.flat());
       },
