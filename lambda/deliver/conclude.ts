@@ -1,9 +1,8 @@
 import type { ReceivedMessage } from "../adapters/queue";
 import type { LogFields, Outcome } from "../log";
-import type { DeliverDependencies } from "./call";
+import type { DeliverDependencies, Invocation } from "./call";
 import { type Failure, judge, type Reason } from "./judge";
 import { deadLettered, retrying } from "./outcomes";
-import type { People } from "./people";
 
 /** The first of a person's messages that was not settled, and those behind it. */
 export interface Stop {
@@ -19,23 +18,24 @@ export interface Stop {
  * Judges a failure and acts on it: the message is moved to the dead-letter queue, or it comes back with those behind it. `kept`:
  * what the queue must not forget.
  */
-export async function conclude(deps: DeliverDependencies, people: People, stop: Stop) {
+export async function conclude(invocation: Invocation, stop: Stop) {
+  const { people, deadLetterQueue, comparer, random } = invocation;
   const { message, failure, behind } = stop;
-  const now = deps.now();
+  const now = invocation.now();
   const person = message.groupId;
   const circumstances = people.circumstancesOf(person, now);
   const waiting = { age: (now - message.sentAt) / 1_000, receiveCount: message.receiveCount };
-  const { move, wait } = judge(failure, waiting, circumstances, deps.random);
+  const { move, wait } = judge(failure, waiting, circumstances, random);
   if (failure.kind === "not-taken" && circumstances.othersWell) people.failedAlone(person, now);
-  let outcome: Outcome = retrying(failure, circumstances.othersWell, deps);
+  let outcome: Outcome = retrying(failure, circumstances.othersWell, invocation);
   let kept: readonly ReceivedMessage[] = [message, ...behind];
   // Which of the merged calls is to blame shows once they are sent singly, at the next try.
   const isOneOfMany = stop.merged && failure.kind === "not-taken";
   if (move !== undefined && !isOneOfMany) {
     try {
-      await deps.deadLetterQueue.send([toDeadLetter(stop, move)]);
+      await deadLetterQueue.send([toDeadLetter(stop, move)]);
       if (failure.kind === "not-taken") people.moved(now);
-      await deps.comparer.forget(person, message.sequence, String(stop.fields.messageId));
+      await comparer.forget(person, message.sequence, String(stop.fields.messageId));
       outcome = deadLettered(failure, move);
       kept = behind;
     } catch (error) {
@@ -43,7 +43,7 @@ export async function conclude(deps: DeliverDependencies, people: People, stop: 
     }
   }
   const moved = kept === behind;
-  const { retryInSeconds, visibility } = await schedule(deps, kept, moved ? 0 : wait);
+  const { retryInSeconds, visibility } = await schedule(invocation, kept, moved ? 0 : wait);
   const held = behind.length === 0 ? undefined : behind.length;
   const about = { held, visibility, retryInSeconds: moved ? undefined : retryInSeconds };
   return { kept, outcome: { ...outcome, fields: { ...stop.fields, ...outcome.fields, ...about } } };

@@ -42,7 +42,7 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
       }),
     );
     const stops = progress.flatMap(({ stop }) => stop ?? []);
-    const concluded = await Promise.all(stops.map((stop) => conclude(deps, people, stop)));
+    const concluded = await Promise.all(stops.map((stop) => conclude(invocation, stop)));
     for (const { outcomes } of progress) outcomes.forEach(write);
     for (const { outcome } of concluded) write(outcome);
     return { batchItemFailures: concluded.flatMap(({ kept }) => kept.map(({ id }) => ({ itemIdentifier: id }))) };
