@@ -27,6 +27,8 @@ export interface ControlPlaneState {
   reserved: number | undefined;
   /** By name, with their state. */
   alarms: Readonly<Record<string, "OK" | "ALARM">>;
+  /** ARNs of what each alarm does. */
+  actions: readonly string[];
   /** Addresses, with the ARN of the subscription. */
   subscriptions: Readonly<Record<string, string>>;
   /** Status of stacks that have no functions, by name. */
@@ -47,6 +49,7 @@ export class ControlPlane {
     concurrency: 1_000,
     reserved: undefined,
     alarms: {},
+    actions: [TOPIC],
     subscriptions: {},
     stacks: {},
     oldest: undefined,
@@ -86,7 +89,7 @@ export class ControlPlane {
   }
 
   #json(action: string, input: Readonly<Record<string, unknown>>): object | undefined {
-    const { eventSource, concurrency, reserved, alarms, oldest, apiId } = this.state;
+    const { eventSource, concurrency, reserved, alarms, actions, oldest, apiId } = this.state;
     switch (action) {
       case "/2015-03-31/functions":
         return { Functions: this.options.functions.map(toFunction) };
@@ -99,7 +102,7 @@ export class ControlPlane {
           MetricAlarms: Object.entries(alarms).map(([AlarmName, StateValue]) => ({
             AlarmName,
             StateValue,
-            AlarmActions: [TOPIC],
+            AlarmActions: actions,
           })),
         };
       case "GetMetricStatistics":
@@ -137,7 +140,8 @@ export class ControlPlane {
   #answerXml(response: ServerResponse, action: string, form: URLSearchParams): void {
     const { subscriptions, stacks } = this.state;
     const stack = stacks[form.get("StackName") ?? ""];
-    if (action === "DescribeStacks" && stack === undefined) {
+    const known = action === "DescribeStacks" ? stack !== undefined : form.get("TopicArn") === TOPIC;
+    if (!known) {
       const error = "<Error><Type>Sender</Type><Code>ValidationError</Code><Message>does not exist</Message></Error>";
       return void response.writeHead(400, XML).end(`<ErrorResponse>${error}</ErrorResponse>`);
     }

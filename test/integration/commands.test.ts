@@ -178,6 +178,12 @@ describe("doctor", () => {
     expect((await findings()).trouble).toEqual([]);
   });
 
+  it("asks SNS for topics only, whatever else an alarm does", async () => {
+    await start();
+    Object.assign(pipeline.cloud.controlPlane.state, { actions: ["arn:aws:lambda:us-east-1:000000000000:function:pager"] });
+    expect((await findings()).trouble).toMatchObject([{ check: "alarm receivers", detail: "0 confirmed, 0 unconfirmed" }]);
+  });
+
   it("takes settings that can't be reached for no trouble of the pipeline", async () => {
     await start();
     Object.assign(pipeline.cloud.places, { settingsUrl: "http://127.0.0.1:1" });

@@ -313,7 +313,22 @@ describe("a failure that is judged", () => {
     const deadLetterQueue = new FakeQueue(new AwsCallError("sqs:SendMessageBatch", "timeout", true));
     const { deliver, log } = setUp({ deadLetterQueue, segment: new FakeSegment(() => answered(400)) });
     expect(await deliver(failing({ sentAt: NOON - DAY }))).toEqual(["1"]);
-    expect(log.line).toMatchObject({ event: "retrying", error: expect.any(AwsCallError), retryInSeconds: 600 });
+    expect(log.line).toMatchObject({
+      event: "retrying",
+      message: "can't be moved to the dead-letter queue, comes again",
+      status: 400,
+      error: expect.any(AwsCallError),
+      retryInSeconds: 600,
+    });
+  });
+
+  it("tells that those behind a moved call come late, where SQS does not take the schedule", async () => {
+    const queue = new FakeQueue(new AwsCallError("sqs:ChangeMessageVisibilityBatch", "timeout", true));
+    const { deliver, log } = setUp({ queue, segment: new FakeSegment(() => answered(400)) });
+    const sentAt = NOON - DAY;
+    expect(await deliver(failing({ sentAt }), queueRecord({ id: "2", messageId: "m-2", sentAt }))).toEqual(["2"]);
+    expect(log.line).toMatchObject({ event: "dead-lettered", held: 1, visibility: expect.stringMatching(/^schedule not set/) });
+    expect(log.line).not.toMatchObject({ retryInSeconds: expect.anything() });
   });
 
   it("moves what is 12 days old", async () => {
