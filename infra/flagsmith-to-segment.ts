@@ -9,12 +9,13 @@ import { Construct, type IConstruct } from "constructs";
 import type { DeliverConfig, ReceiveConfig } from "../lambda/config";
 import { ConfigurationError } from "../lambda/errors";
 import { createParameterCommand, PLACEHOLDERS } from "../lambda/names";
-import { assertOptions, type Options, type ResolvedOptions, resolveOptions } from "../lambda/options";
+import { type Options, type ResolvedOptions, resolveOptions } from "../lambda/options";
 import { TIMING } from "../lambda/timing";
 import { environmentNameFaults, parameterNames } from "./environment-name";
 import { addMetricFilters, type MetricName } from "./monitoring/metrics";
-import { ALARM_OPTIONS, type AlarmOptions } from "./monitoring/monitoring";
+import type { AlarmOptions } from "./monitoring/monitoring";
 import { pipelineName, topStackOf } from "./name";
+import { ALARM_OPTIONS, assertOptions } from "./option-rules";
 import { grantParameter, PipelineFunction } from "./pipeline-function";
 import { addDeliveredTable, addFifoQueue } from "./storage";
 import { addWebhookApi } from "./webhook-api";
@@ -96,7 +97,7 @@ export class FlagsmithToSegment extends Construct {
   private addReceive(webhookSecretParameter: string): LambdaFunction {
     const { options } = this;
     const { traitPrefix, traitStyle, flags, flagsmithTraits, segments, markActive } = options;
-    const { identities, placeholderIdentities, anonymousIdentities } = options;
+    const { identities, anonymousIdentities } = options;
     const config: ReceiveConfig = {
       ...this.sharedConfig(),
       stackName: topStackOf(this).stackName,
@@ -107,7 +108,6 @@ export class FlagsmithToSegment extends Construct {
       flagsmithTraits,
       segments,
       identities,
-      placeholderIdentities,
       anonymousIdentities,
       markActive,
     };
@@ -118,7 +118,7 @@ export class FlagsmithToSegment extends Construct {
       logRetentionDays: options.logRetentionDays,
       // CPU comes with memory: 512 MB halves the cold start of 256 MB, and holds a body of 6 MB parsed.
       memorySize: 512,
-      timeout: Duration.millis(TIMING.receiveFunction),
+      timeout: Duration.millis(TIMING.receiveFunctionMs),
       reservedConcurrency: options.reservedConcurrency,
     });
     this.queue.grant(receive, "sqs:SendMessage");
@@ -146,7 +146,7 @@ export class FlagsmithToSegment extends Construct {
       logRetentionDays: options.logRetentionDays,
       // Waits for Segment most of its time; 256 MB hold ten calls of 32 KB and their sockets with ease.
       memorySize: 256,
-      timeout: Duration.millis(TIMING.deliverFunction),
+      timeout: Duration.millis(TIMING.deliverFunctionMs),
     });
     this.queue.grant(deliver, "sqs:ChangeMessageVisibility", ...EVENT_SOURCE_ACTIONS);
     this.deadLetterQueue.grant(deliver, "sqs:SendMessage");

@@ -1,9 +1,11 @@
 import { type App, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { ConfigurationError } from "../lambda/errors";
-import { assertOptions, type Options } from "../lambda/options";
+import { isJsonObject, tryParseJson } from "../lambda/json";
+import type { Options } from "../lambda/options";
 import { environmentNameFaults } from "./environment-name";
 import { FlagsmithToSegment } from "./flagsmith-to-segment";
 import { Monitoring } from "./monitoring/monitoring";
+import { assertOptions } from "./option-rules";
 
 export interface FlagsmithToSegmentStackProps extends StackProps {
   /** Name of the Flagsmith environment, as in the paths of its parameters. */
@@ -55,8 +57,8 @@ function redrive({ queue, deadLetterQueue }: FlagsmithToSegment): string {
  */
 export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
   const context: unknown = app.node.tryGetContext("environments") ?? { production: {} };
-  const environments = typeof context === "string" ? parsed(context) : context;
-  if (!isObject(environments)) {
+  const environments = typeof context === "string" ? tryParseJson(context) : context;
+  if (!isJsonObject(environments)) {
     const got = typeof context === "string" && environments === undefined ? "; got a text that is not JSON" : "";
     throw new ConfigurationError([
       `environments: allowed is an object, { "production": { …options } }, or its JSON text${got}`,
@@ -83,8 +85,8 @@ const PLACES = { account: /^\d{12}$/, region: /^[a-z]{2,}(-[a-z]+)+-\d+$/ };
 
 function readEnvironment(name: string, given: unknown): Environment {
   const where = `environments.${name}`;
-  const { account, region, ...options } = isObject(given) ? given : {};
-  const faults = [...environmentNameFaults(name, where), ...optionFaults(isObject(given) ? options : given, where)];
+  const { account, region, ...options } = isJsonObject(given) ? given : {};
+  const faults = [...environmentNameFaults(name, where), ...optionFaults(isJsonObject(given) ? options : given, where)];
   if (!isPlace("account", account)) faults.push(`${where}.account: allowed is a string of 12 digits`);
   if (!isPlace("region", region)) faults.push(`${where}.region: allowed is a region, such as "eu-west-1"`);
   return {
@@ -92,18 +94,6 @@ function readEnvironment(name: string, given: unknown): Environment {
     options,
     env: { ...(account ? { account: String(account) } : {}), ...(region ? { region: String(region) } : {}) },
   };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isPlace(name: keyof typeof PLACES, value: unknown): boolean {

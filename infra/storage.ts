@@ -14,13 +14,13 @@ export function addFifoQueue(scope: Construct, id: string, props: Pick<QueueProp
     encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
-    visibilityTimeout: Duration.millis(TIMING.visibility),
+    visibilityTimeout: Duration.millis(TIMING.visibilityMs),
     // What is in them was accepted: whoever deletes the stack deletes them by hand. A first deploy that fails leaves none behind.
     removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
   });
 }
 
-/** What Segment was last given, as fingerprints: losing it costs one repeat of each person's traits. */
+/** What Segment has, as fingerprints. Losing it costs one repeat of each user's traits. */
 export function addDeliveredTable(scope: Construct): Table {
   return new Table(scope, "Delivered", {
     partitionKey: { name: "identity", type: AttributeType.STRING },

@@ -15,9 +15,9 @@ export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUs
 }
 
 type Mapping = "traitPrefix" | "traitStyle" | "flags" | "flagsmithTraits" | "segments" | "markActive";
-type LeavingOut = "identities" | "placeholderIdentities" | "anonymousIdentities";
+type Skipping = "identities" | "anonymousIdentities";
 
-export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, Mapping | LeavingOut> {
+export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, Mapping | Skipping> {
   /** Begins every message id. */
   readonly stackName: string;
   readonly webhookSecretParameter: string;

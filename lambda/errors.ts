@@ -1,4 +1,4 @@
-/** Who can make the fault go away. */
+/** Who must act so that the error ends. */
 export type Actor = "sender" | "operator" | "aws";
 
 /**
@@ -31,8 +31,8 @@ export class UnreadableMessageError extends FlagsmithToSegmentError {
   readonly code = "unreadable-message";
   readonly actor = "operator";
 
-  constructor(expected: string) {
-    super(`queue message: expected ${expected}`);
+  constructor(expected: string, options?: ErrorOptions) {
+    super(`queue message: expected ${expected}`, options);
   }
 }
 
@@ -65,6 +65,18 @@ export class AwsCallError extends FlagsmithToSegmentError {
   }
 }
 
+/** DynamoDB did not read or write the record of a user, or refused to: with option `forward: "changes"`. */
+export class TableError extends FlagsmithToSegmentError {
+  readonly code = "table-failed";
+  readonly actor: Actor;
+
+  constructor(table: string, cause: AwsCallError) {
+    super(`table ${table}`, { cause });
+    // Another invocation wrote a newer record meanwhile, which is no one's mistake.
+    this.actor = cause.code === "ConditionalCheckFailedException" ? "aws" : cause.actor;
+  }
+}
+
 /** A parameter in SSM Parameter Store can't be used. `remedy` says what fixes it. */
 export class ParameterError extends FlagsmithToSegmentError {
   constructor(
@@ -83,7 +95,7 @@ export class TimeoutError extends Error {
   readonly code = "timeout";
 }
 
-/** A short, safe name for a fault of the network: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
+/** A short, safe name for an error of the network: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
 export function codeOf(error: unknown): string {
   const { code } = Object(error);
   return typeof code === "string" ? code : "network";

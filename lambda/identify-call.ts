@@ -17,7 +17,7 @@ export interface IdentifyCall {
   /** Flagsmith's identity, whether it is sent as `userId` or as `anonymousId`. */
   readonly identity: string;
   /** When the evaluation was received, in milliseconds since 1970. Segment's `timestamp`. */
-  readonly receivedAt: number;
+  readonly receivedAtMs: number;
   readonly traitCount: number;
 }
 
@@ -26,16 +26,17 @@ export function hashIdentity(identity: string): string {
   return hash("sha256", identity, "hex");
 }
 
-/** SQS refuses U+FFFE and U+FFFF, and its emulators all beyond U+FFFF, emoji for one. JSON may spell them out. */
-const OUTSIDE_SQS = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
-const SPELLED_OUT = /\\u(?:d[89a-f]|fff[ef])/;
+/** SQS refuses these two characters. JSON may write them as escapes. */
+const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
+/** Release 2 also wrote all characters beyond U+FFFF as escapes. */
+const ESCAPED = /\\u(?:d[89a-f]|fff[ef])/;
 
-/** The call as it waits in the queue: the same JSON, up to three times as long. */
+/** The call as it waits in the queue: the same JSON, up to twice as long. */
 export function toQueueMessage(call: IdentifyCall): string {
-  return call.body.replace(OUTSIDE_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+  return call.body.replace(REFUSED_BY_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 }
 
-/** Reads a message of the queue back. @throws UnreadableMessageError for one that receive did not write. */
+/** Reads a message's body. @throws UnreadableMessageError for one that receive did not write. */
 export function parseIdentifyCall(message: string): IdentifyCall {
   const call = tryParseJson(message);
   if (!isJsonObject(call)) throw new UnreadableMessageError("a JSON object");
@@ -43,24 +44,24 @@ export function parseIdentifyCall(message: string): IdentifyCall {
   const { messageId, timestamp, traits } = call;
   if (typeof identity !== "string") throw new UnreadableMessageError("userId or anonymousId, a string");
   if (typeof messageId !== "string") throw new UnreadableMessageError("messageId, a string");
-  const receivedAt = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
-  if (Number.isNaN(receivedAt)) throw new UnreadableMessageError("timestamp, a date");
+  const receivedAtMs = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
+  if (Number.isNaN(receivedAtMs)) throw new UnreadableMessageError("timestamp, a date");
   if (!isJsonObject(traits)) throw new UnreadableMessageError("traits, an object");
-  // Spelled out it may exceed Segment's limit, which was held for the call as it is.
-  const body = SPELLED_OUT.test(message) ? JSON.stringify(call) : message;
-  return { body, identity, messageId, receivedAt, traitCount: Object.keys(traits).length };
+  // With escapes it may exceed Segment's limit, which receive applied to the call without them.
+  const body = ESCAPED.test(message) ? JSON.stringify(call) : message;
+  return { body, identity, messageId, receivedAtMs, traitCount: Object.keys(traits).length };
 }
 
 /**
- * The request body of an attempt at `now`, in milliseconds since 1970. Segment stores receivedAt - (sentAt - timestamp): with a
+ * The request body of an attempt at `nowMs`, in milliseconds since 1970. Segment stores receivedAt - (sentAt - timestamp), so with a
  * container's clock behind API Gateway's, an earlier `sentAt` would put the event into the future.
  */
-export function withSentAt(call: IdentifyCall, now: number): string {
-  return sentAtField(Math.max(now, call.receivedAt)) + call.body.slice(1);
+export function withSentAt(call: IdentifyCall, nowMs: number): string {
+  return sentAtField(Math.max(nowMs, call.receivedAtMs)) + call.body.slice(1);
 }
 
-function sentAtField(sentAt: number): string {
-  return `{"sentAt":"${new Date(sentAt).toISOString()}",`;
+function sentAtField(sentAtMs: number): string {
+  return `{"sentAt":"${new Date(sentAtMs).toISOString()}",`;
 }
 
 /** What `withSentAt` adds. Its length never varies, so receive can leave room for it. */

@@ -13,7 +13,7 @@ export function createParameterCommand(
 /** What documents and messages write where a secret belongs. A parameter that holds one was pasted as it stood: it is no secret. */
 export const PLACEHOLDERS = { webhookSecret: "<the secret set in Flagsmith>", writeKey: "<the write key>" } as const;
 
-/** Field `event`, with the level of its line. Each webhook and each message has one outcome; the last five come in addition to it. */
+/** Field `event`, with the level of its entry. Each webhook and each message has one outcome; the last five come in addition to it. */
 export const LOG_EVENTS = {
   accepted: "info",
   ignored: "info",
@@ -27,7 +27,7 @@ export const LOG_EVENTS = {
   retrying: "warn",
   "dead-lettered": "error",
   "parameter-stale": "warn",
-  "delivered-unknown": "warn",
+  "not-recorded": "warn",
   "unknown-source": "warn",
   "level-raised": "warn",
   misconfigured: "error",
@@ -35,7 +35,7 @@ export const LOG_EVENTS = {
 
 export type LogEvent = keyof typeof LOG_EVENTS;
 
-/** Fields of the lines, by what they tell. Saved queries and metric filters are written in these names. */
+/** Fields of the entries, by what they say. Saved queries and metric filters are written in these names. */
 export const LOG_FIELDS = {
   which: ["event", "requestId", "apiRequestId", "messageId", "mergedInto", "userId", "environment", "sourceIp"],
   size: ["traitCount", "calls", "bytes", "renamed", "overwritten", "cut"],

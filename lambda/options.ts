@@ -1,13 +1,10 @@
-import { ConfigurationError } from "./errors";
-import { isJsonObject } from "./json";
-
-/** Names to take and to leave out. `*` stands for any run of characters; leaving out wins over taking. */
+/** Names to include and to exclude. `*` stands for any run of characters; `exclude` wins over `include`. */
 export interface Selection {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
 }
 
-/** Everything a user can choose, as props of the construct and as context in `cdk.json`. */
+/** Everything that can be configured, as props of the construct and as context in `cdk.json`. */
 export interface Options {
   /** Where the Segment workspace lives. The wrong one loses events silently: Segment answers 200 all the same. @default "us" */
   readonly segmentRegion?: "us" | "eu" | undefined;
@@ -23,30 +20,31 @@ export interface Options {
   readonly flagsmithTraits?: boolean | readonly string[] | undefined;
   /** Adds the trait `flagsmith_segments`: the names of the segments the identity is a member of. @default false */
   readonly segments?: boolean | undefined;
-  /** Identities to send; `*` stands for any characters, `exclude` wins. @default - every identity */
-  readonly identities?: Selection | undefined;
-  /** Whether `undefined`, `null`, `NaN`, `[object Object]` and blanks, of broken clients, become one person. @default "drop" */
-  readonly placeholderIdentities?: "drop" | "identify" | undefined;
   /**
-   * How identities without a name are sent, each of which Segment may bill as a user. They are told by 32 or 64 hex digits:
-   * where your user ids are hashes, these look the same. @default "identify" - as any other
+   * Identities to send; `*` stands for any characters, `exclude` wins. Broken clients identify all users as `undefined`, `null`, `NaN`
+   * or `[object Object]`: these are sent only if `include` has exactly that name. @default - every other identity
+   */
+  readonly identities?: Selection | undefined;
+  /**
+   * How identities are sent that Flagsmith generated, each of which Segment may bill as a user. They have 32 or 64 hex digits, as
+   * hashed user ids have. @default "identify" - as any other
    */
   readonly anonymousIdentities?: "identify" | "anonymousId" | "drop" | undefined;
-  /** Whether a call counts as activity of the person in Segment. @default true - as Flagsmith's own integration */
+  /** Whether a call counts as activity of the user in Segment. @default true - as Flagsmith's own integration */
   readonly markActive?: boolean | undefined;
-  /** Whether Segment gets every evaluation, or only what changed since the last one that it took. @default "every" */
+  /** Whether Segment gets every evaluation, or only what changed since the last call that it accepted. @default "every" */
   readonly forward?: "every" | "changes" | undefined;
   /** Hours after which an unchanged trait is sent again, with `forward: "changes"`. @default 24 */
   readonly refreshHours?: number | undefined;
-  /** Whether many waiting evaluations of one person become one call: the newest state, not each change. @default true */
+  /** Whether many waiting evaluations of one user become one call: the newest state, not each change. @default true */
   readonly mergeBacklog?: boolean | undefined;
-  /** Does everything but the call to Segment, which is logged instead, trait values included. @default false */
+  /** Logs each call instead of sending it, trait values included. @default false */
   readonly dryRun?: boolean | undefined;
   /** Delivers nothing: everything waits in the queue, for 14 days at most. @default false */
   readonly paused?: boolean | undefined;
-  /** How the logs name people: by their identity, or by its SHA-256. @default "plain" */
+  /** How the logs name users: by their identity, or by its SHA-256. @default "plain" */
   readonly logUserId?: "plain" | "hashed" | undefined;
-  /** Share of the lines about successes that have their steps, as lines about failures always do. @default 0 */
+  /** Share of the entries about successes that have their steps, as entries about failures always do. @default 0 */
   readonly logSampling?: number | undefined;
   /** Days that the logs are kept. @default 30 */
   readonly logRetentionDays?: number | undefined;
@@ -77,183 +75,40 @@ export type ResolvedOptions = {
 
 export type OptionName = keyof Options;
 
-interface OptionRule<Value = unknown> {
-  /** What a fault's message and the README say. */
-  readonly allowed: string;
-  readonly accepts: (value: unknown) => boolean;
-  readonly byDefault: Value;
-}
-
-/** Bytes of the options with names, as JSON. Lambda gives all variables 4,096; the rest of receive's takes at most 1,000. */
-const MAX_LISTS_BYTES = 3_000;
-const LISTS = ["traitPrefix", "flags", "flagsmithTraits", "identities"] as const satisfies readonly OptionName[];
-
-/** The days that CloudWatch Logs can keep logs for. */
-const RETENTION_DAYS = [
-  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-] as const;
-
-/** CloudFormation's integers have 32 bits. */
-const MAX_INTEGER = 2 ** 31 - 1;
-
-/** What is known at deploy only, such as the ARN of a topic in the same app, is a token of CDK's at synth. */
-const TOKEN = /^\$\{Token\[.+$/;
-
-const LIMITS = { rateLimit: 1_000, burstLimit: 2_000 };
-const SELECTION = "{ include?: [names], exclude?: [names] }, * as wildcard";
-
 const US = "https://api.segment.io";
 const EU = "https://events.eu1.segmentapis.com";
 
-export const OPTION_RULES: { readonly [Name in OptionName]-?: OptionRule<Options[Name]> } = {
-  segmentRegion: oneOf("us", "eu"),
-  segmentEndpoint: rule(US, "an https URL (http for loopback), at most 500 bytes, without query or /v1/identify", isEndpoint),
-  traitPrefix: rule("", "a string of at most 100 characters", (value) => isMatch(value, /^.{0,100}$/s)),
-  traitStyle: oneOf("flagsmith", "typed"),
-  flags: rule({}, SELECTION, isSelection),
-  flagsmithTraits: rule(false, "true, false or [names], * as wildcard", (value) => isTrueOrFalse(value) || isNames(value)),
-  segments: trueOrFalse(false),
-  identities: rule({}, SELECTION, isSelection),
-  placeholderIdentities: oneOf("drop", "identify"),
-  anonymousIdentities: oneOf("identify", "anonymousId", "drop"),
-  markActive: trueOrFalse(true),
-  forward: oneOf("every", "changes"),
-  refreshHours: rule(24, "a number from 0.01 to 8,760", (value) => isNumber(value, 0.01, 8_760)),
-  mergeBacklog: trueOrFalse(true),
-  dryRun: trueOrFalse(false),
-  paused: trueOrFalse(false),
-  logUserId: oneOf("plain", "hashed"),
-  logSampling: rule(0, "a number from 0 to 1", (value) => isNumber(value, 0, 1)),
-  logRetentionDays: rule(30, RETENTION_DAYS.join(", "), (value) => RETENTION_DAYS.some((days) => days === value)),
-  throttle: rule(LIMITS, "{ rateLimit?, burstLimit? }, whole numbers from 1 to 2,147,483,647", isThrottle),
-  maxConcurrency: rule(10, "a whole number from 2 to 1,000", (value) => isWhole(value, 2, 1_000)),
-  reservedConcurrency: rule(undefined, "a whole number from 1", (value) => isWhole(value, 1, MAX_INTEGER)),
-  alarmEmail: rule(undefined, "an e-mail address", (value) => isMatch(value, /^[^\s@]+@[^\s@]+$/)),
-  alarmTopicArn: rule(undefined, "the ARN of an SNS topic", (value) => isMatch(value, /^arn:[\w-]+:sns:[\w-]+:\d+:.+$/, TOKEN)),
-  runbookUrl: rule(undefined, "an https URL of at most 200 bytes", (value) =>
-    isMatch(value, /^https:\/\/[!-~]{1,192}$/, TOKEN),
-  ),
-  expectTraffic: rule(undefined, "a whole number of hours from 1 to 24", (value) => isWhole(value, 1, 24)),
-  // The ARN of an alias would synthesize, and then allow nothing.
-  kmsKeyArn: rule(undefined, "the ARN of a KMS key", (value) =>
-    isMatch(value, /^arn:[\w-]+:kms:[\w-]+:\d+:key\/[\w-]{1,64}$/, TOKEN),
-  ),
+/** What an option is that was not given. `segmentEndpoint` follows `segmentRegion`. */
+export const DEFAULTS: ResolvedOptions = {
+  segmentRegion: "us",
+  segmentEndpoint: US,
+  traitPrefix: "",
+  traitStyle: "flagsmith",
+  flags: {},
+  flagsmithTraits: false,
+  segments: false,
+  identities: {},
+  anonymousIdentities: "identify",
+  markActive: true,
+  forward: "every",
+  refreshHours: 24,
+  mergeBacklog: true,
+  dryRun: false,
+  paused: false,
+  logUserId: "plain",
+  logSampling: 0,
+  logRetentionDays: 30,
+  throttle: { rateLimit: 1_000, burstLimit: 2_000 },
+  maxConcurrency: 10,
 };
 
-export const OPTION_NAMES = Object.keys(OPTION_RULES) as readonly OptionName[];
-
-/** Fills in the defaults. What a construct passes on as undefined was not given. */
+/** Fills in the defaults. An option that is undefined was not given. */
 export function resolveOptions(options: Options): ResolvedOptions {
-  const filled = OPTION_NAMES.map((name) => [name, options[name] ?? OPTION_RULES[name].byDefault]);
   const segmentEndpoint = options.segmentEndpoint ?? (options.segmentRegion === "eu" ? EU : US);
-  const { rateLimit = LIMITS.rateLimit, burstLimit = LIMITS.burstLimit } = options.throttle ?? {};
-  return { ...Object.fromEntries(filled), segmentEndpoint, throttle: { rateLimit, burstLimit } };
+  const throttle = { ...DEFAULTS.throttle, ...given(options.throttle ?? {}) };
+  return { ...DEFAULTS, ...given(options), segmentEndpoint, throttle };
 }
 
-/**
- * Checks what a user wrote, as props or in `cdk.json`. `without`: options that are not for this place.
- * @throws ConfigurationError with every fault, and what is allowed.
- */
-export function assertOptions(input: unknown, where: string, without: readonly OptionName[] = []): asserts input is Options {
-  if (!isJsonObject(input)) throw new ConfigurationError([`${where}: allowed is an object of options; got ${shorten(input)}`]);
-  const faults = Object.entries(input).flatMap(([name, value]) => faultOf(`${where}.${name}`, name, value, without) ?? []);
-  const lists = Object.fromEntries(LISTS.map((name) => [name, input[name]]));
-  const bytes = Buffer.byteLength(JSON.stringify(lists));
-  if (bytes > MAX_LISTS_BYTES) {
-    faults.push(`${where}: allowed are ${MAX_LISTS_BYTES} bytes for ${LISTS.join(", ")} together; got ${bytes}`);
-  }
-  if (faults.length === 0) faults.push(...contradictionsOf(input, where));
-  if (faults.length > 0) throw new ConfigurationError(faults);
-}
-
-/** Options that can't both be meant. */
-function contradictionsOf(options: Options, where: string): readonly string[] {
-  const { segmentRegion, segmentEndpoint, identities, placeholderIdentities = "drop" } = options;
-  const faults: string[] = [];
-  if (segmentRegion !== undefined && segmentEndpoint !== undefined) {
-    faults.push(`${where}: segmentRegion and segmentEndpoint both say where Segment is; remove one of them`);
-  }
-  const placeholder = identities?.include?.find((name) => isPlaceholderIdentity(name));
-  if (placeholder !== undefined && placeholderIdentities === "drop") {
-    const both = `${where}.identities.include names ${JSON.stringify(placeholder)}, which placeholderIdentities leaves out`;
-    faults.push(`${both}; set that to "identify", or remove the name`);
-  }
-  return faults;
-}
-
-/** What broken clients identify everybody by. Blanks only are none either; an empty identity is refused as invalid. */
-export function isPlaceholderIdentity(identity: string): boolean {
-  return /^(undefined|null|NaN|\[object Object\]|\s+)$/.test(identity);
-}
-
-/** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */
-export function faultOf(label: string, name: string, value: unknown, without: readonly OptionName[] = []): string | undefined {
-  const names = OPTION_NAMES.filter((each) => !without.includes(each));
-  const known = names.find((each) => each === name);
-  if (known === undefined) return `${label}: unknown option; allowed are ${names.join(", ")}`;
-  const { allowed, accepts } = OPTION_RULES[known];
-  if (value === undefined || accepts(value)) return undefined;
-  return `${label}: allowed is ${allowed}; got ${shorten(value)}`;
-}
-
-function rule<Value>(byDefault: Value, allowed: string, accepts: OptionRule["accepts"]): OptionRule<Value> {
-  return { byDefault, allowed, accepts };
-}
-
-/** The first is the default. */
-function oneOf<Value extends string>(...values: readonly [Value, ...Value[]]): OptionRule<Value> {
-  return rule(values[0], values.map((value) => `"${value}"`).join(" or "), (value) => values.some((one) => one === value));
-}
-
-function trueOrFalse(byDefault: boolean): OptionRule<boolean> {
-  return rule(byDefault, "true or false", isTrueOrFalse);
-}
-
-function isTrueOrFalse(value: unknown): value is boolean {
-  return typeof value === "boolean";
-}
-
-function hasOnly(value: unknown, fields: Readonly<Record<string, (field: unknown) => boolean>>): boolean {
-  if (!isJsonObject(value)) return false;
-  return Object.entries(value).every(
-    ([name, field]) => Object.hasOwn(fields, name) && (field === undefined || fields[name]?.(field)),
-  );
-}
-
-function isSelection(value: unknown): boolean {
-  return hasOnly(value, { include: isNames, exclude: isNames });
-}
-
-function isNames(value: unknown): boolean {
-  return Array.isArray(value) && value.every((name) => typeof name === "string" && name !== "");
-}
-
-function isMatch(value: unknown, ...patterns: readonly RegExp[]): value is string {
-  return typeof value === "string" && patterns.some((pattern) => pattern.test(value));
-}
-
-function isNumber(value: unknown, least: number, most: number): boolean {
-  return typeof value === "number" && value >= least && value <= most;
-}
-
-function isWhole(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && isNumber(value, least, most);
-}
-
-function isThrottle(value: unknown): boolean {
-  const isLimit = (limit: unknown) => isWhole(limit, 1, MAX_INTEGER);
-  return hasOnly(value, { rateLimit: isLimit, burstLimit: isLimit });
-}
-
-/** Deliver puts a path behind it: `URL` would forgive a blank or a bare `?` at the end, and the path were no path then. */
-function isEndpoint(value: unknown): boolean {
-  if (!isMatch(value, /^[^\s?#@]+$/) || !URL.canParse(value) || Buffer.byteLength(value) > 500) return false;
-  const { protocol, hostname, pathname } = new URL(value);
-  const isSafe = protocol === "https:" || (protocol === "http:" && /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname));
-  return isSafe && !/\/v1(\/identify)?\/*$/.test(pathname);
-}
-
-function shorten(value: unknown): string {
-  const shown = JSON.stringify(value) ?? "nothing";
-  return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
+function given(options: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

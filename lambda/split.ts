@@ -4,7 +4,7 @@ import { type IdentifyCall, MAX_CALL_BYTES, SENT_AT_BYTES } from "./identify-cal
 export const MAX_CALL_TRAITS = 299;
 
 /** What the parts of a large call share. */
-export interface Envelope extends Pick<IdentifyCall, "identity" | "receivedAt"> {
+export interface Envelope extends Pick<IdentifyCall, "identity" | "receivedAtMs"> {
   /** All but the message id and the traits, as the inside of a JSON object. */
   readonly json: string;
   /** Bytes of the longest message id, as JSON without its quotes. */
@@ -43,8 +43,8 @@ export function toCalls(envelope: Envelope, traits: Iterable<string>, idOf: (par
 }
 
 /** One call with all of these traits. */
-export function toCall({ json, identity, receivedAt }: Envelope, messageId: string, traits: readonly string[]): IdentifyCall {
-  return { body: bodyOf(json, messageId, traits), messageId, identity, receivedAt, traitCount: traits.length };
+export function toCall({ json, identity, receivedAtMs }: Envelope, messageId: string, traits: readonly string[]): IdentifyCall {
+  return { body: bodyOf(json, messageId, traits), messageId, identity, receivedAtMs, traitCount: traits.length };
 }
 
 function bodyOf(envelope: string, messageId: string, traits: readonly string[]): string {

@@ -5,18 +5,17 @@ import { Queue } from "./adapters/queue";
 import { Segment } from "./adapters/segment";
 import type { Environment, ReceiveConfig, SharedConfig } from "./config";
 import { readAws, readDeliverConfig, readReceiveConfig } from "./config";
-import { ALWAYS_CHANGED, Changes } from "./deliver/changes";
 import { type DeliverHandler, deliverHandler } from "./deliver/deliver";
 import { ConfigurationError, type ParameterError } from "./errors";
 import { createLog } from "./log";
 import { type FunctionName, PLACEHOLDERS } from "./names";
 import type { IdentifyOptions } from "./receive/identify";
-import { leavesOut } from "./receive/leave-out";
 import { type ReceiveHandler, receiveHandler } from "./receive/receive";
 import { compileSelection } from "./receive/selection";
-import { type Machine, TIMING } from "./timing";
+import { compileSkip } from "./receive/skip";
+import { HOUR_SECONDS, type Machine, RETRY_SECONDS, TIMING } from "./timing";
 
-const LAMBDA: Machine = { now: Date.now, random: Math.random, timing: TIMING };
+const LAMBDA: Machine = { now: Date.now, random: Math.random, timing: TIMING, retrySeconds: RETRY_SECONDS };
 
 /** Receive, from its environment. Does nothing but make objects. */
 export function composeReceive(environment: Environment, machine: Machine = LAMBDA): ReceiveHandler {
@@ -25,13 +24,13 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
     const { aws, log, parameterOf } = shared("receive", environment, options, machine);
     return receiveHandler({
       stackName: options.stackName,
-      secret: parameterOf(options.webhookSecretParameter, PLACEHOLDERS.webhookSecret, machine.timing.secretRefresh),
+      secret: parameterOf(options.webhookSecretParameter, PLACEHOLDERS.webhookSecret, machine.timing.secretRefreshMs),
       mapping: mappingOf(options),
-      reasonToLeaveOut: leavesOut(options),
+      reasonToSkip: compileSkip(options),
       queue: new Queue(new AwsCall("sqs", aws, machine), options.queueUrl),
       log,
       now: machine.now,
-      budget: machine.timing.receiveBudget,
+      budgetMs: machine.timing.receiveBudgetMs,
     });
   });
 }
@@ -47,14 +46,12 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
     return deliverHandler({
       ...machine,
       queueArn: options.queueArn,
-      writeKey: parameterOf(options.writeKeyParameter, PLACEHOLDERS.writeKey, machine.timing.writeKeyRefresh),
+      writeKey: parameterOf(options.writeKeyParameter, PLACEHOLDERS.writeKey, machine.timing.writeKeyRefreshMs),
       dryRun,
       // A dry run logs each call; nothing waits for Segment.
       mergeBacklog: options.mergeBacklog && !dryRun,
       segment: new Segment(endpoint, machine),
-      comparer: changes
-        ? new Changes({ ...machine, log, endpoint, table: tableOf(changes.table), refresh: changes.refreshHours * 3_600 })
-        : ALWAYS_CHANGED,
+      changes: changes && { records: tableOf(changes.table), endpoint, refreshSeconds: changes.refreshHours * HOUR_SECONDS },
       queue: new Queue(sqs, options.queueUrl),
       deadLetterQueue: new Queue(sqs, options.deadLetterQueueUrl),
       log,
@@ -62,7 +59,7 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
   });
 }
 
-/** A configuration that can't be read is told in one line per invocation; thrown while the module loads, it would be a crash. */
+/** A configuration that can't be read gets one log entry per invocation. Thrown while the module loads, it would be a crash. */
 function orReport<Args extends readonly unknown[], Result>(
   functionName: FunctionName,
   { random }: Machine,
@@ -87,8 +84,8 @@ function shared(functionName: FunctionName, environment: Environment, options: S
   const onStale = (error: ParameterError) => log.write({ event: "parameter-stale", message, error });
   const ssm = new AwsCall("ssm", aws, machine);
   const about = { ...machine, ssm, region: aws.region, keyId: options.kmsKeyArn, onStale };
-  const parameterOf = (name: string, placeholder: string, refreshInterval: number) =>
-    new Parameter({ ...about, name, placeholder, refreshInterval });
+  const parameterOf = (name: string, placeholder: string, refreshIntervalMs: number) =>
+    new Parameter({ ...about, name, placeholder, refreshIntervalMs });
   return { aws, log, parameterOf };
 }
 

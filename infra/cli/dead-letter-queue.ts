@@ -95,7 +95,7 @@ function toDeadLetter(message: Message): DeadLetterMessage {
     receiptHandle,
   };
   try {
-    const { identity, receivedAt, messageId: id } = parseIdentifyCall(body);
+    const { identity, receivedAtMs: receivedAt, messageId: id } = parseIdentifyCall(body);
     return { ...shared, messageId: id, userId: identity, receivedAt, traits: isJsonObject(call) ? call.traits : undefined };
   } catch {
     // It is listed as unreadable: that is its outcome.

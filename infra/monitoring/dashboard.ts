@@ -71,23 +71,21 @@ const query = (title: string, view: LogQueryVisualizationType, logGroupName: str
 /** A series for each event: CloudWatch draws no areas of a query that groups by anything but time. */
 const outcomes = (...events: readonly LogEvent[]) => {
   const series = events.map((event) => `sum(strcontains(event, "${event}")) as ${event.replaceAll("-", "_")}`);
-  // Its name has another event's in it.
-  return ['filter event != "delivered-unknown"', `stats ${series.join(", ")} by bin(5m)`];
+  return [`stats ${series.join(", ")} by bin(5m)`];
 };
 const asked = (title: string, question: Question) => `${title} (query: ${question})`;
 
 function receive(pipeline: FlagsmithToSegment) {
-  const { receive: own, options } = pipeline;
+  const { receive: own } = pipeline;
   const log = own.logGroup.logGroupName;
   const refused: readonly MetricName[] = ["WrongSignature", "Unsigned", "Invalid", "Unavailable", "RefusedByApiGateway"];
   const duration = (statistic: string) => own.metricDuration({ statistic, label: statistic });
-  const names = options.anonymousIdentities === "drop" ? "placeholder or nameless" : "placeholder";
   const events = outcomes("accepted", "ignored", "unauthorized", "invalid", "unavailable");
   return [
     query(asked("Webhooks by outcome", "What happened to this user's events"), stacked, log, ...events),
     graph(asked("Refused webhooks", "Which events failed and why"), ...refused.map((name) => pipeline.metric(name))),
     graph("Time to answer, ms", duration("p50"), duration("p99")),
-    graph(asked(`Left out: ${names}, or by option`, "Who is left out"), pipeline.metric("LeftOut")),
+    graph(asked("Skipped identities", "Who is left out"), pipeline.metric("LeftOut")),
     graph("Crashed and throttled", own.metricErrors({ label: "crashed" }), own.metricThrottles({ label: "throttled" })),
   ];
 }
@@ -105,8 +103,8 @@ function deliver(pipeline: FlagsmithToSegment) {
     query(asked("Messages by outcome", "What happened to this user's events"), stacked, log, ...events),
     query(asked("Flagsmith to Segment, ms", "How long from Flagsmith to Segment"), line, log, "filter latencyMs >= 0", latency),
     graph("Age of the oldest waiting call, s", oldest),
-    graph(asked("Not taken by Segment", "Which events failed and why"), ...troubles.map((name) => pipeline.metric(name))),
-    graph("Dead-letter queue, messages", dead, pipeline.metric("FailsAlone"), pipeline.metric("DeadLettered")),
+    graph(asked("Not accepted by Segment", "Which events failed and why"), ...troubles.map((name) => pipeline.metric(name))),
+    graph("Dead-letter queue, messages", dead, pipeline.metric("DeadLettered")),
     query(
       asked("Dead letters by reason", "Which dead letters and why"),
       table,
@@ -132,7 +130,7 @@ function changes(pipeline: FlagsmithToSegment) {
       share,
     ),
     graph("DynamoDB, capacity units", ...consumed.filter((used) => used !== undefined)),
-    graph(asked("DynamoDB did not tell or record", "Which events failed and why"), pipeline.metric("TableFailing")),
+    graph(asked("DynamoDB did not read or write", "Which events failed and why"), pipeline.metric("TableFailing")),
   ];
 }
 

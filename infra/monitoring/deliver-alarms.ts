@@ -1,17 +1,18 @@
 import { MathExpression } from "aws-cdk-lib/aws-cloudwatch";
 import { type AlarmRule, lines, ONE_CALL_THAT_WAITS } from "./alarms";
 
-/** What fails here waits: in the queue for 12 days, in the dead-letter queue for 14 more. */
+/** Messages that fail here wait: in the queue for 12 days, then in the dead-letter queue for 14. */
 export const DELIVER_ALARMS: readonly AlarmRule[] = [
   {
     id: "DeadLetters",
     title: "Dead letters",
     severity: "loss",
-    impact: "Calls were given up as rejected, expired, unreadable or of an unknown version. They are kept for 14 days.",
+    impact:
+      "Messages were moved to the dead-letter queue, where they are kept for 14 days. These users' flags are not in Segment.",
     query: "Which dead letters and why",
-    fix: "Fix the reason, then redrive or delete them with command dead-letters.",
+    fix: "One user only: a value of that user. Fix the reason, then redrive or delete the messages with command dead-letters.",
     metric: lines("DeadLettered"),
-    // The line comes once; the alarm stays for an hour.
+    // The entry comes once; the alarm stays for an hour.
     periods: 12,
     datapoints: 1,
   },
@@ -19,10 +20,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "DeadLettersWait",
     title: "Dead letters wait",
     severity: "delay",
-    impact:
-      "The dead-letter queue is not empty. A call that fails alone is there as well: one person's flags are not in Segment.",
+    impact: "The dead-letter queue is not empty. After 14 days SQS deletes what is in it.",
     query: "Which dead letters and why",
-    fix: "Command dead-letters lists them and, once the reason is fixed, redrives them. After 14 days SQS deletes them.",
+    fix: "Command dead-letters lists the messages and, once the reason is fixed, redrives or deletes them.",
     metric: ({ deadLetterQueue }, period) =>
       deadLetterQueue.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
   },
@@ -30,13 +30,13 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "NothingDelivered",
     title: "Nothing delivered",
     severity: "delay",
-    impact: "Calls are queued and none leaves the queue for half an hour. Nothing is lost for 12 days.",
+    impact: "Messages are queued, and none left the queue for half an hour. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "No line of deliver: is its event source enabled (option paused), is it throttled? Else the lines say why.",
-    // SQS tells both numbers, zeros too, while a queue has messages.
+    fix: "No entry of deliver: is its event source enabled (option paused), is it throttled? Otherwise the entries say why.",
+    // SQS publishes both numbers, zeros too, while a queue has messages.
     metric: ({ queue }, period) =>
       new MathExpression({
-        label: "periods in which calls were queued and none left",
+        label: "periods in which messages were queued and none left",
         expression: "IF((sent > 0) AND (deleted == 0), 1, 0)",
         period,
         usingMetrics: {
@@ -52,20 +52,39 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "Backlog",
     title: "Backlog",
     severity: "delay",
-    impact: "The oldest waiting call is older than 15 minutes. Nothing is lost for 12 days.",
+    impact: "The oldest message has waited for more than 15 minutes. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "Segment fails or is slow: wait. No line of deliver: see Nothing delivered. All well: raise option maxConcurrency.",
+    fix: "Segment fails or is slow: wait. No entry of deliver: see Nothing delivered. No failure: raise option maxConcurrency.",
     metric: ({ queue }, period) => queue.metricApproximateAgeOfOldestMessage({ period, statistic: "Maximum" }),
     threshold: 900,
   },
   {
-    // SQS leaves messages that were received often out of the age of the oldest; their lines tell.
+    id: "LongQueue",
+    title: "Long queue",
+    severity: "delay",
+    impact: "60,000 messages wait. SQS looks at the first 120,000 only: beyond that one user's backlog delays all users.",
+    query: "Which events failed and why",
+    fix: "One user's messages: exclude that user with option identities. Many users': see Backlog and Calls fail for long.",
+    metric: ({ queue }, period) =>
+      new MathExpression({
+        label: "messages, visible and in flight",
+        expression: "visible + inFlight",
+        period,
+        usingMetrics: {
+          visible: queue.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
+          inFlight: queue.metricApproximateNumberOfMessagesNotVisible({ period, statistic: "Maximum" }),
+        },
+      }),
+    threshold: 59_999,
+  },
+  {
+    // SQS leaves messages that were received often out of the age of the oldest; their entries show them.
     id: "Overdue",
     title: "Calls fail for long",
     severity: "delay",
-    impact: "Segment, or something before it, has not taken calls for more than 15 minutes. Nothing is lost for 12 days.",
+    impact: "Messages have been retried for more than 15 minutes. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "Fields status and reason tell who refuses. One person only: it moves to the dead-letter queue by itself.",
+    fix: "Fields code and reason say why. One user only: after three hours the message is moved to the dead-letter queue.",
     metric: lines("Overdue"),
     ...ONE_CALL_THAT_WAITS,
   },
@@ -73,7 +92,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "WriteKeyRefused",
     title: "Write key refused",
     severity: "delay",
-    impact: "Segment, or a firewall before it, answers 401 or 403 to everybody. Nothing is lost for 12 days.",
+    impact: "Segment, or a firewall before it, answers 401 or 403. Calls wait, and nothing is lost for 12 days.",
     query: "Which events failed and why",
     fix: "Set the source's write key with the command in field remedy. If the key is right, look for a proxy or a firewall.",
     metric: lines("WriteKeyRefused"),
@@ -83,9 +102,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "EndpointRefused",
     title: "Endpoint refused",
     severity: "delay",
-    impact: "The endpoint refuses calls with a 3xx, 4xx, 501 or 505: a wrong URL, a proxy or a firewall. They wait.",
+    impact: "The endpoint refuses calls with a 3xx, 4xx, 501 or 505. They wait, and nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "Field status tells. 404 for all: check segmentEndpoint. One person only: a firewall dislikes a value.",
+    fix: "One user only: a value of that user. All users: check segmentEndpoint (404), the write key (400), a proxy or a firewall.",
     metric: lines("EndpointRefused"),
     // A proxy that restarts is no alarm; attempts may be 36 minutes apart.
     periods: 16,
@@ -95,11 +114,11 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "DeliverErrors",
     title: "Deliver fails",
     severity: "delay",
-    impact: "Function deliver crashes or takes too long. Its calls come again after 6 minutes.",
+    impact: "Function deliver crashes or takes too long. Its messages are retried after 6 minutes.",
     query: "Which events failed and why",
     fix: "Read the error in deliver's log. After a deploy, roll back.",
     metric: ({ deliver }, period) => deliver.metricErrors({ period, statistic: "Sum" }),
-    // A batch that crashes comes again after 6 minutes.
+    // A batch that crashes is retried after 6 minutes.
     periods: 2,
     datapoints: 1,
   },
@@ -107,9 +126,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "TableFailing",
     title: "DynamoDB fails",
     severity: "delay",
-    impact: "What Segment has is not known: calls are sent, changed or not, and come again until it is recorded.",
+    impact: "Deliver can't read or write what Segment has. Without reads and writes calls wait; nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "Actor aws: wait. Actor operator: deploy again, which restores the table's rights; is the table there?",
+    fix: "Actor aws: wait. Actor operator: deploy again, which restores the table's rights; does the table exist?",
     metric: lines("TableFailing"),
     periods: 3,
     of: ({ deliveredTable }) => deliveredTable !== undefined,
@@ -119,9 +138,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     title: "Backlog merged",
     severity: "delay",
     impact:
-      "Somebody sends faster than Segment answers for 30 minutes: their calls are merged, and states on the way left out.",
+      "For 30 minutes a user has sent faster than Segment answers. These calls are merged, and states in between are not sent.",
     query: "Whose calls are merged",
-    fix: "Is it one person, or a shared name such as guest? Leave the shared one out: option identities.exclude.",
+    fix: "Is it one user, or a shared identity such as guest? Exclude a shared one: option identities.exclude.",
     metric: lines("Merged"),
     periods: 6,
     of: ({ options }) => options.mergeBacklog,

@@ -2,10 +2,10 @@ import { FilterPattern, type ILogGroup, MetricFilter } from "aws-cdk-lib/aws-log
 import type { Construct } from "constructs";
 import type { FunctionName, LogEvent, LogField } from "../../lambda/names";
 
-/** Where lines come from: a function, or API Gateway's access log. */
+/** Where entries come from: a function, or API Gateway's access log. */
 export type LogSource = FunctionName | "access";
 
-/** A metric is the number of lines that match. Filters of several logs may count into one metric. */
+/** A metric is the number of entries that match. Filters of several logs may count into one metric. */
 export interface MetricRule {
   readonly source: LogSource;
   /** CloudWatch's filter pattern. */
@@ -18,17 +18,21 @@ const linesOf = (source: FunctionName, event: LogEvent, ...conditions: readonly 
   source,
   pattern: `{ ${[where("event", `= "${event}"`), ...conditions].join(" && ")} }`,
 });
+const either = (...conditions: readonly string[]): MetricRule => ({
+  source: "deliver",
+  pattern: `{ ${conditions.join(" || ")} }`,
+});
 const withCode = (source: FunctionName, code: string): MetricRule => ({
   source,
   pattern: `{ ${where("code", `= "${code}"`)} }`,
 });
 
 /**
- * Metric names and the lines that they count. Each is of something that should not be: without such lines there is no data, and
- * CloudWatch bills a metric by the hours in which it has data. What is always there is shown by AWS's own metrics and by queries.
+ * Metric names and the log entries that they count. Each counts something that should not happen: without such entries there is no
+ * data, and CloudWatch bills a metric by the hours in which it has data. AWS's own metrics and queries show what always happens.
  */
 export const METRICS = {
-  /** Identities that options leave out, placeholders and nameless ones among them. */
+  /** Identities that are skipped, by default or by an option. */
   LeftOut: [linesOf("receive", "ignored", where("code", '= "*-identity"'))],
   WrongSignature: [linesOf("receive", "unauthorized", where("code", '= "signature-wrong"'))],
   Unsigned: [linesOf("receive", "unauthorized", where("code", '= "signature-missing"'))],
@@ -36,20 +40,19 @@ export const METRICS = {
   Unavailable: [linesOf("receive", "unavailable")],
   /** Answered by API Gateway itself, but for paths that are not the webhook's. */
   RefusedByApiGateway: [{ source: "access", pattern: '{ ($.integrationStatus = "-") && ($.status != "404") }' }],
-  /** A parameter holds a placeholder of the documentation. Both functions tell. */
+  /** A parameter holds a placeholder of the documentation. Both functions log it. */
   PlaceholderSecret: [withCode("receive", "parameter-placeholder"), withCode("deliver", "parameter-placeholder")],
-  /** Messages whose call was merged with others of the same person. */
+  /** Messages whose call was merged with others of the same user. */
   Merged: [linesOf("deliver", "merged")],
-  /** Calls that Segment has not taken for more than 15 minutes. */
-  Overdue: [linesOf("deliver", "retrying", where("ageMs", "> 900000"))],
+  /** Messages that are retried for more than 15 minutes. Those that were not attempted only wait behind another user's 429. */
+  Overdue: [linesOf("deliver", "retrying", where("ageMs", "> 900000"), where("code", '!= "not-attempted"'))],
   SlowedDown: [linesOf("deliver", "retrying", where("status", "= 429"))],
   EndpointRefused: [linesOf("deliver", "retrying", where("code", '= "endpoint-refused"'))],
   /** A rotation, in which the new key is known a moment later, is over by the third try. */
   WriteKeyRefused: [linesOf("deliver", "retrying", where("code", '= "write-key-refused"'), where("attempt", ">= 3"))],
-  DeadLettered: [linesOf("deliver", "dead-lettered", where("reason", '!= "fails-alone"'))],
-  FailsAlone: [linesOf("deliver", "dead-lettered", where("reason", '= "fails-alone"'))],
-  /** DynamoDB did not tell or did not record, with `forward: "changes"`. */
-  TableFailing: [linesOf("deliver", "delivered-unknown")],
+  DeadLettered: [linesOf("deliver", "dead-lettered")],
+  /** DynamoDB did not read or write a record, with `forward: "changes"`. */
+  TableFailing: [either(where("code", '= "table-failed"'), where("event", '= "not-recorded"'))],
 } as const satisfies Readonly<Record<string, readonly MetricRule[]>>;
 
 export type MetricName = keyof typeof METRICS;

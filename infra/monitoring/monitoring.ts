@@ -6,17 +6,16 @@ import { CfnQueryDefinition } from "aws-cdk-lib/aws-logs";
 import { type ITopic, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
-import { assertOptions, OPTION_NAMES, type Options } from "../../lambda/options";
+import type { Options } from "../../lambda/options";
 import type { FlagsmithToSegment } from "../flagsmith-to-segment";
 import { plainName } from "../name";
+import { ALARM_OPTIONS, assertOptions, OPTION_NAMES } from "../option-rules";
 import { type AlarmRule, alarmProps } from "./alarms";
 import { addDashboard } from "./dashboard";
 import { DELIVER_ALARMS } from "./deliver-alarms";
 import type { LogSource } from "./metrics";
 import { QUERIES } from "./queries";
 import { NO_TRAFFIC, RECEIVE_ALARMS } from "./receive-alarms";
-
-export const ALARM_OPTIONS = ["alarmEmail", "alarmTopicArn", "runbookUrl", "expectTraffic"] as const;
 
 /** The options that are about alarms. */
 export type AlarmOptions = Pick<Options, (typeof ALARM_OPTIONS)[number]>;
@@ -27,16 +26,12 @@ export interface MonitoringProps extends AlarmOptions {
 
 const NOT_ALARM_OPTIONS = OPTION_NAMES.filter((name) => !ALARM_OPTIONS.some((alarm) => alarm === name));
 
-/** Where the console is, by partition. CDK's region-info does not tell. */
+/** Where the console is, by partition. CDK's region-info does not say. The isolated partitions (aws-iso) can't reach Segment. */
 const CONSOLES = {
   aws: { domain: "console.aws.amazon.com" },
   "aws-cn": { domain: "console.amazonaws.cn" },
   "aws-us-gov": { domain: "console.amazonaws-us-gov.com" },
   "aws-eusc": { domain: "console.amazonaws-eusc.eu" },
-  "aws-iso": { domain: "console.c2shome.ic.gov" },
-  "aws-iso-b": { domain: "console.sc2shome.sgov.gov" },
-  "aws-iso-e": { domain: "console.csphome.adc-e.uk" },
-  "aws-iso-f": { domain: "console.csphome.hci.ic.gov" },
 };
 
 /** Dashboard, alarms and saved queries, all over the log lines whose events and fields `names.ts` lists. */

@@ -19,14 +19,14 @@ export const QUERIES = {
   "Which events failed and why": {
     logs: BOTH,
     text: `fields @timestamp, service, event, code, status, actor, reason, remedy, messageId, userId
-| filter event in ["unauthorized", "invalid", "unavailable", "retrying", "dead-lettered", "parameter-stale", "delivered-unknown", "misconfigured"]
+| filter event in ["unauthorized", "invalid", "unavailable", "retrying", "dead-lettered", "parameter-stale", "not-recorded", "misconfigured"]
 | sort @timestamp desc
 | limit 200`,
   },
   "Which dead letters and why": {
     logs: ["deliver"],
     text: `filter event = "dead-lettered"
-| stats count(*) as messages, count_distinct(userId) as people, latest(messageId) as lastMessageId by reason, status
+| stats count(*) as messages, count_distinct(userId) as users, latest(messageId) as lastMessageId by reason, status
 | sort messages desc`,
   },
   "How long from Flagsmith to Segment": {

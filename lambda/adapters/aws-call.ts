@@ -7,7 +7,7 @@ import type { Aws, AwsService } from "../config";
 import { AwsCallError, codeOf, TimeoutError } from "../errors";
 import { isJsonObject, tryParseJson } from "../json";
 import { USER_AGENT } from "../library";
-import type { Machine } from "../timing";
+import { hasPassed, type Machine } from "../timing";
 
 /** Version of AWS's JSON protocol, and what stands before the action in `x-amz-target`. */
 const PROTOCOLS = { ssm: ["1.1", "AmazonSSM"], sqs: ["1.0", "AmazonSQS"], dynamodb: ["1.0", "DynamoDB_20120810"] } as const;
@@ -28,7 +28,7 @@ export class AwsCall {
   readonly #origin: URL;
   readonly #signer: SignatureV4;
   #agent: HttpAgent | undefined;
-  #lastUsedAt = 0;
+  #lastUsedAtMs = 0;
   /** Milliseconds that AWS's clock is ahead of this container's. */
   #clockOffset = 0;
 
@@ -43,12 +43,12 @@ export class AwsCall {
   }
 
   /**
-   * Calls `action` and gives the parsed answer. No attempt lasts beyond `deadline`, in milliseconds since 1970.
+   * Calls `action` and gives the parsed answer. No attempt lasts beyond `deadlineMs`, in milliseconds since 1970.
    * @throws AwsCallError once the attempts or the time are used up, or the fault is final.
    */
-  async send(action: string, payload: object, deadline?: number): Promise<unknown> {
+  async send(action: string, payload: object, deadlineMs?: number): Promise<unknown> {
     const { now, random, timing } = this.machine;
-    const end = deadline ?? now() + timing.awsCall;
+    const end = deadlineMs ?? now() + timing.awsCallMs;
     const name = `${this.service}:${action}`;
     const body = JSON.stringify(payload);
     let last: AwsCallError | undefined;
@@ -58,10 +58,10 @@ export class AwsCall {
         return await this.#attempt(name, action, body, end);
       } catch (cause) {
         const error = cause instanceof AwsCallError ? cause : new AwsCallError(name, codeOf(cause), true, { cause });
-        const longest = Math.min(timing.awsPause * 2 ** (attempt - 1), timing.awsMaxPause);
+        const longest = Math.min(timing.awsPauseMs * 2 ** (attempt - 1), timing.awsMaxPauseMs);
         const pause = longest * (0.5 + 0.5 * random());
-        // An attempt that the deadline cut off tells less than the one before it.
-        if (error.code === "timeout" && left < timing.awsAttempt && last !== undefined) throw last;
+        // An attempt that the deadline cut off says less than the one before it.
+        if (error.code === "timeout" && left < timing.awsAttemptMs && last !== undefined) throw last;
         if (!error.retryable || attempt >= timing.awsAttempts || end - now() <= pause) throw error;
         last = error;
         await sleep(pause);
@@ -69,10 +69,10 @@ export class AwsCall {
     }
   }
 
-  async #attempt(name: string, action: string, body: string, deadline: number): Promise<unknown> {
+  async #attempt(name: string, action: string, body: string, deadlineMs: number): Promise<unknown> {
     const { now, timing } = this.machine;
     const headers = await this.#sign(action, body);
-    const { status, date, text } = await this.#exchange(headers, body, Math.min(timing.awsAttempt, deadline - now()));
+    const { status, date, text } = await this.#exchange(headers, body, Math.min(timing.awsAttemptMs, deadlineMs - now()));
     const answer = tryParseJson(text);
     if (status === 200) {
       // A proxy between here and AWS may answer; what it says confirms nothing.
@@ -116,7 +116,7 @@ export class AwsCall {
       });
       outgoing.on("error", reject).on("close", () => {
         clearTimeout(timer);
-        this.#lastUsedAt = this.machine.now();
+        this.#lastUsedAtMs = this.machine.now();
       });
       outgoing.end(body);
     });
@@ -125,12 +125,12 @@ export class AwsCall {
   /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
   #currentAgent(): HttpAgent {
     const now = this.machine.now();
-    if (this.#agent === undefined || Math.abs(now - this.#lastUsedAt) > this.machine.timing.maxIdle) {
+    if (this.#agent === undefined || hasPassed(this.#lastUsedAtMs, now, this.machine.timing.maxIdleMs)) {
       this.#agent?.destroy();
       const options = { keepAlive: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT };
       this.#agent = this.#origin.protocol === "http:" ? new HttpAgent(options) : new HttpsAgent(options);
     }
-    this.#lastUsedAt = now;
+    this.#lastUsedAtMs = now;
     return this.#agent;
   }
 }

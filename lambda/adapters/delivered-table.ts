@@ -1,52 +1,100 @@
-import { AwsCallError } from "../errors";
+import { AwsCallError, TableError } from "../errors";
 import { isJsonObject } from "../json";
 import type { AwsCall } from "./aws-call";
 
-/** A person's item. */
-export interface DeliveredItem {
-  /** Encoded by whoever writes it. */
-  readonly traits: Buffer;
-  /** SQS's sequence number of the last message that was recorded; rises within an identity. */
-  readonly sequence: bigint;
+/** What Segment has of one trait. */
+export interface Fingerprint {
+  /** Hash of the value. */
+  readonly value: string;
+  readonly acceptedAtSeconds: number;
 }
 
-/** The DynamoDB table of what was last delivered, one item per person, under the hash of the identity. */
-export class DeliveredTable {
+/** What the table holds of one user. `deliver/changes.ts` gives it its meaning. */
+export interface DeliveredRecord {
+  /** Every message of the user up to this SQS sequence number is settled. */
+  readonly sequence: bigint;
+  /** Hash of the Segment source that the fingerprints are about. */
+  readonly source: string;
+  /** By the hash of the trait's name. */
+  readonly fingerprints: ReadonlyMap<string, Fingerprint>;
+}
+
+/** A store of one record per user. `userHash`: SHA-256 of the identity, which is the message group as well. */
+export interface DeliveredRecords {
+  /** Reads consistently: a write that has ended is seen. undefined = there is no record. @throws TableError */
+  read(userHash: string): Promise<DeliveredRecord | undefined>;
+  /**
+   * Replaces the record if there is none, or if its `sequence` is not above the new one. The store may delete it after
+   * `expiresAtSeconds` since 1970. @throws TableError if it was refused, or if it is not known whether it was written.
+   */
+  write(userHash: string, record: DeliveredRecord, expiresAtSeconds: number): Promise<void>;
+}
+
+/** Bytes of a hash, which a string holds as latin1. */
+export const HASH_BYTES = 8;
+/** Two hashes and a time. The first entry of a record is its source, twice. */
+const ENTRY_BYTES = 2 * HASH_BYTES + 4;
+/** 300,000 bytes of the 400 KB that an item may have; 1,000 traits need 20,000. The rest counts as not delivered. */
+const MAX_ENTRIES = 15_000;
+
+/** The DynamoDB table, an item per user. */
+export class DeliveredTable implements DeliveredRecords {
   constructor(
     private readonly dynamodb: Pick<AwsCall, "send">,
     private readonly name: string,
   ) {}
 
-  /** Strongly consistent; undefined = nothing is known of this person. @throws AwsCallError */
-  async read(identityHash: string): Promise<DeliveredItem | undefined> {
-    const key = { TableName: this.name, Key: { identity: { S: identityHash } } };
-    const answer = await this.dynamodb.send("GetItem", { ...key, ConsistentRead: true });
+  async read(userHash: string): Promise<DeliveredRecord | undefined> {
+    const key = { TableName: this.name, Key: { identity: { S: userHash } } };
+    const answer = await this.#send("GetItem", { ...key, ConsistentRead: true });
     const item = isJsonObject(answer) ? answer.Item : undefined;
     const traits = attribute(item, "traits", "B");
     const sequence = attribute(item, "sequence", "N");
     if (traits === undefined || sequence === undefined) return undefined;
-    return { traits: Buffer.from(traits, "base64"), sequence: BigInt(sequence) };
+    return { sequence: BigInt(sequence), ...decode(Buffer.from(traits, "base64")) };
   }
 
-  /**
-   * Replaces the item, unless it holds this message or a later one already: then a second delivery was faster, and what it wrote
-   * stands. `expiresAt` in seconds since 1970. @throws AwsCallError
-   */
-  async write(identityHash: string, { traits, sequence }: DeliveredItem, expiresAt: number): Promise<void> {
-    const number = { N: String(sequence) };
-    const written = { traits: { B: traits.toString("base64") }, expiresAt: { N: String(Math.ceil(expiresAt)) } };
+  async write(userHash: string, record: DeliveredRecord, expiresAtSeconds: number): Promise<void> {
+    const sequence = { N: String(record.sequence) };
+    const written = { traits: { B: encode(record).toString("base64") }, expiresAt: { N: String(Math.ceil(expiresAtSeconds)) } };
+    await this.#send("PutItem", {
+      TableName: this.name,
+      Item: { identity: { S: userHash }, sequence, ...written },
+      ConditionExpression: "attribute_not_exists(#identity) OR #sequence <= :sequence",
+      ExpressionAttributeNames: { "#identity": "identity", "#sequence": "sequence" },
+      ExpressionAttributeValues: { ":sequence": sequence },
+    });
+  }
+
+  async #send(action: "GetItem" | "PutItem", payload: object): Promise<unknown> {
     try {
-      await this.dynamodb.send("PutItem", {
-        TableName: this.name,
-        Item: { identity: { S: identityHash }, sequence: number, ...written },
-        ConditionExpression: "attribute_not_exists(#identity) OR #sequence < :sequence",
-        ExpressionAttributeNames: { "#identity": "identity", "#sequence": "sequence" },
-        ExpressionAttributeValues: { ":sequence": number },
-      });
+      return await this.dynamodb.send(action, payload);
     } catch (error) {
-      if (!(error instanceof AwsCallError) || error.code !== "ConditionalCheckFailedException") throw error;
+      throw error instanceof AwsCallError ? new TableError(this.name, error) : error;
     }
   }
+}
+
+function encode({ source, fingerprints }: DeliveredRecord): Buffer {
+  const entries = [[source, { value: source, acceptedAtSeconds: 0 }] as const, ...fingerprints].slice(0, MAX_ENTRIES);
+  const bytes = Buffer.alloc(entries.length * ENTRY_BYTES);
+  for (const [index, [name, { value, acceptedAtSeconds }]] of entries.entries()) {
+    bytes.write(name + value, index * ENTRY_BYTES, "latin1");
+    bytes.writeUInt32BE(acceptedAtSeconds, index * ENTRY_BYTES + 2 * HASH_BYTES);
+  }
+  return bytes;
+}
+
+/** Bytes that can't be read are a record without a source. */
+function decode(bytes: Buffer): Omit<DeliveredRecord, "sequence"> {
+  const entries: [string, Fingerprint][] = [];
+  for (let offset = 0; offset + ENTRY_BYTES <= bytes.length; offset += ENTRY_BYTES) {
+    const hashes = bytes.toString("latin1", offset, offset + 2 * HASH_BYTES);
+    const acceptedAtSeconds = bytes.readUInt32BE(offset + 2 * HASH_BYTES);
+    entries.push([hashes.slice(0, HASH_BYTES), { value: hashes.slice(HASH_BYTES), acceptedAtSeconds }]);
+  }
+  const [first, ...fingerprints] = entries;
+  return { source: first?.[0] ?? "", fingerprints: new Map(fingerprints) };
 }
 
 function attribute(item: unknown, name: string, type: "B" | "N"): string | undefined {

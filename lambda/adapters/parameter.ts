@@ -1,7 +1,7 @@
 import { type Actor, AwsCallError, ParameterError } from "../errors";
 import { isJsonObject } from "../json";
 import { createParameterCommand, PLACEHOLDERS } from "../names";
-import type { Machine } from "../timing";
+import { hasPassed, type Machine } from "../timing";
 import type { AwsCall } from "./aws-call";
 
 export interface ParameterOptions extends Machine {
@@ -9,8 +9,8 @@ export interface ParameterOptions extends Machine {
   readonly name: string;
   /** What stands for the value in a remedy. */
   readonly placeholder: string;
-  /** Milliseconds between two reads by `refresh`. */
-  readonly refreshInterval: number;
+  /** The shortest time between two reads by `refresh`. */
+  readonly refreshIntervalMs: number;
   readonly region: string;
   /** ARN of the customer's own key, where the parameter has one. */
   readonly keyId: string | undefined;
@@ -28,10 +28,10 @@ const ENDS_USE: readonly Code[] = ["parameter-missing", "parameter-empty"];
  * a whole account. While SSM fails, a value that was read once stays in use: an old secret is better than a lost event.
  */
 export class Parameter {
-  /** The lines, or why there are none, until a point in time in milliseconds since 1970. */
-  #known: { readonly result: readonly string[] | ParameterError; readonly until: number } | undefined;
+  /** The lines, or why there are none; since when, in milliseconds since 1970, and for how long. */
+  #known: { readonly result: readonly string[] | ParameterError; readonly sinceMs: number; readonly forMs: number } | undefined;
   #inFlight: Promise<readonly string[]> | undefined;
-  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ParameterOptions) {}
 
@@ -48,9 +48,9 @@ export class Parameter {
    * The lines of the parameter, at least one; blanks around them come from pasting and are dropped. It may hold several secrets,
    * so that the old and the new one are both accepted in a rotation. @throws ParameterError with what fixes it.
    */
-  async get(deadline?: number): Promise<readonly string[]> {
+  async get(deadlineMs?: number): Promise<readonly string[]> {
     const known = this.#known;
-    if (known === undefined || this.options.now() >= known.until) return this.#load(deadline);
+    if (known === undefined || hasPassed(known.sinceMs, this.options.now(), known.forMs)) return this.#load(deadlineMs);
     if (known.result instanceof ParameterError) throw known.result;
     return known.result;
   }
@@ -59,44 +59,44 @@ export class Parameter {
    * The lines as they are at SSM now, for when the known ones did not match; the known ones within the refresh interval of the
    * last such read. @throws ParameterError with what fixes it.
    */
-  async refresh(deadline?: number): Promise<readonly string[]> {
+  async refresh(deadlineMs?: number): Promise<readonly string[]> {
     const now = this.options.now();
-    if (Math.abs(now - this.#refreshedAt) < this.options.refreshInterval) return this.#inFlight ?? this.get(deadline);
-    this.#refreshedAt = now;
-    return this.#load(deadline);
+    if (!hasPassed(this.#refreshedAtMs, now, this.options.refreshIntervalMs)) return this.#inFlight ?? this.get(deadlineMs);
+    this.#refreshedAtMs = now;
+    return this.#load(deadlineMs);
   }
 
-  #load(deadline: number | undefined): Promise<readonly string[]> {
-    this.#inFlight ??= this.#readOrStale(deadline).finally(() => {
+  #load(deadlineMs: number | undefined): Promise<readonly string[]> {
+    this.#inFlight ??= this.#readOrStale(deadlineMs).finally(() => {
       this.#inFlight = undefined;
     });
     return this.#inFlight;
   }
 
-  async #readOrStale(deadline: number | undefined): Promise<readonly string[]> {
+  async #readOrStale(deadlineMs: number | undefined): Promise<readonly string[]> {
     const { now, random, timing, onStale } = this.options;
     const last = this.#known?.result;
     const isUsable = last !== undefined && !(last instanceof ParameterError);
     try {
       // Where the last value will do, SSM must not use up the time that the caller needs for SQS.
-      const result = await this.#read(isUsable ? undefined : deadline);
-      this.#known = { result, until: now() + timing.parameterTtl };
+      const result = await this.#read(isUsable ? undefined : deadlineMs);
+      this.#known = { result, sinceMs: now(), forMs: timing.parameterTtlMs };
       return result;
     } catch (error) {
       if (!(error instanceof ParameterError)) throw error;
       if (!isUsable || ENDS_USE.includes(error.code)) {
-        this.#known = { result: error, until: now() + timing.parameterFailure * (0.8 + 0.4 * random()) };
+        this.#known = { result: error, sinceMs: now(), forMs: timing.parameterFailureMs * (0.8 + 0.4 * random()) };
         throw error;
       }
-      this.#known = { result: last, until: now() + timing.parameterStale };
+      this.#known = { result: last, sinceMs: now(), forMs: timing.parameterStaleMs };
       onStale(error);
       return last;
     }
   }
 
-  async #read(deadline: number | undefined): Promise<readonly string[]> {
+  async #read(deadlineMs: number | undefined): Promise<readonly string[]> {
     const request = { Name: this.name, WithDecryption: true };
-    const answer = await this.options.ssm.send("GetParameter", request, deadline).catch((error: unknown) => {
+    const answer = await this.options.ssm.send("GetParameter", request, deadlineMs).catch((error: unknown) => {
       const missing = error instanceof AwsCallError && error.code === "ParameterNotFound";
       throw this.#error(missing ? "parameter-missing" : "parameter-unreadable", error);
     });

@@ -1,4 +1,4 @@
-import type { SQSMessageAttribute, SQSRecord } from "aws-lambda";
+import type { SQSEvent, SQSMessageAttribute, SQSRecord } from "aws-lambda";
 import { AwsCallError } from "../errors";
 import { isJsonObject } from "../json";
 import type { AwsCall } from "./aws-call";
@@ -18,7 +18,7 @@ export interface MessageAttributes {
   readonly kind?: string | undefined;
   readonly version?: number | string | undefined;
   readonly environment?: number | undefined;
-  /** Of dead-letter messages: why it was moved, Segment's last status, and the id at Segment, which survives a redrive. */
+  /** Of dead letters: why it is one, Segment's last status, and the id at Segment, which survives a redrive. */
   readonly reason?: string | undefined;
   readonly status?: number | undefined;
   readonly messageId?: string | undefined;
@@ -31,32 +31,40 @@ export interface ReceivedMessage {
   readonly receiptHandle: string;
   readonly body: string;
   readonly groupId: string;
-  /** When SQS took it, in milliseconds since 1970. */
-  readonly sentAt: number;
+  /** When SQS received it, in milliseconds since 1970. */
+  readonly sentAtMs: number;
   readonly receiveCount: number;
   /** Rises within a group. */
   readonly sequence: bigint;
-  /** `reason`: it was moved to the dead-letter queue, and came back by a redrive. */
-  readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment" | "reason">;
+  readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment">;
 }
 
-/** Reads what Lambda's event source hands over. */
-export function toReceivedMessage(record: SQSRecord): ReceivedMessage {
+/** Reads an event of Lambda's event source. `foreign`: how many records are of another queue. */
+export function toReceivedMessages(event: unknown, queueArn: string) {
+  const records = isFromSqs(event) ? event.Records : [];
+  const ours = records.filter(({ eventSourceARN }) => eventSourceARN === queueArn);
+  return { messages: ours.map(toReceivedMessage), foreign: records.length - ours.length };
+}
+
+function isFromSqs(event: unknown): event is SQSEvent {
+  return isJsonObject(event) && Array.isArray(event.Records) && event.Records.every(isJsonObject);
+}
+
+function toReceivedMessage(record: SQSRecord): ReceivedMessage {
   const { messageId: id, receiptHandle, body, attributes, messageAttributes } = record;
-  const { kind, version, environment, reason } = messageAttributes;
+  const { kind, version, environment } = messageAttributes;
   return {
     id,
     receiptHandle,
     body,
     groupId: attributes.MessageGroupId ?? id,
-    sentAt: Number(attributes.SentTimestamp),
+    sentAtMs: Number(attributes.SentTimestamp),
     receiveCount: Number(attributes.ApproximateReceiveCount),
     sequence: BigInt(attributes.SequenceNumber ?? 0),
     attributes: {
       kind: kind?.stringValue,
       version: numberIn(version) ?? version?.stringValue,
       environment: numberIn(environment),
-      reason: reason?.stringValue,
     },
   };
 }
@@ -79,11 +87,11 @@ export class Queue {
   ) {}
 
   /** Sends the messages in order. @throws AwsCallError unless SQS stored every one; earlier ones may have been. */
-  async send(messages: readonly OutgoingMessage[], deadline?: number): Promise<void> {
-    for (const batch of batchesOf(messages)) await this.#call("SendMessageBatch", batch.map(toEntry), deadline);
+  async send(messages: readonly OutgoingMessage[], deadlineMs?: number): Promise<void> {
+    for (const batch of batchesOf(messages)) await this.#call("SendMessageBatch", batch.map(toEntry), deadlineMs);
   }
 
-  /** Sets when up to 10 messages come back. @throws AwsCallError otherwise: they come back by the queue's own time-out. */
+  /** Sets when up to 10 messages become visible again. @throws AwsCallError: then the queue's own time-out decides. */
   async setVisibility(messages: readonly ReceivedMessage[], seconds: number): Promise<void> {
     const toEntry = ({ receiptHandle: ReceiptHandle }: ReceivedMessage, index: number) => {
       return { Id: String(index), ReceiptHandle, VisibilityTimeout: seconds };
@@ -92,8 +100,8 @@ export class Queue {
   }
 
   /** A batch is answered with 200 even if SQS refused some of its entries. */
-  async #call(action: string, entries: readonly object[], deadline?: number): Promise<void> {
-    const answer = await this.sqs.send(action, { QueueUrl: this.url, Entries: entries }, deadline);
+  async #call(action: string, entries: readonly object[], deadlineMs?: number): Promise<void> {
+    const answer = await this.sqs.send(action, { QueueUrl: this.url, Entries: entries }, deadlineMs);
     const [failure] = listOf(answer, "Failed");
     const name = `sqs:${action}`;
     if (isJsonObject(failure)) throw new AwsCallError(name, String(failure.Code), failure.SenderFault !== true);

@@ -9,21 +9,24 @@ const VALUE = /(?:[A-Za-z]{3,9}, )?[^,\s][^,]*/g;
  * Seconds that an answer asks to wait: the longest of `Retry-After`, seconds or a date, and `X-RateLimit-Reset`, which Segment
  * gives in seconds and others as the time of the reset. A proxy may add its own. undefined = it does not say.
  */
-export function askedDelay(headers: Readonly<Record<string, string | string[] | undefined>>, now: number): number | undefined {
+export function askedDelay(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  nowMs: number,
+): number | undefined {
   const asked = [headers["retry-after"], headers["x-ratelimit-reset"]]
     .flat()
     .flatMap((values) => values?.match(VALUE) ?? [])
-    .map((value) => toSeconds(value.trim(), now))
+    .map((value) => toSeconds(value.trim(), nowMs))
     .filter((seconds) => seconds !== undefined);
   return asked.length === 0 ? undefined : Math.max(...asked);
 }
 
-function toSeconds(value: string, now: number): number | undefined {
+function toSeconds(value: string, nowMs: number): number | undefined {
   if (/^\d+(\.\d+)?$/.test(value)) {
     const number = Number(value);
     if (number < EPOCH_SECONDS) return number;
-    return Math.max(0, (number < EPOCH_MILLISECONDS ? number : number / 1_000) - now / 1_000);
+    return Math.max(0, (number < EPOCH_MILLISECONDS ? number : number / 1_000) - nowMs / 1_000);
   }
   const date = /[A-Za-z]/.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1_000);
+  return Number.isNaN(date) ? undefined : Math.max(0, (date - nowMs) / 1_000);
 }

@@ -2,19 +2,36 @@ import { Pool } from "undici";
 import { codeOf, TimeoutError } from "../errors";
 import { type IdentifyCall, withSentAt } from "../identify-call";
 import { USER_AGENT } from "../library";
-import type { Machine } from "../timing";
+import { hasPassed, type Machine } from "../timing";
 import { askedDelay } from "./retry-after";
 
-/** What one attempt came to. */
+/** What an answer means, by its status. The first match counts; `NO_ANSWER` where none does. */
+const CODES = [
+  { statuses: /^2..$/, code: "accepted" },
+  { statuses: /^(408|429)$/, code: "slow-down" },
+  { statuses: /^([34]..|501|505)$/, code: "endpoint-refused" },
+  { statuses: /^5..$/, code: "server-error" },
+] as const;
+const NO_ANSWER = "no-answer";
+
+export type AnswerCode = (typeof CODES)[number]["code"] | typeof NO_ANSWER;
+
+/** @param status undefined = no answer came, or one that is not HTTP. */
+export function codeOfStatus(status: number | undefined): AnswerCode {
+  return CODES.find(({ statuses }) => statuses.test(String(status)))?.code ?? NO_ANSWER;
+}
+
+/** The result of one attempt. */
 export interface SegmentAnswer {
+  readonly code: AnswerCode;
   /** undefined = no answer came, or one that is not HTTP. */
   readonly status: number | undefined;
-  /** For the log: the status, or a name for the fault of the network. */
+  /** For the log: the status, or a name for the network's error. */
   readonly reason: string;
-  /** Seconds that the answer asks to wait before the next attempt; undefined = it does not say. */
-  readonly retryAfter: number | undefined;
-  /** Milliseconds until the answer, or until it was given up. */
-  readonly elapsed: number;
+  /** What the answer asks to wait before the next attempt; undefined = it does not say. */
+  readonly askedSeconds: number | undefined;
+  /** Until the answer, or until the attempt was ended. */
+  readonly elapsedMs: number;
 }
 
 /** Nothing in an answer's body is used: it is read so that the socket can be used again. */
@@ -24,9 +41,7 @@ const MAX_ANSWER = 1024 * 1024;
 export class Segment {
   readonly #url: URL;
   #pool: Pool | undefined;
-  #lastUsedAt = 0;
-  /** A call timed out, and none was fast since. */
-  #slow = false;
+  #lastUsedAtMs = 0;
 
   /** `endpoint`: base URL; `/v1/identify` is added. */
   constructor(
@@ -36,59 +51,54 @@ export class Segment {
     this.#url = new URL(`${endpoint.replace(/\/+$/, "")}/v1/identify`);
   }
 
-  /**
-   * One attempt, over a kept connection or a fresh one. Never throws: a fault of the network is an answer too. A status decides,
-   * whatever becomes of the body behind it.
-   */
-  async identify(call: IdentifyCall, writeKey: string, connection: "kept" | "fresh"): Promise<SegmentAnswer> {
+  /** One attempt. Never throws: an error of the network is an answer too. A status counts even if the body behind it is cut off. */
+  async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
     const { now, timing } = this.machine;
-    const startedAt = now();
-    const elapsed = () => now() - startedAt;
+    const startedAtMs = now();
     const timeout = new AbortController();
-    const longest = this.#slow ? timing.segmentSlowAttempt : timing.segmentAttempt;
-    const timer = setTimeout(() => timeout.abort(new TimeoutError()), longest);
+    // One timer for the whole attempt: undici's own fire late, and an answer that comes byte by byte outlives them.
+    const timer = setTimeout(() => timeout.abort(new TimeoutError()), timing.segmentAttemptMs);
     const headers = {
       authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
       "content-type": "application/json",
       "user-agent": USER_AGENT,
     };
-    const request = { method: "POST", path: this.#url.pathname, headers, body: withSentAt(call, startedAt) } as const;
+    const request = { method: "POST", path: this.#url.pathname, headers, body: withSentAt(call, startedAtMs) } as const;
     try {
-      const answer = await this.#poolFor(connection).request({ ...request, signal: timeout.signal });
+      const answer = await this.#currentPool().request({ ...request, signal: timeout.signal });
       await answer.body.dump({ limit: MAX_ANSWER });
-      if (elapsed() < timing.segmentFast) this.#slow = false;
       const { statusCode: status } = answer;
-      return { status, reason: `status ${status}`, retryAfter: askedDelay(answer.headers, now()), elapsed: elapsed() };
+      const askedSeconds = askedDelay(answer.headers, now());
+      return { code: codeOfStatus(status), status, reason: `status ${status}`, askedSeconds, elapsedMs: now() - startedAtMs };
     } catch (error) {
-      if (error instanceof TimeoutError) this.#slow = true;
-      return { status: undefined, reason: nameOf(error), retryAfter: undefined, elapsed: elapsed() };
+      const none = { code: NO_ANSWER, status: undefined, askedSeconds: undefined } as const;
+      return { ...none, reason: nameOf(error), elapsedMs: now() - startedAtMs };
     } finally {
       clearTimeout(timer);
-      this.#lastUsedAt = now();
+      this.#lastUsedAtMs = now();
     }
   }
 
-  /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
-  #poolFor(connection: "kept" | "fresh"): Pool {
+  /** The other end may have closed the sockets of a frozen container unnoticed, so after a pause they are not used again. */
+  #currentPool(): Pool {
     const { now, timing } = this.machine;
-    if (this.#pool === undefined || connection === "fresh" || Math.abs(now() - this.#lastUsedAt) > timing.maxIdle) {
-      // What is under way is answered over the old one.
+    if (this.#pool === undefined || hasPassed(this.#lastUsedAtMs, now(), timing.maxIdleMs)) {
+      // Requests under way are answered over the old one.
       void this.#pool?.close();
       this.#pool = new Pool(this.#url.origin, {
-        connect: { timeout: timing.segmentConnect },
+        connect: { timeout: timing.segmentConnectMs },
         autoSelectFamily: true,
-        autoSelectFamilyAttemptTimeout: timing.segmentAddress,
-        // The whole call has one timer: undici's fire late, and an answer that comes byte by byte outlives them.
+        autoSelectFamilyAttemptTimeout: timing.segmentAddressMs,
         headersTimeout: 0,
         bodyTimeout: 0,
       });
     }
-    this.#lastUsedAt = now();
+    this.#lastUsedAtMs = now();
     return this.#pool;
   }
 }
 
-/** Names for the log; anything else keeps the code that Node.js or undici gives it. */
+/** Names for the log. Any other error keeps the code that Node.js or undici gives it. */
 function nameOf(error: unknown): string {
   if (Object(error).name === "HTTPParserError") return "not-http";
   const code = codeOf(error);

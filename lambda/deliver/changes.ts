@@ -1,135 +1,119 @@
-import type { DeliveredTable } from "../adapters/delivered-table";
-import { AwsCallError } from "../errors";
-import { hashIdentity, type IdentifyCall } from "../identify-call";
-import type { Log } from "../log";
-import type { Machine } from "../timing";
-import { type Delivered, decodeDelivered, encodeDelivered, fingerprintsOf, isUnchanged, withDelivered } from "./fingerprints";
+import { createHmac } from "node:crypto";
+import { type DeliveredRecord, type Fingerprint, HASH_BYTES } from "../adapters/delivered-table";
+import type { IdentifyCall } from "../identify-call";
+import { isJsonObject, tryParseJson } from "../json";
+import { DAY_SECONDS, type Machine } from "../timing";
+import type { ChangesDependencies } from "./invocation";
 
-/** One call against what Segment was last given. */
-export interface Comparison {
-  readonly unchanged: boolean;
-  /**
-   * To be called once Segment took the call, with the key that it was sent with. False = it could not be recorded, so the next
-   * comparison would be with an old state: the message must come again. True once it is recorded, or recording was given up.
-   */
-  record(usedKey: string): Promise<boolean>;
-}
+/** Part of every hash, so another number makes all records another source's. Release 2 wrote 1, and its records may be wrong. */
+const FORMAT = 2;
+/** Stands for a call without traits, which Segment gets as well. */
+const NO_TRAITS = "";
 
-/** Where the call's messages stand among the person's, by SQS's sequence numbers, which rise within an identity. */
-export interface Place {
-  readonly first: bigint;
-  readonly last: bigint;
-  /** A part of the call may have been sent before, alone, and its answer lost; then Segment may have what is not recorded. */
-  readonly mayBeAtSegment: boolean;
-  /** It was moved, and comes back: if Segment took it before, it drops it now by its id, and what came after it stands. */
-  readonly mayBeKnown: boolean;
-}
-
-export interface Comparer {
-  /** Never throws. */
-  compare(call: IdentifyCall, place: Place, writeKey: string): Promise<Comparison>;
-  /** Segment may have taken a call that was moved to the dead-letter queue: the person's next one is sent. Never throws. */
-  forget(person: string, sequence: bigint, messageId: string): Promise<void>;
-}
-
-/** Option `forward: "every"`. */
-export const ALWAYS_CHANGED: Comparer = {
-  compare: async () => ({ unchanged: false, record: async () => true }),
-  forget: async () => {},
-};
-
-export interface ChangesOptions extends Pick<Machine, "now"> {
-  readonly table: Pick<DeliveredTable, "read" | "write">;
-  readonly log: Log;
-  /** Of Segment. */
-  readonly endpoint: string;
-  /** Seconds after which an unchanged trait is sent again. */
-  readonly refresh: number;
-}
-
-/** Whose faults were told of a call already. */
-type Told = { readonly messageId: string; readonly actors: Set<unknown> };
-
-/** Recordings that fail one after the other before a container gives them up, so that nobody's events wait because of the table. */
-const FAILURES_OF_A_TABLE_THAT_IS_DOWN = 12;
-/** People whose failed recordings a container remembers. Beyond that it trusts nobody's item. */
-const MAX_UNRECORDED = 10_000;
-/** Seconds. Added to an item's expiry, so that DynamoDB deletes people of whom nothing comes any more. */
-const EXPIRY_MARGIN = 24 * 3_600;
+/** Of one call, for one source. `values`: the hash of each trait's value, by the hash of its name. */
+type Hashes = { readonly source: string; readonly values: ReadonlyMap<string, string> };
 
 /**
- * Option `forward: "changes"`: a call that tells Segment nothing new is not sent. The FIFO group guarantees that nothing else of
- * the identity is in flight between reading and writing. Where SQS delivers a message again all the same, its sequence number
- * tells. What could not be recorded leaves an item that is older than what Segment has: this container does not trust it until it
- * is written again; another may, until the refresh.
+ * Option `forward: "changes"`: one user's record during one batch. Invariant: each fingerprint says what Segment has. So `remove` is
+ * written before a call is sent, and `add` after it was accepted; whatever fails or is killed in between, a fingerprint may be
+ * missing, which costs a call, but none is wrong. For a single writer of these traits: see *Known limitations* in lambda/README.md.
  */
-export class Changes implements Comparer {
-  /** Recordings that failed since the last one that did not. */
-  #failures = 0;
-  /** What Segment took and the table does not hold, by person: the messages before `from` are settled, `to` is the last taken. */
-  readonly #unrecorded = new Map<string, { readonly from: bigint; readonly to: bigint }>();
-  /** Seconds since 1970. Until then no item is trusted. */
-  #trustFrom = 0;
+export class UserRecord {
+  #record: DeliveredRecord | undefined;
+  /** A write failed, so what the table holds is not known. */
+  #mustRead = true;
+  /** Comparing, removing and adding are about the same call. */
+  #last: { readonly call: IdentifyCall; readonly writeKey: string; readonly hashes: Hashes } | undefined;
 
-  constructor(private readonly options: ChangesOptions) {}
+  constructor(
+    private readonly changes: ChangesDependencies,
+    private readonly userHash: string,
+    private readonly now: Machine["now"],
+  ) {}
 
-  /** What DynamoDB does not tell counts as changed: a call too many is better than a wrong trait. */
-  async compare(call: IdentifyCall, place: Place, writeKey: string): Promise<Comparison> {
-    const { table, endpoint, refresh } = this.options;
-    const now = this.options.now() / 1_000;
-    const person = hashIdentity(call.identity);
-    const printsFor = (key: string) => fingerprintsOf(call, endpoint, key);
-    const prints = printsFor(writeKey);
-    const told: Told = { messageId: call.messageId, actors: new Set() };
-    const item = await this.#orUnknown(told, () => table.read(person));
-    const unrecorded = this.#unrecorded.get(person);
-    const isBehind = unrecorded !== undefined && (item === undefined || item.sequence < unrecorded.to);
-    const trusted = item !== undefined && !isBehind && now >= this.#trustFrom;
-    const known: Delivered = trusted ? decodeDelivered(item.traits) : new Map();
-    const isOld = (item !== undefined && place.last <= item.sequence) || (isBehind && place.last < unrecorded.from);
-    const record = async (usedKey: string) => {
-      const taken = usedKey === writeKey ? prints : printsFor(usedKey);
-      const delivered = place.mayBeKnown ? new Map() : withDelivered(known, taken, now, refresh);
-      return this.#write(person, delivered, place, told);
-    };
-    return { unchanged: isOld || (!place.mayBeAtSegment && isUnchanged(known, prints, now, refresh)), record };
+  /** Reads the record, unless this batch knows it. @throws TableError */
+  async read(): Promise<void> {
+    if (!this.#mustRead) return;
+    this.#record = await this.changes.records.read(this.userHash);
+    this.#mustRead = false;
   }
 
-  async forget(person: string, sequence: bigint, messageId: string): Promise<void> {
-    await this.#write(person, new Map(), { first: sequence, last: sequence }, { messageId, actors: new Set() });
+  /** Whether the user's message with this sequence number needs nothing more. This holds for a record of any source. */
+  isSettled(sequence: bigint): boolean {
+    return this.#record !== undefined && sequence <= this.#record.sequence;
   }
 
-  /** Whether it is written, or given up. Then the call's messages are settled as well. */
-  async #write(person: string, delivered: Delivered, { first, last }: Pick<Place, "first" | "last">, told: Told) {
-    const now = this.options.now() / 1_000;
-    const item = { traits: encodeDelivered(delivered), sequence: last };
-    const expiry = now + this.options.refresh + EXPIRY_MARGIN;
-    const written = await this.#orUnknown(told, () => this.options.table.write(person, item, expiry).then(() => true));
-    if (written) {
-      this.#failures = 0;
-      this.#unrecorded.delete(person);
-      return true;
-    }
-    this.#failures++;
-    const givenUp = this.#failures >= FAILURES_OF_A_TABLE_THAT_IS_DOWN;
-    this.#unrecorded.set(person, { from: givenUp ? last + 1n : first, to: last });
-    if (this.#unrecorded.size > MAX_UNRECORDED) {
-      this.#unrecorded.clear();
-      this.#trustFrom = now + this.options.refresh;
-    }
-    return givenUp;
+  /** Whether Segment has each of the call's traits, and none is due for a refresh. An absent trait is no change. */
+  isUnchanged(call: IdentifyCall, writeKey: string): boolean {
+    const { source, values } = this.#hashesOf(call, writeKey);
+    if (this.#record?.source !== source) return false;
+    const { fingerprints } = this.#record;
+    return [...values].every(([name, value]) => {
+      const known = fingerprints.get(name);
+      return known?.value === value && !this.#isDue(known);
+    });
   }
 
-  /** One line per call, though reading and writing fail alike; a second only where somebody else must act. */
-  async #orUnknown<Result>({ messageId, actors }: Told, act: () => Promise<Result>): Promise<Result | undefined> {
-    try {
-      return await act();
-    } catch (error) {
-      const actor = error instanceof AwsCallError ? error.actor : undefined;
-      const message = "the call is sent, changed or not";
-      if (!actors.has(actor)) this.options.log.write({ event: "delivered-unknown", message, fields: { messageId }, error });
-      actors.add(actor);
-      return undefined;
-    }
+  /**
+   * Removes the fingerprints of the traits that the call has, whatever their values, before it is sent. `firstSequence`: of the
+   * unit's first message. @throws TableError: then the call must not be sent.
+   */
+  async remove(call: IdentifyCall, writeKey: string, firstSequence: bigint): Promise<void> {
+    if (this.#record === undefined) return;
+    const { source, values } = this.#hashesOf(call, writeKey);
+    const known = this.#fingerprintsOf(source);
+    const kept = new Map([...known].filter(([name]) => !values.has(name)));
+    if (kept.size === this.#record.fingerprints.size) return;
+    await this.#write({ source, sequence: firstSequence - 1n, fingerprints: kept });
+  }
+
+  /**
+   * Adds the fingerprints of a call that Segment accepted with this key. `lastSequence`: of the unit's last message.
+   * @throws TableError: then the record is read again before the user's next unit.
+   */
+  async add(call: IdentifyCall, writeKey: string, lastSequence: bigint): Promise<void> {
+    const { source, values } = this.#hashesOf(call, writeKey);
+    const acceptedAtSeconds = Math.floor(this.now() / 1_000);
+    const accepted = [...values].map(([name, value]): [string, Fingerprint] => [name, { value, acceptedAtSeconds }]);
+    // A trait that is due is sent again in any case.
+    const kept = [...this.#fingerprintsOf(source)].filter(([name, known]) => !values.has(name) && !this.#isDue(known));
+    await this.#write({ source, sequence: lastSequence, fingerprints: new Map([...accepted, ...kept]) });
+  }
+
+  async #write(record: DeliveredRecord): Promise<void> {
+    // DynamoDB deletes the records of users who do not come back.
+    const expiresAtSeconds = this.now() / 1_000 + this.changes.refreshSeconds + DAY_SECONDS;
+    this.#mustRead = true;
+    await this.changes.records.write(this.userHash, record, expiresAtSeconds);
+    this.#record = record;
+    this.#mustRead = false;
+  }
+
+  /** What the record says of this source. */
+  #fingerprintsOf(source: string): DeliveredRecord["fingerprints"] {
+    return this.#record?.source === source ? this.#record.fingerprints : new Map();
+  }
+
+  /** A time in the future counts like one in the past: another container's clock may have been ahead. */
+  #isDue({ acceptedAtSeconds }: Fingerprint): boolean {
+    return Math.abs(this.now() / 1_000 - acceptedAtSeconds) >= this.changes.refreshSeconds;
+  }
+
+  /** Keyed hashes, so that the table tells no one a user's traits. Another write key, endpoint or kind of id is another source. */
+  #hashesOf(call: IdentifyCall, writeKey: string): Hashes {
+    if (this.#last?.call === call && this.#last.writeKey === writeKey) return this.#last.hashes;
+    const { traits, anonymousId } = Object(tryParseJson(call.body));
+    const kind = anonymousId === undefined ? "userId" : "anonymousId";
+    const hash = (...parts: readonly string[]) =>
+      createHmac("sha256", writeKey)
+        .update(JSON.stringify([FORMAT, this.changes.endpoint, kind, ...parts]))
+        .digest()
+        .toString("latin1", 0, HASH_BYTES);
+    const entries: [string, unknown][] = Object.entries(isJsonObject(traits) ? traits : {});
+    if (entries.length === 0) entries.push([NO_TRAITS, null]);
+    const values = new Map(entries.map(([name, value]) => [hash(name), hash(name, JSON.stringify(value))]));
+    const hashes = { source: hash(), values };
+    this.#last = { call, writeKey, hashes };
+    return hashes;
   }
 }

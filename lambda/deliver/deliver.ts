@@ -1,103 +1,153 @@
-import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { type ReceivedMessage, toReceivedMessage } from "../adapters/queue";
-import { UnreadableMessageError } from "../errors";
-import { MESSAGE_KIND, MESSAGE_VERSION, parseIdentifyCall } from "../identify-call";
-import { isJsonObject } from "../json";
+import type { Context, SQSBatchResponse } from "aws-lambda";
+import type { ReceivedMessage } from "../adapters/queue";
 import type { LogFields, Outcome } from "../log";
-import { type DeliverDependencies, deliverUnit, type Invocation } from "./call";
-import { conclude, type Stop } from "./conclude";
-import type { Failure } from "./judge";
-import { mergeBacklog, type ReadMessage, unitOf } from "./merge";
-import { knownOf, settled, waitingFields } from "./outcomes";
-import { People } from "./people";
+import { attempt } from "./attempt";
+import { readBatch } from "./batch";
+import { UserRecord } from "./changes";
+import { Health } from "./health";
+import type { DeliverDependencies, Failure, Invocation, Reading, ReadMessage, Unit, UnitResult } from "./invocation";
+import { mergeBacklog, unitOf } from "./merge";
+import { deadLettered, fieldsOf, retrying, settled, unchanged } from "./outcomes";
+import { countsForStreak, deadLetterReason, retryAfterSeconds } from "./retry-policy";
 
 export type DeliverHandler = (
   event: unknown,
   context: Pick<Context, "awsRequestId" | "getRemainingTimeInMillis">,
 ) => Promise<SQSBatchResponse>;
 
-/**
- * Only single calls are moved, and a container that is new at each try remembers nobody who fails. The queue does: what was handed
- * out this often is not merged any more.
- */
+/** A container that is new at each attempt remembers no user who fails. So what was received this often is not merged. */
 const SINGLY_FROM_RECEIVE = 10;
 
+/** The first message of a user that is not settled, and those behind it. */
+interface Stop {
+  readonly message: ReceivedMessage;
+  readonly failure: Failure;
+  readonly fields: LogFields;
+  readonly behind: readonly ReceivedMessage[];
+  readonly merged: boolean;
+}
+
 /**
- * People run at the same time, one person's messages in order, up to the first failure. Failures are judged once all answers of
- * the invocation are in: answers that come fast must not be blamed before slow ones.
+ * Delivers a batch: users in parallel, each user's messages in order up to the first failure. Failures are judged once all answers of
+ * the invocation are in, so that a fast failure is judged beside slow successes.
  */
 export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
-  const people = new People();
-  return async (event, { awsRequestId: requestId, getRemainingTimeInMillis: timeLeft }) => {
+  const health = new Health(deps.retrySeconds);
+  return async (event, { awsRequestId: requestId, getRemainingTimeInMillis: timeLeftMs }) => {
     const write = ({ fields, ...outcome }: Outcome) => deps.log.write({ ...outcome, fields: { requestId, ...fields } });
-    const messages = messagesOf(event, deps.queueArn, write);
-    const hasTime = () => timeLeft() >= deps.timing.deliverCall;
-    const invocation: Invocation = { ...deps, people, requestId, hasTime, slowDown: undefined, secondTryMade: false };
-    const byPerson = new Map<string, readonly ReceivedMessage[]>();
-    for (const message of messages) byPerson.set(message.groupId, [...(byPerson.get(message.groupId) ?? []), message]);
-    const progress = await Promise.all(
-      [...byPerson].map(([person, own]) => {
-        const isFailing = people.isFailing(person) || own.some(({ receiveCount }) => receiveCount >= SINGLY_FROM_RECEIVE);
-        return deliverInOrder(invocation, own, deps.mergeBacklog && !isFailing);
-      }),
-    );
+    const hasTime = () => timeLeftMs() >= deps.timing.deliverUnitMs;
+    const invocation: Invocation = { ...deps, requestId, hasTime, slowDownSeconds: undefined };
+    const users = readBatch(event, deps.queueArn, write);
+    const progress = await Promise.all(users.map((readings) => deliverUser(invocation, health, readings)));
     const stops = progress.flatMap(({ stop }) => stop ?? []);
-    const concluded = await Promise.all(stops.map((stop) => conclude(invocation, stop)));
-    for (const { outcomes } of progress) outcomes.forEach(write);
-    for (const { outcome } of concluded) write(outcome);
+    const concluded = await Promise.all(stops.map((stop) => conclude(invocation, health, stop)));
+    const outcomes = [...progress.flatMap((user) => user.outcomes), ...concluded.map(({ outcome }) => outcome)];
+    outcomes.forEach(write);
     return { batchItemFailures: concluded.flatMap(({ kept }) => kept.map(({ id }) => ({ itemIdentifier: id }))) };
   };
 }
 
-/** How far one person's messages came: the outcomes of those that the queue may forget, and the first that it may not. */
-async function deliverInOrder(invocation: Invocation, messages: readonly ReceivedMessage[], merges: boolean) {
+/** Delivers one user's messages: drops those that are settled, merges, attempts each unit, and stops at the first failure. */
+async function deliverUser(invocation: Invocation, health: Health, readings: readonly [Reading, ...Reading[]]) {
+  const { changes, now } = invocation;
   const outcomes: Outcome[] = [];
-  const stopAt = (message: ReceivedMessage, failure: Failure, fields: LogFields, merged = false) => {
-    const behind = messages.slice(messages.indexOf(message) + 1);
-    const stop: Stop = { message, failure, fields, behind, merged };
+  const messages = readings.map(({ message }) => message);
+  const stopAt = ({ message }: Reading, failure: Failure, fields: LogFields, merged = false) => {
+    const stop: Stop = { message, failure, fields, behind: messages.slice(messages.indexOf(message) + 1), merged };
     return { outcomes, stop };
   };
-  const readings = messages.map(readMessage);
-  const stuck = readings.find((read) => "failure" in read);
-  const readable = readings.slice(0, stuck && readings.indexOf(stuck)).filter((read) => "call" in read);
-  for (const unit of merges ? mergeBacklog(readable, invocation.requestId) : readable.map(unitOf)) {
-    const startedAt = invocation.now();
-    const steps: string[] = [];
-    const step = (text: string) => void steps.push(text);
-    const end = await deliverUnit(invocation, unit, step).catch((error: unknown): Failure => ({ kind: "error", error }));
-    const now = invocation.now();
-    const about = { durationMs: now - startedAt, steps };
-    const [first, ...others] = unit.messages;
-    if ("kind" in end) return stopAt(first.message, end, { ...waitingFields(first, end, now), ...about }, others.length > 0);
-    outcomes.push(...settled(unit, end, about, now));
+  const [first] = readings;
+  const record = changes && new UserRecord(changes, first.message.groupId, now);
+  const noRecord = await record?.read().catch(failed);
+  if (noRecord !== undefined) return stopAt(first, noRecord.failure, fieldsOf(first));
+  const isSettled = ({ message }: Reading) => record?.isSettled(message.sequence) === true;
+  outcomes.push(...readings.filter(isSettled).map(unchanged));
+  const open = readings.filter((reading) => !isSettled(reading));
+  const stuck = open.find((reading) => reading.kind === "unread");
+  const readable = open.slice(0, stuck && open.indexOf(stuck)).filter((reading) => reading.kind === "read");
+  for (const unit of unitsOf(invocation, health, readable)) {
+    const startedAtMs = now();
+    const result = await attempt(invocation, unit, record).catch(failed);
+    const nowMs = now();
+    noteAttempt(health, unit, result, nowMs);
+    const durationMs = nowMs - startedAtMs;
+    const [unsettled, ...others] = unit.messages;
+    if (result.kind === "failed") {
+      return stopAt(unsettled, result.failure, { ...fieldsOf(unsettled), durationMs }, others.length > 0);
+    }
+    outcomes.push(...settled(unit, result, durationMs, nowMs));
   }
-  if (stuck === undefined) return { outcomes, stop: undefined };
-  return stopAt(stuck.message, stuck.failure, { ...knownOf(stuck.message), messageId: stuck.message.id });
+  return stuck === undefined ? { outcomes, stop: undefined } : stopAt(stuck, stuck.failure, fieldsOf(stuck));
 }
 
-function readMessage(message: ReceivedMessage): ReadMessage | { readonly message: ReceivedMessage; readonly failure: Failure } {
-  const { kind = MESSAGE_KIND, version = MESSAGE_VERSION } = message.attributes;
-  if (kind !== MESSAGE_KIND || version !== MESSAGE_VERSION) return { message, failure: { kind: "unknown-version" } };
+function failed(error: unknown): Extract<UnitResult, { kind: "failed" }> {
+  return { kind: "failed", failure: { kind: "error", error } };
+}
+
+/** A user who fails is sent singly, because a merged unit is never dead-lettered. */
+function unitsOf({ mergeBacklog: merges, requestId }: Invocation, health: Health, messages: readonly ReadMessage[]) {
+  const singly = ({ message }: ReadMessage) => message.receiveCount >= SINGLY_FROM_RECEIVE || health.isFailing(message.groupId);
+  if (!merges || messages.some(singly)) return messages.map(unitOf);
   try {
-    return { message, call: parseIdentifyCall(message.body) };
+    return mergeBacklog(messages, requestId);
+  } catch {
+    // No exception is known. Whichever it is shows, and is logged, when its message is sent singly.
+    return messages.map(unitOf);
+  }
+}
+
+/** Only attempts at Segment count for health. For a merged unit its first message counts. */
+function noteAttempt(health: Health, { messages: [{ message }] }: Unit, result: UnitResult, atMs: number): void {
+  const accepted = result.kind === "delivered";
+  const refused = result.kind === "failed" && result.failure.kind === "not-accepted";
+  if (accepted || refused) health.attempted(message.groupId, { accepted, atMs, receiveCount: message.receiveCount });
+}
+
+/** Dead-letters the message or sets when it is retried, with those behind it. `kept`: what stays in the queue. */
+async function conclude(invocation: Invocation, health: Health, stop: Stop) {
+  const { retrySeconds, random, now } = invocation;
+  const { message, failure, merged, behind } = stop;
+  const { groupId: user, receiveCount, sentAtMs } = message;
+  const nowMs = now();
+  const healthy = health.isHealthyFor(user, nowMs);
+  const failedMessage = { failure, ageSeconds: (nowMs - sentAtMs) / 1_000, receiveCount, merged, healthy };
+  const streak = countsForStreak(failedMessage, retrySeconds) ? health.countFailure(user, nowMs) : 0;
+  const reason = deadLetterReason(failedMessage, streak, retrySeconds);
+  const about = { ...stop.fields, ageMs: nowMs - sentAtMs, held: behind.length === 0 ? undefined : behind.length };
+  const moveError = reason && (await deadLetter(invocation, stop, reason));
+  if (reason !== undefined && moveError === undefined) {
+    const { visibility } = await setVisibility(invocation, behind, 0);
+    const outcome = deadLettered(failure, reason);
+    return { kept: behind, outcome: { ...outcome, fields: { ...about, ...outcome.fields, visibility } } };
+  }
+  const kept = [message, ...behind];
+  const scheduled = await setVisibility(invocation, kept, retryAfterSeconds(failedMessage, random, retrySeconds));
+  const outcome = retrying(failure, healthy, invocation);
+  const fields = { ...about, ...outcome.fields, ...scheduled };
+  if (moveError === undefined) return { kept, outcome: { ...outcome, fields } };
+  return { kept, outcome: { ...outcome, message: "could not be moved to the dead-letter queue", error: moveError, fields } };
+}
+
+/** Copies the message to the dead-letter queue, under its id at SQS: a second copy within 5 minutes is not stored. */
+async function deadLetter(deps: Invocation, { message, failure, fields }: Stop, reason: string): Promise<unknown> {
+  const status = failure.kind === "not-accepted" ? failure.answer.status : undefined;
+  const { body, groupId, id } = message;
+  const attributes = { ...message.attributes, reason, status, messageId: String(fields.messageId) };
+  try {
+    await deps.deadLetterQueue.send([{ body, groupId, deduplicationId: id, attributes }]);
+    return undefined;
   } catch (error) {
-    if (!(error instanceof UnreadableMessageError)) throw error;
-    return { message, failure: { kind: "unreadable", error } };
+    return error;
   }
 }
 
-/** Everything but messages of our queue, the console's test event or a warmer's, gets one line and is no failure. */
-function messagesOf(event: unknown, queueArn: string, write: (outcome: Outcome) => void): readonly ReceivedMessage[] {
-  const records = isFromSqs(event) ? event.Records : [];
-  const ours = records.filter(({ eventSourceARN }) => eventSourceARN === queueArn);
-  if (records.length === 0 || ours.length < records.length) {
-    const foreign = records.length - ours.length;
-    const reason = foreign === 0 ? "the event is not a batch of SQS's" : `${foreign} records are not of ${queueArn}`;
-    write({ event: "unknown-source", message: "event ignored", fields: { reason } });
+/** Sets when the messages become visible, all at the same time: SQS gives out none of a user while one of them is invisible. */
+async function setVisibility(deps: Invocation, messages: readonly ReceivedMessage[], seconds: number): Promise<LogFields> {
+  try {
+    if (messages.length > 0) await deps.queue.setVisibility(messages, seconds);
+    return { retryInSeconds: seconds };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : typeof error;
+    return { retryInSeconds: deps.timing.visibilityMs / 1_000, visibility: `visibility not set: ${reason}` };
   }
-  return ours.map(toReceivedMessage);
-}
-
-function isFromSqs(event: unknown): event is SQSEvent {
-  return isJsonObject(event) && Array.isArray(event.Records) && event.Records.every(isJsonObject);
 }

@@ -1,81 +1,78 @@
 import { hash } from "node:crypto";
-import type { ReceivedMessage } from "../adapters/queue";
-import type { IdentifyCall } from "../identify-call";
 import { isJsonObject, type JsonObject, tryParseJson } from "../json";
-import { toCall, toCalls } from "../split";
+import { capacityOf, MAX_CALL_TRAITS, toCall } from "../split";
+import type { ReadMessage, Unit } from "./invocation";
 
-/** A message with the call that it holds. */
-export interface ReadMessage {
-  readonly message: ReceivedMessage;
-  readonly call: IdentifyCall;
-}
+/** From this many in one batch on, a user sends faster than Segment answers. */
+const MANY_EVALUATIONS = 5;
+/** The end of an id that receive wrote: the number of the part. */
+const PART = /-\d+$/;
+/** Shorter than the ids of receive, so what fitted into a call alone still fits. */
+const MERGED_ID_LENGTH = 22;
 
-/** Messages that are delivered together: one, unless they are merged. */
-export interface Unit {
+/** Messages that become one call. */
+interface Merge {
   readonly messages: readonly [ReadMessage, ...ReadMessage[]];
-  /** All that is delivered, which may exceed a call. */
-  readonly whole: IdentifyCall;
-  /** The calls that are sent, one after the other. */
-  readonly calls: readonly [IdentifyCall, ...IdentifyCall[]];
+  /** The last call without its id and its traits. */
+  readonly shared: JsonObject;
+  /** Each trait as JSON, `"name":value`, by its name. */
+  readonly traits: ReadonlyMap<string, string>;
 }
 
 export function unitOf(read: ReadMessage): Unit {
-  return { messages: [read], whole: read.call, calls: [read.call] };
+  return { messages: [read], call: read.call };
 }
-
-/** From here on a person sends faster than Segment answers: as many evaluations, or a batch full of parts of large ones. */
-const MANY_EVALUATIONS = 5;
-const MANY_MESSAGES = 10;
 
 /**
- * One person's messages of a batch, as units in their order. Where there are many, consecutive calls with equal envelopes become
- * one, in which later traits win. `requestId`: of the invocation.
+ * One user's messages, in order, as units. If they are many evaluations, consecutive calls with equal envelopes become one unit, as
+ * long as it fits into one call. Later traits win. `requestId`: of the invocation.
  */
 export function mergeBacklog(messages: readonly ReadMessage[], requestId: string): readonly Unit[] {
-  const evaluations = new Set(messages.map(({ call }) => call.messageId.replace(/-\d+$/, "")));
-  if (evaluations.size < MANY_EVALUATIONS && messages.length < MANY_MESSAGES) return messages.map(unitOf);
-  const runs: [ReadMessage, ...ReadMessage[]][] = [];
-  let envelope: string | undefined;
-  for (const read of messages) {
-    const next = envelopeOf(read.call);
-    const run = runs.at(-1);
-    if (run === undefined || next !== envelope) runs.push([read]);
-    else run.push(read);
-    envelope = next;
+  const evaluations = new Set(messages.map(({ call }) => call.messageId.replace(PART, "")));
+  if (evaluations.size < MANY_EVALUATIONS) return messages.map(unitOf);
+  const merges: Merge[] = [];
+  for (const next of messages.map(mergeOf)) {
+    const last = merges.pop();
+    merges.push(...(last === undefined ? [next] : joined(last, next)));
   }
-  return runs.map((run) => (run.length === 1 ? unitOf(run[0]) : merged(run, requestId)));
+  return merges.map((merge) => toUnit(merge, requestId));
 }
 
-/** What Segment must not find mixed: who it is, and whether it counts as activity. */
-function envelopeOf({ body }: IdentifyCall): string {
-  const { userId, anonymousId, context } = parsed(body);
+function mergeOf(read: ReadMessage): Merge {
+  const { traits, messageId: _, ...shared }: JsonObject = Object(tryParseJson(read.call.body));
+  const json = new Map<string, string>();
+  for (const [name, value] of Object.entries(Object(traits)))
+    json.set(name, `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  return { messages: [read], shared, traits: json };
+}
+
+/** Both as one, unless their envelopes differ or the call would not fit. */
+function joined(last: Merge, next: Merge): readonly Merge[] {
+  const traits = new Map([...last.traits, ...next.traits]);
+  const bytes = [...traits.values()].reduce((sum, trait) => sum + Buffer.byteLength(trait) + 1, -1); // with commas between them
+  const fits = traits.size <= MAX_CALL_TRAITS && bytes <= capacityOf(envelopeOf(next));
+  if (keyOf(last) !== keyOf(next) || !fits) return [last, next];
+  return [{ messages: [...last.messages, ...next.messages], shared: next.shared, traits }];
+}
+
+/** What must be equal in merged calls: the user, and whether a call counts as activity. */
+function keyOf({ shared: { userId, anonymousId, context } }: Merge): string {
   return JSON.stringify([userId, anonymousId, isJsonObject(context) ? context.active : undefined]);
 }
 
-function merged(messages: readonly [ReadMessage, ...ReadMessage[]], requestId: string): Unit {
-  const named = new Map(messages.flatMap(({ call }) => Object.entries(Object(parsed(call.body).traits))));
-  const traits = [...named].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  const { call: last } = messages.at(-1) ?? messages[0];
-  const { traits: _, messageId: __, ...shared } = parsed(last.body);
-  const { identity, receivedAt } = last;
-  const envelope = { json: JSON.stringify(shared).slice(1, -1), identity, receivedAt, idLength: MERGED_ID_LENGTH };
-  const idOf = (part: number) => mergedId(messages, part, requestId);
-  return { messages, whole: toCall(envelope, idOf(0), traits), calls: toCalls(envelope, traits, idOf) };
+function envelopeOf({ shared, messages }: Merge) {
+  const { identity, receivedAtMs } = (messages.at(-1) ?? messages[0]).call;
+  return { json: JSON.stringify(shared).slice(1, -1), identity, receivedAtMs, idLength: MERGED_ID_LENGTH };
 }
-
-/** Less than receive leaves room for, its number of the part included: what fitted fits again. */
-const MERGED_ID_LENGTH = 22;
 
 /**
- * A hash of all that is merged, of the part, and of the invocation: were it the same in the next one, Segment would drop a call
- * that it knows, although an older one was taken in between.
+ * The id is a hash of all that is merged and of the invocation. With an id that is equal in the next invocation, Segment could drop
+ * the call as known although it accepted an older one in between.
  */
-function mergedId(messages: readonly ReadMessage[], part: number, requestId: string): string {
+function toUnit(merge: Merge, requestId: string): Unit {
+  const { messages, traits } = merge;
+  if (messages.length === 1) return unitOf(messages[0]);
   const held = messages.map(({ call }) => [call.messageId, call.body]);
-  return hash("sha256", JSON.stringify([requestId, part, held]), "base64url").slice(0, MERGED_ID_LENGTH);
-}
-
-/** Receive wrote it, and `parseIdentifyCall` read it before. */
-function parsed(body: string): JsonObject {
-  return Object(tryParseJson(body));
+  const messageId = hash("sha256", JSON.stringify([requestId, held]), "base64url").slice(0, MERGED_ID_LENGTH);
+  return { messages, call: toCall(envelopeOf(merge), messageId, [...traits.values()]) };
 }

@@ -1,74 +1,85 @@
-import type { ReceivedMessage } from "../adapters/queue";
+import type { SegmentAnswer } from "../adapters/segment";
 import type { LogFields, Outcome } from "../log";
-import type { DeliverDependencies } from "./call";
-import { classOf, type Failure, type Reason } from "./judge";
-import type { ReadMessage, Unit } from "./merge";
+import type { DeadLetterReason, Failure, Invocation, Reading, ReadMessage, Unit, UnitResult } from "./invocation";
 
-/** What the line about a message says, whatever can be read of it. */
-export function knownOf({ receiveCount: attempt, attributes }: ReceivedMessage): LogFields {
-  return { attempt, environment: attributes.environment };
+/** What every entry about a message says: of one that can't be read, its id at SQS. */
+export function fieldsOf(reading: Reading): LogFields {
+  const { id, receiveCount: attempt, attributes } = reading.message;
+  const known = { attempt, environment: attributes.environment };
+  if (reading.kind === "unread") return { ...known, messageId: id };
+  const { messageId, identity: userId, traitCount, body } = reading.call;
+  return { ...known, messageId, userId, traitCount, bytes: Buffer.byteLength(body) };
 }
 
-function fieldsOf({ message, call }: ReadMessage): LogFields {
-  const { messageId, identity: userId, traitCount, body } = call;
-  return { ...knownOf(message), messageId, userId, traitCount, bytes: Buffer.byteLength(body) };
+export function unchanged(reading: Reading): Outcome {
+  return { event: "unchanged", message: "Segment has these traits, nothing was sent", fields: fieldsOf(reading) };
 }
 
-/** What the line says of a message that was not settled: since when it waits. What was only not recorded is at Segment. */
-export function waitingFields(read: ReadMessage, { kind }: Failure, now: number): LogFields {
-  return { ...fieldsOf(read), ...(kind === "unrecorded" ? {} : { ageMs: now - read.call.receivedAt }) };
-}
-
-/** The lines of a unit's messages, which the queue may forget. */
-export function settled({ messages, calls }: Unit, end: Outcome, about: LogFields, now: number): readonly Outcome[] {
-  return messages.map((read) => {
-    const fields = { ...fieldsOf(read), ...about, ...end.fields };
-    if (end.event !== "delivered") return { ...end, fields };
-    const latencyMs = now - read.call.receivedAt;
-    if (messages.length === 1) return { ...end, fields: { ...fields, latencyMs } };
-    const carried = { latencyMs, mergedInto: calls[0].messageId, calls: calls.length };
-    return { event: "merged", message: "delivered in a merged call", fields: { ...fields, ...carried } };
+/** The entries about a unit whose messages are settled: one for each message, and one if the call could not be recorded. */
+export function settled(unit: Unit, result: Settled, durationMs: number, nowMs: number): readonly Outcome[] {
+  const outcomes = unit.messages.map((read) => {
+    const outcome = outcomeOf(read, unit, result, nowMs);
+    return { ...outcome, fields: { ...fieldsOf(read), durationMs, ...outcome.fields } };
   });
+  if (result.kind !== "delivered" || result.notRecorded === undefined) return outcomes;
+  const message = "Segment accepted the call, but the record does not say so: these traits are sent once more";
+  const { messageId } = unit.call;
+  return [...outcomes, { event: "not-recorded", message, fields: { messageId }, error: result.notRecorded }];
 }
 
-/** The line of a message that stays in the queue. `othersWell`: other people's calls were taken at the same time. */
-export function retrying(failure: Failure, othersWell: boolean, { writeKey }: Pick<DeliverDependencies, "writeKey">): Outcome {
-  const event = "retrying";
-  switch (failure.kind) {
-    case "not-taken": {
-      const fields = answerFields(failure);
-      // While others are well, the key is good: a firewall refuses this call.
-      if ((fields.status === 401 || fields.status === 403) && !othersWell) {
-        const key = { code: "write-key-refused", parameter: writeKey.name, remedy: writeKey.remedy };
-        return { event, message: "Segment, or a firewall before it, refuses the write key", fields: { ...fields, ...key } };
-      }
-      return { event, message: "Segment did not take the call", fields };
+type Settled = Exclude<UnitResult, { kind: "failed" }>;
+
+function outcomeOf(read: ReadMessage, { messages, call }: Unit, result: Settled, nowMs: number): Outcome {
+  switch (result.kind) {
+    case "unchanged":
+      return unchanged(read);
+    case "dry-run":
+      return { event: "dry-run", message: "not sent, because option dryRun is on", fields: { call: result.call } };
+    case "delivered": {
+      const { status, elapsedMs: segmentMs } = result.answer;
+      const fields = { status, segmentMs, latencyMs: nowMs - read.call.receivedAtMs };
+      if (messages.length === 1) return { event: "delivered", message: "delivered", fields };
+      return { event: "merged", message: "delivered in a merged call", fields: { ...fields, mergedInto: call.messageId } };
     }
-    case "unrecorded": {
-      const { status, elapsed: segmentMs } = failure.answer;
-      return { event, message: "delivered but not recorded, comes again", fields: { status, segmentMs } };
-    }
-    case "not-tried":
-      return { event, message: "not tried", fields: { reason: failure.why } };
-    case "unknown-version":
-      return { event, message: "a kind or version of message that this release does not know", fields: { code: failure.kind } };
-    case "unreadable":
-      return { event, message: "message can't be read", error: failure.error };
-    case "error":
-      return { event, message: "not delivered", error: failure.error };
   }
 }
 
-/** The line of a message that was moved to the dead-letter queue. `reason` is the message's attribute of that name. */
-export function deadLettered(failure: Failure, reason: Reason): Outcome {
-  const fields = failure.kind === "not-taken" ? { ...answerFields(failure), reason } : { reason };
+/** The entry about a message that is retried. */
+export function retrying(failure: Failure, healthy: boolean, { writeKey }: Pick<Invocation, "writeKey">): Outcome {
+  const event = "retrying";
+  switch (failure.kind) {
+    case "not-accepted": {
+      const { name: parameter, remedy } = writeKey;
+      const fields = answerFields(failure.answer);
+      const { status } = failure.answer;
+      // While the endpoint is healthy the key is good, so a 403 is a firewall's.
+      if (status === 401 || (status === 403 && !healthy)) {
+        const message = "Segment, or a firewall before it, refuses the write key";
+        return { event, message, fields: { ...fields, code: "write-key-refused", parameter, remedy } };
+      }
+      const message = "Segment refuses the call; an empty or very short write key is a possible cause";
+      if (status === 400 && !healthy) return { event, message, fields: { ...fields, parameter, remedy } };
+      return { event, message: "Segment did not accept the call", fields };
+    }
+    case "not-attempted":
+      return { event, message: "not attempted", fields: { code: failure.kind, reason: failure.why } };
+    case "unknown-version":
+      return { event, message: "this release does not know the message's kind or version", fields: { code: failure.kind } };
+    case "unreadable":
+      return { event, message: "the message can't be read", error: failure.error };
+    case "error":
+      return { event, message: "not sent", error: failure.error };
+  }
+}
+
+/** The entry about a message that is in the dead-letter queue. `reason` is the message's attribute of that name. */
+export function deadLettered(failure: Failure, reason: DeadLetterReason): Outcome {
+  const fields = failure.kind === "not-accepted" ? { ...answerFields(failure.answer), reason } : { reason };
   const why = failure.kind === "unreadable" ? `: ${failure.error.message}` : "";
   return { event: "dead-lettered", message: `moved to the dead-letter queue${why}`, fields };
 }
 
-function answerFields({ answer }: Extract<Failure, { kind: "not-taken" }>): LogFields {
-  const { status, reason, elapsed: segmentMs } = answer;
-  const { code } = classOf(status);
-  // An operator's line is an ERROR, and an alarm looks at it.
+function answerFields({ status, reason, elapsedMs: segmentMs, code }: SegmentAnswer): LogFields {
+  // The operator must act on such an entry, so it is an ERROR.
   return { status, reason, segmentMs, code, actor: code === "endpoint-refused" ? "operator" : undefined };
 }

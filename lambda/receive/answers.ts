@@ -3,7 +3,7 @@ import { InvalidEvaluationError } from "../errors";
 import type { LogFields, Outcome } from "../log";
 import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
-import type { LeftOut } from "./leave-out";
+import type { SkipReason } from "./skip";
 
 /** How a webhook ends: its log line, and what its sender is told, beside the event as `status`. */
 export interface Ending extends Outcome {
@@ -36,16 +36,16 @@ export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, 
   return { event: "accepted", message: "queued", fields, answer: { messageId } };
 }
 
-const LEFT_OUT: Readonly<Record<LeftOut, string>> = {
+const SKIPPED: Readonly<Record<SkipReason, string>> = {
   "placeholder-identity":
-    "a placeholder for an identity, which a broken client sends for everybody; option placeholderIdentities is drop",
-  "unselected-identity": "option identities leaves this identity out",
-  "nameless-identity": "identity without a name, option anonymousIdentities is drop",
+    "a broken client sends this identity for all its users; to send it, give option identities.include exactly this name",
+  "unselected-identity": "option identities excludes this identity",
+  "nameless-identity": "Flagsmith generated this identity, and option anonymousIdentities is drop",
 };
 
-/** An identity that options leave out. The line names it, so that a person who is missed is found. */
-export function leftOut({ identity: userId, environment }: Evaluation, code: LeftOut): Ending {
-  return ignored("identity left out", { code, reason: LEFT_OUT[code], userId, environment });
+/** An identity that is skipped. The entry names it, so that a missing user is found. */
+export function skipped({ identity: userId, environment }: Evaluation, code: SkipReason): Ending {
+  return ignored("identity skipped", { code, reason: SKIPPED[code], userId, environment });
 }
 
 /** Flagsmith's other webhooks, and what its "Test your webhook" button sends. Any other type may hold anything: it is not told. */

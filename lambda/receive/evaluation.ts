@@ -62,8 +62,8 @@ function otherEventOf(body: JsonObject): OtherEvent | undefined {
   return isAuditLog ? { kind: "other", eventType: "AUDIT_LOG_CREATED" } : undefined;
 }
 
-/** Flagsmith names the nameless: 64 hex digits are a hash of their traits, 32 are fresh at every call. */
-export function isNameless(identity: string): boolean {
+/** Flagsmith generates identities for users without one: 64 hex digits, a hash of their traits, or 32 random ones per call. */
+export function isAnonymous(identity: string): boolean {
   return /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(identity);
 }
 

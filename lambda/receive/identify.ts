@@ -2,7 +2,7 @@ import { hashIdentity, type IdentifyCall } from "../identify-call";
 import { LIBRARY } from "../library";
 import type { ResolvedOptions } from "../options";
 import { capacityOf, toCalls } from "../split";
-import { type Evaluation, isNameless } from "./evaluation";
+import { type Evaluation, isAnonymous } from "./evaluation";
 import { type MappingOptions, type TraitSet, toTraits } from "./traits";
 
 /** Segment's limit for the id that it de-duplicates on. */
@@ -16,7 +16,7 @@ export interface Receipt {
   readonly stackName: string;
   readonly requestId: string;
   /** Milliseconds since 1970. Segment's `timestamp`, fixed here once. */
-  readonly receivedAt: number;
+  readonly receivedAtMs: number;
 }
 
 export type IdentifyOptions = MappingOptions & Pick<ResolvedOptions, "anonymousIdentities" | "markActive">;
@@ -32,10 +32,10 @@ export interface IdentifyCalls extends Pick<TraitSet, "renamed" | "overwritten">
 export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, options: IdentifyOptions): IdentifyCalls {
   const { traits, renamed, overwritten } = toTraits(evaluation, options);
   const { identity } = evaluation;
-  const { receivedAt } = receipt;
+  const { receivedAtMs } = receipt;
   const id = messageIdBase(receipt);
   const idLength = Buffer.byteLength(JSON.stringify(id)) - 2 + PART_LENGTH;
-  const envelope = { json: envelopeOf(identity, receivedAt, options), identity, receivedAt, idLength };
+  const envelope = { json: envelopeOf(identity, receivedAtMs, options), identity, receivedAtMs, idLength };
   const capacity = capacityOf(envelope);
   const cut: { name: string; bytes: number }[] = [];
   // A value that no call can hold gives way to its trait's fallback, or the trait is left out.
@@ -50,9 +50,9 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
 }
 
 /** What all calls of an evaluation share, as the inside of a JSON object. */
-function envelopeOf(identity: string, receivedAt: number, options: IdentifyOptions): string {
-  const anonymous = options.anonymousIdentities === "anonymousId" && isNameless(identity);
-  const timestamp = new Date(receivedAt).toISOString();
+function envelopeOf(identity: string, receivedAtMs: number, options: IdentifyOptions): string {
+  const anonymous = options.anonymousIdentities === "anonymousId" && isAnonymous(identity);
+  const timestamp = new Date(receivedAtMs).toISOString();
   const context = options.markActive ? { library: LIBRARY } : { library: LIBRARY, active: false };
   return JSON.stringify({ [anonymous ? "anonymousId" : "userId"]: identity, context, timestamp }).slice(1, -1);
 }

@@ -2,9 +2,6 @@ import { isUtf8 } from "node:buffer";
 import { InvalidEvaluationError } from "../errors";
 import { tryParseJson } from "../json";
 
-/** Flagsmith's own bodies are 4 deep; the bound keeps a hostile one from costing memory. */
-const MAX_DEPTH = 64;
-
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 /** 2^53. A shorter run of digits is a number that JavaScript holds exactly. */
@@ -28,26 +25,17 @@ export function parsePythonJson(body: Buffer): unknown {
   return parsed;
 }
 
-/** One pass over what is outside of strings: bounds the depth, and tells whether a Python token may be there. */
+/** One pass over what is outside of strings: whether a Python token may be there. */
 function needsRewriting(text: string): boolean {
-  let depth = 0;
   let digits = 0;
-  let found = false;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
-    if (char >= 0x30 && char <= 0x39) {
-      if (++digits === UNSAFE_DIGITS) found = true;
-      continue;
-    }
-    digits = 0;
+    digits = char >= 0x30 && char <= 0x39 ? digits + 1 : 0;
     if (char === QUOTE) i = endOfString(text, i);
-    else if (char === 0x7b || char === 0x5b) {
-      if (++depth > MAX_DEPTH) throw new InvalidEvaluationError("body", `at most ${MAX_DEPTH} levels of nesting`);
-    } else if (char === 0x7d || char === 0x5d) depth--;
-    else if (char === 0x49 || char === 0x4e) found = true; // the I of Infinity, the N of NaN
+    // The I of Infinity, the N of NaN.
+    else if (digits === UNSAFE_DIGITS || char === 0x49 || char === 0x4e) return true;
   }
-  if (depth > 0) throw new InvalidEvaluationError("body", "complete JSON, it ends early");
-  return found;
+  return false;
 }
 
 function rewrite(text: string): string {

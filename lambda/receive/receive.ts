@@ -5,22 +5,22 @@ import { hashIdentity, MESSAGE_KIND, MESSAGE_VERSION, toQueueMessage } from "../
 import { isJsonObject } from "../json";
 import type { Log } from "../log";
 import type { Machine } from "../timing";
-import { accepted, type Ending, failed, leftOut, otherEvent, toResponse, unauthorized } from "./answers";
+import { accepted, type Ending, failed, otherEvent, skipped, toResponse, unauthorized } from "./answers";
 import { parseEvaluation } from "./evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "./identify";
-import type { LeftOut } from "./leave-out";
 import { verifySignature } from "./signature";
+import type { SkipReason } from "./skip";
 
 export interface ReceiveDependencies extends Pick<Machine, "now"> {
   readonly stackName: string;
   readonly secret: Pick<Parameter, "name" | "get" | "refresh">;
   readonly mapping: IdentifyOptions;
-  /** Why options leave an identity out; undefined = they do not. */
-  readonly reasonToLeaveOut: (identity: string) => LeftOut | undefined;
+  /** Why an identity is skipped; undefined = it is sent. */
+  readonly reasonToSkip: (identity: string) => SkipReason | undefined;
   readonly queue: Pick<Queue, "send">;
   readonly log: Log;
-  /** Milliseconds that one webhook may wait for SSM and SQS, so that it is answered before the sender gives up. */
-  readonly budget: number;
+  /** How long one webhook may wait for SSM and SQS, so that it is answered before the sender gives up. */
+  readonly budgetMs: number;
 }
 
 export type ReceiveHandler = (
@@ -30,7 +30,7 @@ export type ReceiveHandler = (
 
 interface Webhook extends ReturnType<typeof webhookOf> {
   /** By then SSM and SQS must have answered. Milliseconds since 1970. */
-  readonly deadline: number;
+  readonly deadlineMs: number;
   /** Notes what was done, for lines about failures. */
   readonly step: (text: string) => void;
 }
@@ -43,16 +43,16 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
       deps.log.write({ event: "unknown-source", message: "event ignored", fields: { requestId, reason } });
       return toResponse({ event: "ignored", answer: { reason } });
     }
-    const startedAt = deps.now();
+    const startedAtMs = deps.now();
     const steps: string[] = [];
-    const step = (text: string) => void steps.push(`${text} at ${deps.now() - startedAt} ms`);
-    const webhook = { ...webhookOf(event), deadline: startedAt + deps.budget, step };
+    const step = (text: string) => void steps.push(`${text} at ${deps.now() - startedAtMs} ms`);
+    const webhook = { ...webhookOf(event), deadlineMs: startedAtMs + deps.budgetMs, step };
     const { answer, ...outcome } = await receive(deps, webhook).catch(failed);
     const { requestId: apiRequestId, body } = webhook;
     // CloudWatch bills by the byte, and a message id holds it as a rule.
     const told = "messageId" in answer && answer.messageId.includes(apiRequestId);
     const about = { requestId, apiRequestId: told ? undefined : apiRequestId };
-    const cost = { bytes: body.length, durationMs: deps.now() - startedAt };
+    const cost = { bytes: body.length, durationMs: deps.now() - startedAtMs };
     deps.log.write({ ...outcome, fields: { ...about, ...cost, ...outcome.fields, steps } });
     return toResponse({ ...outcome, answer });
   };
@@ -65,29 +65,29 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   if (!(await verify(deps, webhook, signature))) return unauthorized("signature-wrong", sourceIp, name);
   const evaluation = parseEvaluation(body);
   if (evaluation.kind === "other") return otherEvent(evaluation.eventType);
-  const code = deps.reasonToLeaveOut(evaluation.identity);
-  if (code !== undefined) return leftOut(evaluation, code);
+  const code = deps.reasonToSkip(evaluation.identity);
+  if (code !== undefined) return skipped(evaluation, code);
   const { stackName, mapping, queue } = deps;
-  const { requestId, receivedAt, deadline, step } = webhook;
-  const identify = toIdentifyCalls(evaluation, { stackName, requestId, receivedAt }, mapping);
+  const { requestId, receivedAtMs, deadlineMs, step } = webhook;
+  const identify = toIdentifyCalls(evaluation, { stackName, requestId, receivedAtMs }, mapping);
   step(`mapped to ${identify.calls.length} calls`);
   const groupId = hashIdentity(evaluation.identity);
   const attributes = { kind: MESSAGE_KIND, version: MESSAGE_VERSION, environment: evaluation.environment };
   const messages = identify.calls.map((call) => {
     return { body: toQueueMessage(call), groupId, deduplicationId: call.messageId, attributes };
   });
-  await queue.send(messages, deadline);
+  await queue.send(messages, deadlineMs);
   step("queued");
   return accepted(evaluation, identify);
 }
 
 /** A signature that does not match may be of a secret that was set since the last read. */
 async function verify(deps: ReceiveDependencies, webhook: Webhook, signature: string): Promise<boolean> {
-  const { body, deadline, step } = webhook;
-  const known = await deps.secret.get(deadline);
+  const { body, deadlineMs, step } = webhook;
+  const known = await deps.secret.get(deadlineMs);
   step("secret known");
   if (verifySignature(body, signature, known)) return true;
-  const current = await deps.secret.refresh(deadline);
+  const current = await deps.secret.refresh(deadlineMs);
   step("secret read again");
   return verifySignature(body, signature, current);
 }
@@ -109,6 +109,6 @@ function webhookOf(event: APIGatewayProxyEventV2) {
     /** Of API Gateway: unique for each reception. */
     requestId,
     /** Milliseconds since 1970. */
-    receivedAt: timeEpoch,
+    receivedAtMs: timeEpoch,
   };
 }

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEventV2, SQSEvent, SQSRecord } from "aws-lambda";
+import { type ReceivedMessage, toReceivedMessages } from "../../lambda/adapters/queue";
 import { hashIdentity } from "../../lambda/identify-call";
 import { sign } from "../../lambda/receive/signature";
 import type { Attribute, Message } from "./fifo-queue";
@@ -107,8 +108,10 @@ export interface MessageInput {
   readonly traits?: Readonly<Record<string, unknown>>;
   readonly body?: string;
   readonly receiveCount?: number;
-  /** When SQS took it, in milliseconds since 1970. */
+  /** When SQS received it, in milliseconds since 1970. */
   readonly sentAt?: number;
+  /** Place among the user's messages. @default 1 */
+  readonly sequence?: number;
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
@@ -155,10 +158,10 @@ export function toRecord(message: Message, arn = QUEUE_ARN): SQSRecord {
 /** One message of receive's. */
 export function queueRecord(input: MessageInput = {}): SQSRecord {
   const { id = "sqs-1", identity = "user-1", messageId = "stack-request-1", body = callBody(input), receiveCount = 1 } = input;
-  const { sentAt = NOON, attributes = ATTRIBUTES } = input;
+  const { sentAt = NOON, attributes = ATTRIBUTES, sequence = 1 } = input;
   const groupId = hashIdentity(identity);
   return toRecord({
-    ...{ id, body, groupId, deduplicationId: messageId, attributes, sequence: 1, sentAt, receiveCount },
+    ...{ id, body, groupId, deduplicationId: messageId, attributes, sequence, sentAt, receiveCount },
     receiptHandle: `receipt-${id}`,
     visibleAt: 0,
   });
@@ -166,4 +169,11 @@ export function queueRecord(input: MessageInput = {}): SQSRecord {
 
 export function queueEvent(...records: readonly SQSRecord[]): SQSEvent {
   return { Records: [...records] };
+}
+
+/** A message as deliver reads it. */
+export function receivedMessage(input: MessageInput = {}): ReceivedMessage {
+  const [message] = toReceivedMessages(queueEvent(queueRecord(input)), QUEUE_ARN).messages;
+  if (message === undefined) throw new Error("the record was not read");
+  return message;
 }

@@ -1,4 +1,5 @@
 import dns from "node:dns";
+import { RETRY_SECONDS } from "../../lambda/timing";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
 import { bytesOf, evaluationPayload, flagPayload, QUEUE_ARN, toRecord, webhookEvent } from "../cloud/events";
 import type { Message } from "../cloud/fifo-queue";
@@ -88,7 +89,12 @@ class Containers {
   #create(index: number): Handlers {
     const { receive, deliver } = this.world.environments;
     const skew = this.fault.skews?.[index] ?? 0;
-    const machine = { now: () => this.world.clock.now + skew, random: this.random, timing: CAMPAIGN_TIMING };
+    const machine = {
+      now: () => this.world.clock.now + skew,
+      random: this.random,
+      timing: CAMPAIGN_TIMING,
+      retrySeconds: RETRY_SECONDS,
+    };
     return this.sabotage({ receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) });
   }
 }
@@ -220,7 +226,7 @@ class Scenario {
     const release = fault === "killed" ? this.#killWithin(messages) : undefined;
     const deliver = this.containers.any().deliver;
     const event = { Records: messages.map((message) => toRecord(message, QUEUE_ARN)) };
-    const context = { awsRequestId: "invocation", getRemainingTimeInMillis: () => CAMPAIGN_TIMING.deliverFunction };
+    const context = { awsRequestId: "invocation", getRemainingTimeInMillis: () => CAMPAIGN_TIMING.deliverFunctionMs };
     const callsBefore = this.#callsOf(messages);
     const [{ batchItemFailures }] = await Promise.all([
       deliver(event, context),

@@ -1,5 +1,4 @@
 import type { ReceiveHandler } from "../../lambda/receive/receive";
-import { TIMING } from "../../lambda/timing";
 import { composeReceive } from "../../lambda/wiring";
 import { bytesOf, evaluationPayload, webhookEvent } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
@@ -7,6 +6,7 @@ import { close, listen } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
 import { captureOutput } from "../support/capture";
+import { realMachine } from "../support/machine";
 import { environmentsOf, NAMES, SECRET } from "./world";
 
 export interface ColdBurst {
@@ -60,7 +60,7 @@ export async function runColdBurst(seconds: number): Promise<ColdBurst> {
   const create = async () => {
     containers++;
     await new Promise((resolve) => setTimeout(resolve, COLD_START));
-    return composeReceive(environment, { now: Date.now, random: Math.random, timing: TIMING });
+    return composeReceive(environment, realMachine());
   };
   const invoke = async (number: number, attempt: number): Promise<boolean> => {
     const container = idle.pop() ?? (await create());

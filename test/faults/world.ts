@@ -24,18 +24,16 @@ const NEW_KEY = "new-key";
  */
 export const CAMPAIGN_TIMING: Machine["timing"] = {
   ...TIMING,
-  awsAttempt: 200,
-  awsCall: 400,
+  awsAttemptMs: 200,
+  awsCallMs: 400,
   awsAttempts: 4,
-  awsPause: 1,
-  receiveBudget: 800,
-  segmentAttempt: 200,
-  segmentSlowAttempt: 200,
-  segmentConnect: 200,
-  secondTryPause: 1,
-  parameterTtl: 1_000,
-  parameterStale: 500,
-  parameterFailure: 10,
+  awsPauseMs: 1,
+  receiveBudgetMs: 800,
+  segmentAttemptMs: 200,
+  segmentConnectMs: 200,
+  parameterTtlMs: 1_000,
+  parameterStaleMs: 500,
+  parameterFailureMs: 10,
 };
 
 const RETENTION = 14 * 24 * 3_600_000;
@@ -69,7 +67,7 @@ export async function createWorld(
   random: () => number,
 ): Promise<World> {
   const clock = { now: start };
-  const options = { clock, visibility: TIMING.visibility, retention: RETENTION };
+  const options = { clock, visibility: TIMING.visibilityMs, retention: RETENTION };
   const deadLetters = new FifoQueue(options);
   const { window = 120_000 } = fault;
   const queue = new FifoQueue({ ...options, window, deadLetters: { queue: deadLetters, maxReceiveCount: 1_000 } });

@@ -19,12 +19,12 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
   const receive: ReceiveHandler = receiveHandler({
     stackName: "fuzz",
     mapping: { ...identifyOptions, selectsTrait: () => true, segments: true },
-    reasonToLeaveOut: () => undefined,
+    reasonToSkip: () => undefined,
     secret: new FakeParameter([SECRET]),
     queue,
     log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),
     now: () => NOON,
-    budget: 6_000,
+    budgetMs: 6_000,
   });
   const { body, ...event } = webhookEvent({ signature: request.signature ?? null });
   const asked = { ...event, ...(request.body === undefined ? {} : { body: request.body }) };

@@ -209,8 +209,8 @@ describe("the alarms", () => {
   it("are those of what is switched on", () => {
     const titles = (from: Template) =>
       Object.values(from.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => alarm.AlarmName);
-    expect(titles(complete)).toHaveLength(19);
-    expect(titles(templateOf({ mergeBacklog: false }))).toHaveLength(16);
+    expect(titles(complete)).toHaveLength(20);
+    expect(titles(templateOf({ mergeBacklog: false }))).toHaveLength(17);
   });
 });
 

@@ -2,8 +2,8 @@ import { Stack } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import cdkJson from "../../cdk.json";
 import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
+import { OPTION_RULES } from "../../infra/option-rules";
 import { CONFIG_VARIABLE } from "../../lambda/config";
-import { OPTION_RULES } from "../../lambda/options";
 import { TIMING } from "../../lambda/timing";
 import before from "../support/fixtures/template-of-1.0.0.json";
 import { synthesizeApp, templateOf } from "../support/synth";
@@ -140,10 +140,10 @@ describe("the functions", () => {
 
   it("have a visibility of six times deliver's time-out", () => {
     const { properties } = only(template, "AWS::Lambda::Function", functionOf(/^Delivers/));
-    expect(Object(properties).Timeout).toBe(TIMING.deliverFunction / 1_000);
+    expect(Object(properties).Timeout).toBe(TIMING.deliverFunctionMs / 1_000);
     template.hasResourceProperties("AWS::SQS::Queue", {
       RedrivePolicy: Match.anyValue(),
-      VisibilityTimeout: (6 * TIMING.deliverFunction) / 1_000,
+      VisibilityTimeout: (6 * TIMING.deliverFunctionMs) / 1_000,
     });
   });
 });

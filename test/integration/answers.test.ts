@@ -97,12 +97,14 @@ describe("401 unauthorized", () => {
 });
 
 describe("400 invalid", () => {
-  const nested = Buffer.from("[".repeat(6_000_000));
+  const open = Buffer.from("[".repeat(6_000_000));
+  const nested = Buffer.from("[".repeat(3_000_000) + "]".repeat(3_000_000));
 
   it.each([
     ["an empty body", Buffer.alloc(0), "body: expected JSON"],
     ["text", Buffer.from("flags"), "body: expected JSON"],
-    ["6 MB of nested arrays", nested, "body: expected at most 64 levels of nesting"],
+    ["6 MB of open brackets", open, "body: expected JSON"],
+    ["6 MB of nested arrays", nested, "body: expected an object"],
     ["a list", Buffer.from("[]"), "body: expected an object"],
     ["no identity", bytesOf({ flags: [] }), "identity: expected"],
     ["an empty identity", bytesOf(evaluationPayload({ identity: "" })), "identity: expected"],

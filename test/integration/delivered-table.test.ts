@@ -1,8 +1,8 @@
 import { AwsCall } from "../../lambda/adapters/aws-call";
-import { DeliveredTable } from "../../lambda/adapters/delivered-table";
-import { TIMING } from "../../lambda/timing";
+import { type DeliveredRecord, DeliveredTable } from "../../lambda/adapters/delivered-table";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
 import { CREDENTIALS, close, listen, REGION } from "../cloud/server";
+import { realMachine } from "../support/machine";
 
 /** Against an emulator that knows DynamoDB's expressions. */
 const server = createDynamodb();
@@ -11,11 +11,10 @@ let table: DeliveredTable;
 
 beforeAll(async () => {
   const endpoint = await listen(server);
-  const timing = { ...TIMING, awsAttempt: 30_000, awsCall: 30_000 };
   dynamodb = new AwsCall(
     "dynamodb",
     { region: REGION, credentials: CREDENTIALS, endpointOf: () => endpoint },
-    { now: Date.now, random: Math.random, timing },
+    realMachine({ awsAttemptMs: 30_000, awsCallMs: 30_000 }),
   );
   await createTable(endpoint, "delivered", {
     AttributeDefinitions: [{ AttributeName: "identity", AttributeType: "S" }],
@@ -26,33 +25,49 @@ beforeAll(async () => {
 });
 afterAll(() => close(server));
 
-const traits = (value: string) => Buffer.from(value);
+const record = (sequence: bigint, value: string, fingerprints = 1): DeliveredRecord => ({
+  sequence,
+  source: "source--",
+  fingerprints: new Map(
+    Array.from({ length: fingerprints }, (_, index) => [`name${1_000 + index}`, { value, acceptedAtSeconds: 1_800_000_000 }]),
+  ),
+});
 
 describe("DeliveredTable", () => {
-  it("knows nothing of a person before the first write", async () => {
+  it("has no record of a user before the first write", async () => {
     await expect(table.read("stranger")).resolves.toBeUndefined();
   });
 
-  it("reads what was written, with the sequence number to the last of its 20 digits", async () => {
-    const item = { traits: traits("value--1"), sequence: 18_849_496_460_467_696_129n };
-    await table.write("a", item, 1_800_000_000.5);
-    await expect(table.read("a")).resolves.toEqual(item);
+  it.each([0, 1, 1_000])(
+    "reads a record of %d fingerprints as it was written, with all 20 digits of its sequence",
+    async (count) => {
+      const written = record(18_849_496_460_467_696_129n, "value--1", count);
+      await table.write(`user-${count}`, written, 1_800_000_000.5);
+      await expect(table.read(`user-${count}`)).resolves.toEqual(written);
+    },
+  );
+
+  it("replaces a record with the same or an earlier sequence, and refuses to replace a later one", async () => {
+    await table.write("b", record(2n, "value--1"), 1_800_000_000);
+    await table.write("b", record(2n, "value--2"), 1_800_000_000);
+    await expect(table.write("b", record(1n, "value--3"), 1_800_000_000)).rejects.toMatchObject({
+      code: "table-failed",
+      actor: "aws",
+    });
+    await expect(table.read("b")).resolves.toEqual(record(2n, "value--2"));
+    await table.write("b", record(3n, "value--4"), 1_800_000_000);
+    await expect(table.read("b")).resolves.toEqual(record(3n, "value--4"));
   });
 
-  it("keeps what a later message wrote, and what this one wrote before", async () => {
-    const later = { traits: traits("value--2"), sequence: 2n };
-    await table.write("b", later, 1_800_000_000);
-    await table.write("b", { traits: traits("value--1"), sequence: 1n }, 1_800_000_000);
-    await table.write("b", { traits: traits("value--3"), sequence: 2n }, 1_800_000_000);
-    await expect(table.read("b")).resolves.toEqual(later);
-    await table.write("b", { traits: traits("value--4"), sequence: 3n }, 1_800_000_000);
-    await expect(table.read("b")).resolves.toMatchObject({ sequence: 3n });
+  it("leaves fingerprints out rather than exceed an item's size", async () => {
+    await table.write("c", record(1n, "value--1", 30_000), 1_800_000_000);
+    expect((await table.read("c"))?.fingerprints.size).toBe(14_999);
   });
 
-  it("throws what DynamoDB refuses", async () => {
+  it("fails with the reason of DynamoDB, and says that the operator must act", async () => {
     const nowhere = new DeliveredTable(dynamodb, "nowhere");
-    await expect(nowhere.read("a")).rejects.toMatchObject({ code: "ResourceNotFoundException" });
-    const item = { traits: traits("value--1"), sequence: 1n };
-    await expect(nowhere.write("a", item, 1)).rejects.toMatchObject({ code: "ResourceNotFoundException" });
+    const failure = { code: "table-failed", actor: "operator", cause: { code: "ResourceNotFoundException" } };
+    await expect(nowhere.read("a")).rejects.toMatchObject(failure);
+    await expect(nowhere.write("a", record(1n, "value--1"), 1)).rejects.toMatchObject(failure);
   });
 });

@@ -1,16 +1,13 @@
 import { METRICS } from "../../infra/monitoring/metrics";
 import { QUERIES } from "../../infra/monitoring/queries";
 import { Parameter } from "../../lambda/adapters/parameter";
-import { Changes } from "../../lambda/deliver/changes";
-import { deadLettered, retrying } from "../../lambda/deliver/outcomes";
-import { AwsCallError } from "../../lambda/errors";
-import { parseIdentifyCall } from "../../lambda/identify-call";
 import { createLog } from "../../lambda/log";
 import { LOG_FIELDS, PLACEHOLDERS } from "../../lambda/names";
-import { TIMING } from "../../lambda/timing";
-import { bytesOf, callBody, evaluationPayload, flagPayload } from "../cloud/events";
+import { bytesOf, callBody, evaluationPayload, flagPayload, queueRecord } from "../cloud/events";
 import { captureOutput, type LogLine } from "../support/capture";
-import { answered } from "../support/fakes";
+import { setUpDeliver } from "../support/deliver";
+import { FakeRecords } from "../support/fakes";
+import { realMachine } from "../support/machine";
 import { matchesFilter } from "../support/metric-filter";
 import { type Pipeline, startPipeline } from "../support/pipeline";
 import { templateOf } from "../support/synth";
@@ -54,31 +51,19 @@ async function provoke(pipeline: Pipeline): Promise<void> {
   await saw("merged");
 }
 
-/** What takes hours, or a table that is down, by the code that writes it. */
+/** What takes hours, or needs a table that is down. */
 async function provokeAlone(): Promise<readonly LogLine[]> {
   const capture = captureOutput();
   const log = createLog({ functionName: "deliver", logUserId: "plain", logSampling: 0, random: Math.random });
-  log.write(deadLettered({ kind: "not-taken", answer: answered(503), triedTwice: true }, "fails-alone"));
-  const down = () => Promise.reject(new AwsCallError("dynamodb:GetItem", "timeout", true));
-  const table = { read: down, write: down };
-  const comparer = new Changes({ table, log, endpoint: "https://s", refresh: 1, now: Date.now });
-  await comparer.compare(
-    parseIdentifyCall(callBody()),
-    { first: 1n, last: 1n, mayBeAtSegment: false, mayBeKnown: false },
-    "key",
-  );
+  const about = { name: "/write-key", placeholder: PLACEHOLDERS.writeKey, refreshIntervalMs: 1, region: "eu-west-1" };
   const ssm = { send: async () => ({ Parameter: { Value: PLACEHOLDERS.writeKey } }) };
-  const machine = { now: Date.now, random: Math.random, timing: TIMING };
-  const about = {
-    name: "/write-key",
-    placeholder: PLACEHOLDERS.writeKey,
-    refreshInterval: 1,
-    region: "eu-west-1",
-    keyId: undefined,
-  };
-  const writeKey = new Parameter({ ...machine, ...about, ssm, onStale: () => {} });
-  const error: unknown = await writeKey.get().catch((thrown: unknown) => thrown);
-  log.write(retrying({ kind: "error", error }, true, { writeKey }));
+  const placeholder = new Parameter({ ...realMachine(), ...about, keyId: undefined, ssm, onStale: () => {} });
+  const { deliver } = setUpDeliver({ log, writeKey: placeholder });
+  await deliver(queueRecord());
+  for (const failing of ["read", "write"]) {
+    const records = new FakeRecords((operation) => operation === failing);
+    await setUpDeliver({ log, changes: { records, endpoint: "https://s", refreshSeconds: 1 } }).deliver(queueRecord());
+  }
   capture.end();
   return capture.lines();
 }

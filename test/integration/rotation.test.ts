@@ -1,9 +1,9 @@
 import { sign } from "../../lambda/receive/signature";
-import { TIMING } from "../../lambda/timing";
 import { composeReceive } from "../../lambda/wiring";
 import { bytesOf, evaluationPayload } from "../cloud/events";
 import { loadSources } from "../local/local-cloud";
 import { Loopback } from "../support/loopback";
+import { realMachine } from "../support/machine";
 import { type Pipeline, type PipelineOptions, startPipeline } from "../support/pipeline";
 
 const body = bytesOf(evaluationPayload());
@@ -34,17 +34,13 @@ describe("the webhook secret", () => {
 
 describe("whatever hangs", () => {
   /** The time-outs of production, a tenth as long. */
-  const machine = {
-    now: Date.now,
-    random: Math.random,
-    timing: { ...TIMING, awsAttempt: 150, awsCall: 300, receiveBudget: 600 },
-  };
+  const short = realMachine({ awsAttemptMs: 150, awsCallMs: 300, receiveBudgetMs: 600 });
 
   it.each(["AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SQS"])("%s: receive answers 503", async (endpoint) => {
     const silent = await Loopback.start(() => "hang");
     const load: PipelineOptions["load"] = (environments) => {
       const receive = { ...environments.receive, [endpoint]: silent.url };
-      return { ...loadSources(environments), receive: composeReceive(receive, machine) };
+      return { ...loadSources(environments), receive: composeReceive(receive, short) };
     };
     await withPipeline(async (pipeline) => {
       const { status, headers } = await pipeline.post(body, { signature: sign(body, "old") });

@@ -1,6 +1,7 @@
 import { DEFAULT_PORT } from "../../infra/cli/command";
 import { DEFAULT_SECRET } from "../../infra/cli/send";
-import { faultOf, type Options } from "../../lambda/options";
+import { optionError } from "../../infra/option-rules";
+import type { Options } from "../../lambda/options";
 
 export interface Settings {
   readonly port: number;
@@ -22,7 +23,8 @@ const DEFAULT_WRITE_KEY = "local-write-key";
 /** @throws SettingsError for the first value that is wrong. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } = environment;
-  const fault = faultOf("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ?? faultOf("FORWARD", "forward", FORWARD);
+  const fault =
+    optionError("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ?? optionError("FORWARD", "forward", FORWARD);
   if (fault !== undefined) throw new SettingsError(fault);
   const isElsewhere = SEGMENT_ENDPOINT !== undefined && !/^https?:\/\/(localhost|127\.|\[::1\])/.test(SEGMENT_ENDPOINT);
   if (isElsewhere && SEGMENT_WRITE_KEY === undefined) {

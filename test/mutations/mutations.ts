@@ -72,7 +72,7 @@ const RECEIVE = [
   ]),
   ...within("lambda/identify-call.ts", UNIT, [
     ["a call has 32,000 bytes at most", "MAX_CALL_BYTES = 32_000", "MAX_CALL_BYTES = 33_000"],
-    ["sentAt is never before timestamp", "Math.max(now, call.receivedAt)", "now"],
+    ["sentAt is never before timestamp", "Math.max(now, call.receivedAtMs)", "now"],
     ["what SQS refuses is spelled out", "call.body.replace(OUTSIDE_SQS", "call.body.replace(/(?!)/g"],
   ]),
 ];
@@ -169,7 +169,7 @@ const DELIVER = [
       "return { body, groupId: id, deduplicationId: id",
     ],
   ]),
-  ...within("lambda/adapters/parameter.ts", UNIT, [["a failure is remembered", "timing.parameterFailure", "0"]]),
+  ...within("lambda/adapters/parameter.ts", UNIT, [["a failure is remembered", "timing.parameterFailureMs", "0"]]),
   ...within("lambda/log.ts", UNIT, [
     [
       "a foreign error's message is not told",

@@ -96,7 +96,7 @@ describeProperties("an evaluation", () => {
         const evaluation = parseEvaluation(bytesOf(payload));
         if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
         const mapping = { ...identifyOptions, ...chosen };
-        const receipt = { stackName: "FlagsmithToSegment-production", requestId, receivedAt: NOON };
+        const receipt = { stackName: "FlagsmithToSegment-production", requestId, receivedAtMs: NOON };
         const { calls, cut } = toIdentifyCalls(evaluation, receipt, mapping);
 
         const arrived: [string, unknown][] = [];

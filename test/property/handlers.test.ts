@@ -1,6 +1,5 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
-import { ALWAYS_CHANGED } from "../../lambda/deliver/changes";
 import { deliverHandler } from "../../lambda/deliver/deliver";
 import { parseIdentifyCall } from "../../lambda/identify-call";
 import { createLog } from "../../lambda/log";
@@ -8,9 +7,10 @@ import { parseEvaluation } from "../../lambda/receive/evaluation";
 import { receiveHandler } from "../../lambda/receive/receive";
 import { sign } from "../../lambda/receive/signature";
 import { TIMING } from "../../lambda/timing";
-import { bytesOf, callBody, NOON, QUEUE_ARN, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
+import { bytesOf, callBody, NOON, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
 import { captureOutput } from "../support/capture";
-import { answered, FakeParameter, FakeQueue, FakeSegment, identifyOptions, RecordingLog } from "../support/fakes";
+import { deliverDependencies } from "../support/deliver";
+import { answered, FakeParameter, FakeQueue, FakeSegment, identifyOptions } from "../support/fakes";
 import { describeProperties } from "../support/seed";
 
 /** All that is in an error, causes and hidden fields included; "" if there is none. */
@@ -56,12 +56,12 @@ describeProperties("receive", () => {
         const handler = receiveHandler({
           stackName: "stack",
           mapping: identifyOptions,
-          reasonToLeaveOut: () => undefined,
+          reasonToSkip: () => undefined,
           secret: new FakeParameter([secret]),
           queue: new FakeQueue(),
           log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),
           now: () => NOON,
-          budget: 6_000,
+          budgetMs: 6_000,
         });
         const capture = captureOutput();
         const signature = sign(bytes, signed ? secret : SECRET);
@@ -80,22 +80,7 @@ describeProperties("receive", () => {
   });
 });
 
-const CONTEXT = { awsRequestId: "invocation", getRemainingTimeInMillis: () => TIMING.deliverFunction };
-
-const deliverDependencies = (segment: FakeSegment) => ({
-  queueArn: QUEUE_ARN,
-  dryRun: false,
-  mergeBacklog: false,
-  writeKey: new FakeParameter(["key"]),
-  segment,
-  comparer: ALWAYS_CHANGED,
-  queue: new FakeQueue(),
-  deadLetterQueue: new FakeQueue(),
-  log: new RecordingLog(),
-  now: () => NOON,
-  random: Math.random,
-  timing: { ...TIMING, secondTryPause: 0 },
-});
+const CONTEXT = { awsRequestId: "invocation", getRemainingTimeInMillis: () => TIMING.deliverFunctionMs };
 
 describeProperties("deliver", () => {
   const message = fc.record({
@@ -111,7 +96,7 @@ describeProperties("deliver", () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(good, odd), fc.constantFrom(200, 400, 403, 500, undefined), async (body, status) => {
         const log = createLog({ functionName: "deliver", logUserId: "plain", logSampling: 1, random: () => 0 });
-        const handler = deliverHandler({ ...deliverDependencies(new FakeSegment(async () => answered(status))), log });
+        const handler = deliverHandler(deliverDependencies({ segment: new FakeSegment(async () => answered(status)), log }));
         const capture = captureOutput();
         const result = await handler(queueEvent(queueRecord({ body })), CONTEXT);
         capture.end();
@@ -130,7 +115,7 @@ describeProperties("deliver", () => {
           return answered(status);
         });
         const deadLetterQueue = new FakeQueue();
-        const handler = deliverHandler({ ...deliverDependencies(segment), deadLetterQueue });
+        const handler = deliverHandler(deliverDependencies({ segment, deadLetterQueue, mergeBacklog: false }));
         const records = messages.map(({ identity }, index) =>
           queueRecord({ id: `sqs-${index}`, identity, messageId: String(index) }),
         );

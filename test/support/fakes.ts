@@ -1,5 +1,7 @@
+import type { DeliveredRecord, DeliveredRecords } from "../../lambda/adapters/delivered-table";
 import type { OutgoingMessage, ReceivedMessage } from "../../lambda/adapters/queue";
-import type { SegmentAnswer } from "../../lambda/adapters/segment";
+import { codeOfStatus, type SegmentAnswer } from "../../lambda/adapters/segment";
+import { AwsCallError, TableError } from "../../lambda/errors";
 import type { IdentifyCall } from "../../lambda/identify-call";
 import type { Log, Outcome } from "../../lambda/log";
 import type { IdentifyOptions } from "../../lambda/receive/identify";
@@ -76,21 +78,48 @@ export class FakeQueue {
   }
 }
 
-type Reply = (call: IdentifyCall, writeKey: string, connection: "kept" | "fresh") => SegmentAnswer | Promise<SegmentAnswer>;
+type Reply = (call: IdentifyCall, writeKey: string) => SegmentAnswer | Promise<SegmentAnswer>;
 
-/** Answers as told, call by call. */
+/** Answers each call as the test says. */
 export class FakeSegment {
-  readonly calls: { readonly call: IdentifyCall; readonly writeKey: string; readonly connection: "kept" | "fresh" }[] = [];
+  readonly calls: { readonly call: IdentifyCall; readonly writeKey: string }[] = [];
 
   constructor(private readonly reply: Reply = () => answered(200)) {}
 
-  async identify(call: IdentifyCall, writeKey: string, connection: "kept" | "fresh"): Promise<SegmentAnswer> {
-    this.calls.push({ call, writeKey, connection });
-    return this.reply(call, writeKey, connection);
+  async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
+    this.calls.push({ call, writeKey });
+    return this.reply(call, writeKey);
   }
 }
 
-/** An answer after 120 ms; undefined = none came. */
-export function answered(status: number | undefined, retryAfter?: number): SegmentAnswer {
-  return { status, reason: status === undefined ? "timeout" : `status ${status}`, retryAfter, elapsed: 120 };
+/** An answer after 120 ms; a status of undefined = none came. */
+export function answered(status: number | undefined, askedSeconds?: number): SegmentAnswer {
+  const reason = status === undefined ? "timeout" : `status ${status}`;
+  return { code: codeOfStatus(status), status, reason, askedSeconds, elapsedMs: 120 };
+}
+
+/** The table, in memory. `fail` is asked before each operation, and again after a write: its answer may be lost. */
+export class FakeRecords implements DeliveredRecords {
+  readonly records = new Map<string, DeliveredRecord>();
+  readonly writes: DeliveredRecord[] = [];
+
+  constructor(private readonly fail: (operation: "read" | "write" | "written") => boolean = () => false) {}
+
+  async read(userHash: string): Promise<DeliveredRecord | undefined> {
+    if (this.fail("read")) throw tableError();
+    return this.records.get(userHash);
+  }
+
+  async write(userHash: string, record: DeliveredRecord): Promise<void> {
+    if (this.fail("write")) throw tableError();
+    const last = this.records.get(userHash);
+    if (last !== undefined && last.sequence > record.sequence) throw tableError("ConditionalCheckFailedException");
+    this.records.set(userHash, record);
+    this.writes.push(record);
+    if (this.fail("written")) throw tableError();
+  }
+}
+
+export function tableError(code = "timeout"): TableError {
+  return new TableError("delivered", new AwsCallError("dynamodb:PutItem", code, code === "timeout"));
 }

@@ -2,10 +2,11 @@ import { AwsCall } from "../../lambda/adapters/aws-call";
 import { TIMING } from "../../lambda/timing";
 import { NOON } from "../cloud/events";
 import { type Behaviour, Loopback, type LoopbackRequest } from "../support/loopback";
+import { machine } from "../support/machine";
 
 let aws: Loopback;
 
-const timing = { ...TIMING, awsAttempt: 200, awsAttempts: 3, awsPause: 1 };
+const timing = { awsAttemptMs: 200, awsAttempts: 3, awsPauseMs: 1 };
 const credentials = { accessKeyId: "AKID", secretAccessKey: "secret", sessionToken: "token" };
 
 async function start(
@@ -14,11 +15,7 @@ async function start(
   now = () => NOON,
 ) {
   aws = await Loopback.start(answer);
-  return new AwsCall(
-    service,
-    { region: "eu-west-1", credentials, endpointOf: () => aws.url },
-    { now, random: () => 0.5, timing },
-  );
+  return new AwsCall(service, { region: "eu-west-1", credentials, endpointOf: () => aws.url }, machine({ now, timing }));
 }
 afterEach(() => aws.stop());
 
@@ -158,7 +155,7 @@ describe("AwsCall", () => {
     };
     aws = await Loopback.start(() => fault("ThrottlingException"));
     const options = { region: "eu-west-1", credentials, endpointOf: () => aws.url };
-    const call = new AwsCall("sqs", options, { now: () => NOON, random, timing: TIMING });
+    const call = new AwsCall("sqs", options, machine({ random }));
     await expect(call.send("Act", {})).rejects.toMatchObject({ code: "ThrottlingException" });
     expect(drawn).toBe(TIMING.awsAttempts);
     expect(aws.requests).toHaveLength(TIMING.awsAttempts);

@@ -1,99 +1,155 @@
-import {
-  type Delivered,
-  decodeDelivered,
-  encodeDelivered,
-  fingerprintsOf,
-  isUnchanged,
-  withDelivered,
-} from "../../lambda/deliver/fingerprints";
+import { UserRecord } from "../../lambda/deliver/changes";
 import { parseIdentifyCall } from "../../lambda/identify-call";
-import { callBody } from "../cloud/events";
+import { callBody, NOON } from "../cloud/events";
+import { FakeRecords } from "../support/fakes";
 
-const source = { endpoint: "https://api.segment.io", writeKey: "key" };
-const REFRESH = 3_600;
-const NOW = 1_800_000_000;
+const HOUR_MS = 3_600_000;
+const REFRESH_SECONDS = 24 * 3_600;
 
-const prints = (traits: Readonly<Record<string, unknown>>, from = source) =>
-  fingerprintsOf(parseIdentifyCall(callBody({ traits })), from.endpoint, from.writeKey);
-const nothing: Delivered = new Map();
-const deliveredAfter = (traits: Readonly<Record<string, unknown>>, now = NOW, before = nothing) =>
-  withDelivered(before, prints(traits), now, REFRESH);
-const unchanged = (delivered: Delivered, traits: Readonly<Record<string, unknown>>, now = NOW) =>
-  isUnchanged(delivered, prints(traits), now, REFRESH);
+type Traits = Readonly<Record<string, unknown>>;
 
-describe("isUnchanged", () => {
-  it.each<[string, Record<string, unknown>, boolean]>([
-    ["the same traits", { a: 1, b: "x" }, true],
-    ["the same in another order", { b: "x", a: 1 }, true],
-    ["fewer traits: an absent one says nothing", { b: "x" }, true],
-    ["another value", { a: 2 }, false],
-    ["the value with another type", { a: "1" }, false],
-    ["one more trait", { a: 1, c: true }, false],
-    ["a value under another name", { b: 1 }, false],
-    ["no traits, which was never sent", {}, false],
-  ])("%s", (_, traits, expected) => {
-    expect(unchanged(deliveredAfter({ a: 1, b: "x" }), traits)).toBe(expected);
+const callOf = (traits: Traits, change: (body: string) => string = (body) => body) =>
+  parseIdentifyCall(change(callBody({ traits })));
+
+function setUp(records = new FakeRecords(), endpoint = "https://api.segment.io") {
+  const clock = { nowMs: NOON };
+  const changes = { records, endpoint, refreshSeconds: REFRESH_SECONDS };
+  const open = async () => {
+    const record = new UserRecord(changes, "hash", () => clock.nowMs);
+    await record.read();
+    return record;
+  };
+  /** As deliver does with a call that Segment accepts. */
+  const deliver = async (traits: Traits, sequence: bigint, key = "key") => {
+    const record = await open();
+    await record.remove(callOf(traits), key, sequence);
+    await record.add(callOf(traits), key, sequence);
+  };
+  const isUnchanged = async (traits: Traits, key = "key") => (await open()).isUnchanged(callOf(traits), key);
+  return { records, clock, open, deliver, isUnchanged };
+}
+
+describe("a call is unchanged", () => {
+  it.each<[string, Traits, boolean]>([
+    ["with the same traits", { a: 1, b: "x" }, true],
+    ["with the same traits in another order", { b: "x", a: 1 }, true],
+    ["with fewer traits, because an absent one is no change", { b: "x" }, true],
+    ["not with another value", { a: 2 }, false],
+    ["not with a value of another type", { a: "1" }, false],
+    ["not with one more trait", { a: 1, c: true }, false],
+    ["not with a value under another name", { b: 1 }, false],
+    ["not without traits, if such a call was never sent", {}, false],
+  ])("%s", async (_, traits, expected) => {
+    const { deliver, isUnchanged } = setUp();
+    await deliver({ a: 1, b: "x" }, 5n);
+    expect(await isUnchanged(traits)).toBe(expected);
   });
 
-  it("takes a set without traits for unchanged once one was sent", () => {
-    expect(unchanged(deliveredAfter({}), {})).toBe(true);
-    expect(unchanged(deliveredAfter({}), {}, NOW + REFRESH)).toBe(false);
+  it("without traits, once such a call was sent", async () => {
+    const { deliver, isUnchanged } = setUp();
+    await deliver({}, 5n);
+    expect(await isUnchanged({})).toBe(true);
   });
 
-  it("sends again what is due, by the trait, and when the clock was set back", () => {
-    const both = deliveredAfter({ b: 1 }, NOW + 100, deliveredAfter({ a: 1 }));
-    expect(unchanged(both, { a: 1, b: 1 }, NOW + REFRESH - 1)).toBe(true);
-    expect(unchanged(both, { a: 1 }, NOW + REFRESH)).toBe(false);
-    expect(unchanged(both, { b: 1 }, NOW + REFRESH)).toBe(true);
-    expect(unchanged(both, { b: 1 }, NOW - REFRESH)).toBe(false);
+  it("until a trait is due for a refresh, whichever way the clock went", async () => {
+    const { deliver, isUnchanged, clock } = setUp();
+    await deliver({ a: 1 }, 5n);
+    const at = async (laterMs: number) => {
+      clock.nowMs = NOON + laterMs;
+      return isUnchanged({ a: 1 });
+    };
+    expect([await at(24 * HOUR_MS - 1), await at(24 * HOUR_MS), await at(-24 * HOUR_MS)]).toEqual([true, false, false]);
   });
 
-  it("knows only the latest value: A, B, A differs each time", () => {
-    const [a, b] = [{ f: "A" }, { f: "B" }];
-    expect(unchanged(deliveredAfter(b, NOW, deliveredAfter(a)), a)).toBe(false);
+  it("only for the same write key, endpoint and kind of id", async () => {
+    const { deliver, isUnchanged, open, records } = setUp();
+    await deliver({ a: 1 }, 5n);
+    const anonymous = callOf({ a: 1 }, (body) => body.replace('"userId"', '"anonymousId"'));
+    expect(await isUnchanged({ a: 1 }, "other key")).toBe(false);
+    expect(await setUp(records, "https://events.eu1.segmentapis.com").isUnchanged({ a: 1 })).toBe(false);
+    expect((await open()).isUnchanged(anonymous, "key")).toBe(false);
   });
 });
 
-describe("fingerprintsOf", () => {
-  it("are others for another source, another endpoint and the other kind of id", () => {
-    const traits = { a: 1 };
-    const anonymous = callBody({ traits }).replace('"userId"', '"anonymousId"');
-    const all = [
-      prints(traits),
-      prints(traits, { ...source, writeKey: "other" }),
-      prints(traits, { ...source, endpoint: "https://events.eu1.segmentapis.com" }),
-      fingerprintsOf(parseIdentifyCall(anonymous), source.endpoint, source.writeKey),
-    ];
-    expect(new Set(all.flatMap((each) => [...each.keys(), ...each.values()])).size).toBe(12);
+describe("a message is settled", () => {
+  it("up to the record's sequence, whatever the record's source", async () => {
+    const { deliver, open } = setUp();
+    expect((await open()).isSettled(1n)).toBe(false);
+    await deliver({ a: 1 }, 5n, "other key");
+    const record = await open();
+    expect([4n, 5n, 6n].map((sequence) => record.isSettled(sequence))).toEqual([true, true, false]);
   });
 });
 
-describe("what is stored", () => {
-  it("is read back as it was, 20 bytes per trait and for the source, and shows no name and no value", () => {
-    const delivered = deliveredAfter({ plan: "gold", "ключ 🚩": "значение" });
-    const bytes = encodeDelivered(delivered);
-    expect(bytes).toHaveLength(60);
-    expect(decodeDelivered(bytes)).toEqual(delivered);
-    expect(bytes.toString("latin1")).not.toMatch(/plan|gold/);
+describe("before a call is sent", () => {
+  it("the fingerprints of its traits are removed, whatever their values, up to the message before it", async () => {
+    const { deliver, open, records, isUnchanged } = setUp();
+    await deliver({ a: 1, b: 1 }, 5n);
+    await (await open()).remove(callOf({ a: 1, c: 1 }), "key", 8n);
+    expect(records.writes.at(-1)).toMatchObject({ sequence: 7n });
+    expect([await isUnchanged({ b: 1 }), await isUnchanged({ a: 1 })]).toEqual([true, false]);
   });
 
-  it("holds 1,000 traits of a person in one item, and forgets rather than outgrow it", () => {
-    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, i]));
-    expect(unchanged(decodeDelivered(encodeDelivered(deliveredAfter(many(1_000)))), many(1_000))).toBe(true);
-    expect(encodeDelivered(deliveredAfter(many(30_000))).length).toBeLessThan(400_000);
+  it("nothing is written without a record, or without a fingerprint of its traits", async () => {
+    const { deliver, open, records } = setUp();
+    await (await open()).remove(callOf({ a: 1 }), "key", 4n);
+    await deliver({ a: 1 }, 5n);
+    await (await open()).remove(callOf({ b: 1 }), "key", 6n);
+    expect(records.writes.map(({ sequence }) => sequence)).toEqual([5n]);
   });
 
-  it("forgets what is due: it counts as new in any case", () => {
-    expect(deliveredAfter({ b: 1 }, NOW + REFRESH, deliveredAfter({ a: 1 })).size).toBe(2);
+  it("a record of another source loses all its fingerprints", async () => {
+    const { deliver, open, records, isUnchanged } = setUp();
+    await deliver({ a: 1 }, 5n, "old key");
+    await (await open()).remove(callOf({ b: 1 }), "key", 6n);
+    expect(records.writes.at(-1)).toMatchObject({ sequence: 5n, fingerprints: new Map() });
+    expect(await isUnchanged({ a: 1 }, "old key")).toBe(false);
+  });
+});
+
+describe("after a call was accepted", () => {
+  it("its fingerprints are added to those of the same source", async () => {
+    const { deliver, isUnchanged } = setUp();
+    await deliver({ a: 1 }, 5n);
+    await deliver({ b: 1 }, 6n);
+    expect(await isUnchanged({ a: 1, b: 1 })).toBe(true);
   });
 
-  it("forgets what was sent with another key: where both are of one source, it is older", () => {
-    const old = deliveredAfter({ f: "A" });
-    const both = withDelivered(old, prints({ f: "B" }, { ...source, writeKey: "new" }), NOW, REFRESH);
-    expect([unchanged(old, { f: "A" }), unchanged(both, { f: "A" })]).toEqual([true, false]);
+  it("nothing of the old key stays if it was sent with a new one", async () => {
+    const { deliver, open, isUnchanged } = setUp();
+    await deliver({ a: 1 }, 5n, "old key");
+    await (await open()).add(callOf({ b: 1 }), "key", 6n);
+    expect(await isUnchanged({ b: 1 })).toBe(true);
+    expect([await isUnchanged({ a: 1 }, "old key"), await isUnchanged({ a: 1 })]).toEqual([false, false]);
   });
 
-  it("is nothing where it can't be read", () => {
-    expect(decodeDelivered(Buffer.from("short")).size).toBe(0);
+  it("fingerprints that are due are left out, because these traits are sent again in any case", async () => {
+    const { deliver, clock, records } = setUp();
+    await deliver({ a: 1 }, 5n);
+    clock.nowMs += 24 * HOUR_MS;
+    await deliver({ b: 1 }, 6n);
+    expect(records.writes.at(-1)?.fingerprints.size).toBe(1);
+  });
+});
+
+describe("after a write failed", () => {
+  it("the record is read again, and only then", async () => {
+    let failing = false;
+    let reads = 0;
+    const { open, deliver } = setUp(
+      new FakeRecords((operation) => {
+        if (operation === "read") reads++;
+        return failing && operation === "write";
+      }),
+    );
+    await deliver({ a: 1 }, 5n);
+    const record = await open();
+    const readsBefore = reads;
+    await record.read();
+    expect(reads).toBe(readsBefore);
+    failing = true;
+    await expect(record.add(callOf({ a: 2 }), "key", 6n)).rejects.toMatchObject({ code: "table-failed" });
+    await record.read();
+    expect(reads).toBe(readsBefore + 1);
   });
 });

@@ -1,4 +1,4 @@
-import { isNameless, parseEvaluation } from "../../lambda/receive/evaluation";
+import { isAnonymous, parseEvaluation } from "../../lambda/receive/evaluation";
 import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
 import { evaluations, fixture } from "../support/fixtures";
 
@@ -144,7 +144,7 @@ describe("parseEvaluation", () => {
   });
 });
 
-describe("isNameless", () => {
+describe("isAnonymous", () => {
   it.each([
     ["5d41402abc4b2a76b9719d911017c592", true],
     ["2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", true],
@@ -152,6 +152,6 @@ describe("isNameless", () => {
     ["5d41402a-bc4b-2a76-b971-9d911017c592", false],
     ["user_test", false],
   ])("%s: %s", (identity, expected) => {
-    expect(isNameless(identity)).toBe(expected);
+    expect(isAnonymous(identity)).toBe(expected);
   });
 });

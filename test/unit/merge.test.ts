@@ -1,7 +1,7 @@
-import { toReceivedMessage } from "../../lambda/adapters/queue";
-import { mergeBacklog, type ReadMessage } from "../../lambda/deliver/merge";
+import type { ReadMessage } from "../../lambda/deliver/invocation";
+import { mergeBacklog } from "../../lambda/deliver/merge";
 import { MAX_CALL_BYTES, parseIdentifyCall, withSentAt } from "../../lambda/identify-call";
-import { callBody, NOON, queueRecord } from "../cloud/events";
+import { callBody, NOON, receivedMessage } from "../cloud/events";
 
 interface Input {
   readonly messageId: string;
@@ -11,41 +11,62 @@ interface Input {
 
 function read({ messageId, traits = {}, change = {} }: Input): ReadMessage {
   const body = JSON.stringify({ ...JSON.parse(callBody({ messageId, traits })), ...change });
-  return { message: toReceivedMessage(queueRecord({ id: messageId, body })), call: parseIdentifyCall(body) };
+  return { kind: "read", message: receivedMessage({ id: messageId, body }), call: parseIdentifyCall(body) };
 }
 
 /** Evaluations of one message each, `e0-1`, `e1-1`, … */
 const evaluations = (count: number, of: (index: number) => Omit<Input, "messageId"> = () => ({})) =>
   Array.from({ length: count }, (_, index) => read({ messageId: `e${index}-1`, ...of(index) }));
 
-const shapes = (messages: readonly ReadMessage[]) => mergeBacklog(messages, "request").map((unit) => unit.messages.length);
-const bodiesOf = (messages: readonly ReadMessage[], requestId = "request") =>
-  mergeBacklog(messages, requestId).flatMap(({ calls }) => calls.map(({ body }) => JSON.parse(body)));
+const traitsFrom = (from: number, count: number, value: unknown = 1) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${from + index}`, value]));
 
-describe("mergeBacklog", () => {
+const sizes = (messages: readonly ReadMessage[]) => mergeBacklog(messages, "request").map((unit) => unit.messages.length);
+const bodiesOf = (messages: readonly ReadMessage[], requestId = "request") =>
+  mergeBacklog(messages, requestId).map(({ call }) => JSON.parse(call.body));
+
+describe("a backlog", () => {
   it.each([
-    ["four evaluations", evaluations(4), [1, 1, 1, 1]],
-    ["five", evaluations(5), [5]],
+    ["of four evaluations is not merged", evaluations(4), [1, 1, 1, 1]],
+    ["of five evaluations is merged", evaluations(5), [5]],
     [
-      "nine parts of two evaluations",
-      Array.from({ length: 9 }, (_, i) => read({ messageId: `e${i % 2}-${i}` })),
-      Array(9).fill(1),
+      "of ten parts of two evaluations is not merged",
+      Array.from({ length: 10 }, (_, i) => read({ messageId: `e${i % 2}-${i}` })),
+      Array(10).fill(1),
     ],
-    ["ten parts of two", Array.from({ length: 10 }, (_, i) => read({ messageId: `e${i % 2}-${i}` })), [10]],
-  ])("makes of %s units of %j", (_, messages, expected) => {
-    expect(shapes(messages)).toEqual(expected);
+  ])("%s", (_, messages, expected) => {
+    expect(sizes(messages)).toEqual(expected);
   });
 
-  it("merges consecutive calls of one envelope only", () => {
+  it("is merged as far as consecutive calls have one envelope", () => {
     const anonymous = { userId: undefined, anonymousId: "user-1" };
     const inactive = { context: { active: false } };
     const change = [{}, {}, anonymous, anonymous, inactive, {}, {}];
-    expect(shapes(evaluations(7, (index) => ({ change: change[index] ?? {} })))).toEqual([2, 2, 1, 2]);
+    expect(sizes(evaluations(7, (index) => ({ change: change[index] ?? {} })))).toEqual([2, 2, 1, 2]);
   });
 
-  it("lets later traits win, and takes the last one's envelope and time", () => {
+  it("is merged up to 299 traits in one call", () => {
+    expect(sizes(evaluations(6, (index) => ({ traits: traitsFrom(index * 100, 99) })))).toEqual([3, 3]);
+    expect(sizes(evaluations(6, (index) => ({ traits: traitsFrom(index * 100, 100) })))).toEqual([2, 2, 2]);
+  });
+
+  it("counts a trait that several calls have once", () => {
+    expect(sizes(evaluations(10, () => ({ traits: traitsFrom(0, 299) })))).toEqual([10]);
+  });
+
+  it("is merged up to 32,000 bytes in one call", () => {
+    const messages = evaluations(5, (index) => ({ traits: { [`f${index}`]: "x".repeat(7_900) } }));
+    expect(sizes(messages)).toEqual([4, 1]);
+    const [{ call } = { call: { body: "", receivedAtMs: 0 } }] = mergeBacklog(messages, "request");
+    const bytes = Buffer.byteLength(withSentAt({ ...call, messageId: "", identity: "", traitCount: 0 }, NOON));
+    expect(bytes).toBeLessThanOrEqual(MAX_CALL_BYTES);
+  });
+});
+
+describe("a merged call", () => {
+  it("has the last value of each trait, and the last call's envelope and time", () => {
     const timestamp = "2026-11-23T12:00:09.000Z";
-    const traits = [{ a: 1, b: 1 }, { a: 2 }, { c: null }, { a: 3 }, { b: 2, __proto__: null }];
+    const traits = [{ a: 1, b: 1 }, { a: 2 }, { c: null }, { a: 3 }, { b: 2 }];
     const messages = evaluations(5, (index) => ({ traits: traits[index] ?? {}, change: index === 4 ? { timestamp } : {} }));
     expect(bodiesOf(messages)).toEqual([
       {
@@ -63,28 +84,13 @@ describe("mergeBacklog", () => {
     expect(Object.entries(call.traits)).toEqual([["__proto__", "x"]]);
   });
 
-  it("splits again where Segment's limits ask for it, and knows all traits for the comparison", () => {
-    const messages = evaluations(10, (index) => ({
-      traits: Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`f${120 * index + i}`, "x".repeat(20)])),
-    }));
-    const [unit, ...others] = mergeBacklog(messages, "request");
-    expect(others).toEqual([]);
-    const counts = unit?.calls.map(({ traitCount }) => traitCount) ?? [];
-    expect(counts).toEqual([299, 299, 299, 299, 4]);
-    for (const call of unit?.calls ?? []) expect(Buffer.byteLength(withSentAt(call, NOON))).toBeLessThanOrEqual(MAX_CALL_BYTES);
-    expect(Object.keys(JSON.parse(unit?.whole.body ?? "").traits)).toHaveLength(1_200);
-  });
-
-  it("gives each part an id of its own, another in another invocation and for other traits", () => {
-    const messages = (value: number) =>
-      evaluations(5, (index) => ({
-        traits: Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`f${80 * index + i}`, value])),
-      }));
-    const ids = [bodiesOf(messages(1)), bodiesOf(messages(1), "other"), bodiesOf(messages(2))]
-      .flat()
-      .map(({ messageId }) => messageId);
-    expect(ids).toHaveLength(6);
-    expect(new Set(ids).size).toBe(6);
-    expect(bodiesOf(messages(1))).toEqual(bodiesOf(messages(1)));
+  it("has another id in another invocation, and for other traits", () => {
+    const id = (value: number, requestId: string) =>
+      bodiesOf(
+        evaluations(5, () => ({ traits: { value } })),
+        requestId,
+      )[0].messageId;
+    expect(id(1, "one")).toBe(id(1, "one"));
+    expect(new Set([id(1, "one"), id(1, "other"), id(2, "one")]).size).toBe(3);
   });
 });

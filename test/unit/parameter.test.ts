@@ -1,8 +1,8 @@
 import { Parameter } from "../../lambda/adapters/parameter";
 import { AwsCallError, type ParameterError } from "../../lambda/errors";
 import { PLACEHOLDERS } from "../../lambda/names";
-import { TIMING } from "../../lambda/timing";
 import { NOON } from "../cloud/events";
+import { machine } from "../support/machine";
 
 const TTL = 1_000;
 const REFRESH = 100;
@@ -25,10 +25,8 @@ function store(...answers: readonly (unknown | Error)[]) {
         return answer;
       },
     },
-    now: () => clock.now,
-    random: () => 0.5,
-    timing: { ...TIMING, parameterTtl: TTL, parameterStale: STALE, parameterFailure: FAILURE },
-    refreshInterval: REFRESH,
+    ...machine({ now: () => clock.now, timing: { parameterTtlMs: TTL, parameterStaleMs: STALE, parameterFailureMs: FAILURE } }),
+    refreshIntervalMs: REFRESH,
     onStale: (error) => stale.push(error),
     placeholder: PLACEHOLDERS.webhookSecret,
     region: "eu-west-1",

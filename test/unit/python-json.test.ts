@@ -53,19 +53,17 @@ describe("parsePythonJson", () => {
   it.each([
     ["nothing", "", "body: expected JSON, got nothing"],
     ["words", "secret words", "body: expected JSON"],
-    ["a cut body", '{"a": [1', "body: expected complete JSON, it ends early"],
-    ["a cut string", '{"a": "b', "body: expected complete JSON, it ends early"],
+    ["a cut body", '{"a": [1', "body: expected JSON"],
+    ["a cut string", '{"a": "b', "body: expected JSON"],
     ["a stray token", "[1NaN]", "body: expected JSON"],
     ["a zero before a long number", "[00000000000000000001]", "body: expected JSON"],
     ["bytes that are not UTF-8", Buffer.from([0x22, 0xff, 0x22]), "body: expected UTF-8"],
-    ["65 levels", "[".repeat(65) + "]".repeat(65), "body: expected at most 64 levels of nesting"],
-    ["6 MB of open brackets", "[".repeat(6_000_000), "body: expected at most 64 levels of nesting"],
+    ["6 MB of open brackets", "[".repeat(6_000_000), "body: expected JSON"],
   ])("refuses %s without quoting it", (_, text, message) => {
     expect(() => parse(text)).toThrow(new Error(message));
   });
 
-  it("takes 64 levels, and any number of siblings", () => {
-    expect(() => parse("[".repeat(64) + "]".repeat(64))).not.toThrow();
-    expect(() => parse(`[${"[],".repeat(1000)}[]]`)).not.toThrow();
+  it("takes any depth", () => {
+    expect(() => parse("[".repeat(100_000) + "]".repeat(100_000))).not.toThrow();
   });
 });

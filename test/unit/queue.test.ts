@@ -1,5 +1,5 @@
-import { type OutgoingMessage, Queue, toReceivedMessage } from "../../lambda/adapters/queue";
-import { NOON, queueRecord } from "../cloud/events";
+import { type OutgoingMessage, Queue } from "../../lambda/adapters/queue";
+import { NOON, receivedMessage } from "../cloud/events";
 
 const message = (n: number, overrides: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
   body: `body ${n}`,
@@ -66,7 +66,7 @@ describe("Queue", () => {
   it("sets when received messages come back", async () => {
     const { queue: fifo, calls } = queue();
     await fifo.setVisibility(
-      ["a", "b"].map((id) => toReceivedMessage(queueRecord({ id }))),
+      ["a", "b"].map((id) => receivedMessage({ id })),
       2,
     );
     expect(calls).toEqual([
@@ -85,7 +85,7 @@ describe("Queue", () => {
 
   it("throws if the time of any could not be set", async () => {
     const { queue: fifo } = queue({ Failed: [{ Id: "0", Code: "ReceiptHandleIsInvalid", SenderFault: true }] });
-    await expect(fifo.setVisibility([toReceivedMessage(queueRecord())], 2)).rejects.toMatchObject({
+    await expect(fifo.setVisibility([receivedMessage()], 2)).rejects.toMatchObject({
       message: "sqs:ChangeMessageVisibilityBatch failed: ReceiptHandleIsInvalid",
       code: "ReceiptHandleIsInvalid",
     });
@@ -102,19 +102,19 @@ describe("Queue", () => {
   });
 });
 
-describe("toReceivedMessage", () => {
+describe("a received message", () => {
   it("keeps a version that is no number: SQS would refuse NaN when the message is moved", () => {
     const attributes = { version: { DataType: "String", StringValue: "v2" } };
-    expect(toReceivedMessage(queueRecord({ attributes })).attributes).toEqual({ version: "v2" });
+    expect(receivedMessage({ attributes }).attributes).toEqual({ version: "v2" });
   });
 
   it("reads what Lambda's event source hands over", () => {
-    expect(toReceivedMessage(queueRecord({ id: "a", body: "body", receiveCount: 3, sentAt: NOON - 5 }))).toEqual({
+    expect(receivedMessage({ id: "a", body: "body", receiveCount: 3, sentAt: NOON - 5 })).toEqual({
       id: "a",
       receiptHandle: "receipt-a",
       body: "body",
       groupId: expect.stringMatching(/^[0-9a-f]{64}$/),
-      sentAt: NOON - 5,
+      sentAtMs: NOON - 5,
       receiveCount: 3,
       sequence: 18_849_496_460_467_696_129n,
       attributes: { kind: "identify", version: 1, environment: 23 },
@@ -122,8 +122,8 @@ describe("toReceivedMessage", () => {
   });
 
   it("takes a message without attributes, and leaves out an environment that is no number", () => {
-    expect(toReceivedMessage(queueRecord({ attributes: {} })).attributes).toEqual({});
+    expect(receivedMessage({ attributes: {} }).attributes).toEqual({});
     const environment = { DataType: "String", StringValue: "production" };
-    expect(toReceivedMessage(queueRecord({ attributes: { environment } })).attributes.environment).toBeUndefined();
+    expect(receivedMessage({ attributes: { environment } }).attributes.environment).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { resolveOptions } from "../../lambda/options";
-import { leavesOut } from "../../lambda/receive/leave-out";
 import { type ReceiveDependencies, receiveHandler } from "../../lambda/receive/receive";
+import { compileSkip } from "../../lambda/receive/skip";
 import { bytesOf, evaluationPayload, flagPayload, NOON, SECRET, type WebhookInput, webhookEvent } from "../cloud/events";
 import { FakeParameter, FakeQueue, identifyOptions, RecordingLog } from "../support/fakes";
 import { fixture } from "../support/fixtures";
@@ -15,12 +15,12 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
   const handler = receiveHandler({
     stackName: "stack",
     mapping: identifyOptions,
-    reasonToLeaveOut: () => undefined,
+    reasonToSkip: () => undefined,
     secret: new FakeParameter([SECRET]),
     queue,
     log,
     now: () => clock.shift() ?? NOON + 7,
-    budget: 6_000,
+    budgetMs: 6_000,
     ...overrides,
   });
   const post = async (input: WebhookInput = {}) => {
@@ -175,8 +175,8 @@ describe("receive", () => {
     ["placeholder-identity", {}, "undefined"],
     ["unselected-identity", { identities: { exclude: ["guest*"] } }, "guest-1"],
     ["nameless-identity", { anonymousIdentities: "drop" }, "5d41402abc4b2a76b9719d911017c592"],
-  ] as const)("leaves out by option: %s, and says whom", async (code, options, identity) => {
-    const { post, queue, log } = setUp({ reasonToLeaveOut: leavesOut(resolveOptions(options)) });
+  ] as const)("skips an identity as %s, and the entry names it", async (code, options, identity) => {
+    const { post, queue, log } = setUp({ reasonToSkip: compileSkip(resolveOptions(options)) });
     const { statusCode, body } = await post({ body: bytesOf(evaluationPayload({ identity })) });
     expect({ statusCode, body }).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
     expect(JSON.stringify(body)).not.toContain(identity);

@@ -1,6 +1,6 @@
 import { capacityOf, toCall, toCalls } from "../../lambda/split";
 
-const ENVELOPE = { json: '"userId":"u"', identity: "u", receivedAt: 0, idLength: 5 };
+const ENVELOPE = { json: '"userId":"u"', identity: "u", receivedAtMs: 0, idLength: 5 };
 const idOf = (part: number) => `id-${part}`;
 const traitsOf = (...values: readonly string[]) => values.map((value, index) => `"t${index}":"${value}"`);
 /** Leaves so many bytes to the traits of a call. */
@@ -36,7 +36,7 @@ describe("toCalls", () => {
 
   it("has one call without traits for none", () => {
     const body = '{"userId":"u","messageId":"id-1","traits":{}}';
-    expect(toCalls(ENVELOPE, [], idOf)).toEqual([{ body, messageId: "id-1", identity: "u", receivedAt: 0, traitCount: 0 }]);
+    expect(toCalls(ENVELOPE, [], idOf)).toEqual([{ body, messageId: "id-1", identity: "u", receivedAtMs: 0, traitCount: 0 }]);
   });
 
   it("gives a trait that exceeds a call one of its own", () => {

@@ -25,7 +25,7 @@ async function get(): Promise<readonly string[]> {
 export const handler = receiveHandler({
   stackName: config.stackName,
   mapping: mappingOf(config),
-  reasonToLeaveOut: () => undefined,
+  reasonToSkip: () => undefined,
   secret: { name: config.webhookSecretParameter, get, refresh: get },
   queue: {
     send: async (messages) => {
@@ -47,5 +47,5 @@ export const handler = receiveHandler({
   },
   log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 0, random: Math.random }),
   now: Date.now,
-  budget: 6_000,
+  budgetMs: 6_000,
 });

@@ -1,4 +1,5 @@
-import { assertOptions, type Options, resolveOptions } from "../../lambda/options";
+import { assertOptions } from "../../infra/option-rules";
+import { type Options, resolveOptions } from "../../lambda/options";
 
 const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> } = {
   segmentRegion: "eu",
@@ -9,7 +10,6 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
   flagsmithTraits: ["plan"],
   segments: true,
   identities: { include: ["user*"] },
-  placeholderIdentities: "identify",
   anonymousIdentities: "drop",
   markActive: false,
   forward: "changes",
@@ -39,8 +39,8 @@ const faultsOf = (input: unknown): string => {
   return "";
 };
 
-describe("assertOptions", () => {
-  it("takes every option, and none", () => {
+describe("the options", () => {
+  it("may all be given, or none", () => {
     expect(faultsOf({ ...every, segmentRegion: undefined })).toBe("");
     expect(faultsOf({})).toBe("");
   });
@@ -70,7 +70,6 @@ describe("assertOptions", () => {
     ["flagsmithTraits", "plan"],
     ["segments", "true"],
     ["identities", ["guest"]],
-    ["placeholderIdentities", "keep"],
     ["anonymousIdentities", "ignore"],
     ["markActive", 1],
     ["forward", "some"],
@@ -106,12 +105,10 @@ describe("assertOptions", () => {
     expect(faultsOf({ segmentEndpoint: url })).toBe("");
   });
 
-  it("refuses to select a placeholder that is left out", () => {
-    const identities = { include: ["user*", "undefined"] };
-    expect(faultsOf({ identities })).toContain(
-      'production.identities.include names "undefined", which placeholderIdentities leaves out; set that to "identify"',
+  it("says what to do instead of an option that an earlier release had", () => {
+    expect(faultsOf({ placeholderIdentities: "identify" })).toMatch(
+      /production\.placeholderIdentities: this release has no such option; remove it: .* "identities": \{ "include": \["\*", "undefined"/,
     );
-    expect(faultsOf({ identities, placeholderIdentities: "identify" })).toBe("");
   });
 
   it("refuses two places for Segment", () => {

@@ -1,0 +1,163 @@
+import { Token } from "aws-cdk-lib";
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import { ConfigurationError } from "../lambda/errors";
+import { isJsonObject } from "../lambda/json";
+import type { OptionName, Options } from "../lambda/options";
+
+/** The options that are about alarms: props of `Monitoring`. */
+export const ALARM_OPTIONS = ["alarmEmail", "alarmTopicArn", "runbookUrl", "expectTraffic"] as const;
+
+interface OptionRule {
+  /** What the message of a synth and the README say. */
+  readonly allowed: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+/** Bytes of the options with names, as JSON. Lambda gives all variables 4,096; the rest of receive's takes at most 1,000. */
+const MAX_LISTS_BYTES = 3_000;
+const LISTS = ["traitPrefix", "flags", "flagsmithTraits", "identities"] as const satisfies readonly OptionName[];
+
+/** CloudFormation's integers have 32 bits. */
+const MAX_INTEGER = 2 ** 31 - 1;
+
+const SELECTION = "{ include?: [names], exclude?: [names] }, * as wildcard";
+
+/** The days that CloudWatch Logs can keep logs for, which has a value of its own for "for ever". */
+const RETENTION_DAYS = Object.values(RetentionDays).filter(
+  (days) => typeof days === "number" && days !== RetentionDays.INFINITE,
+);
+
+/** What each option may be. The README has the same table, with the defaults of `lambda/options.ts`. */
+export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
+  segmentRegion: oneOf("us", "eu"),
+  segmentEndpoint: rule("an https URL (http for loopback), at most 500 bytes, without query or /v1/identify", isEndpoint),
+  traitPrefix: rule("a string of at most 100 characters", matches(/^.{0,100}$/s)),
+  traitStyle: oneOf("flagsmith", "typed"),
+  flags: rule(SELECTION, isSelection),
+  flagsmithTraits: rule("true, false or [names], * as wildcard", (value) => isBoolean(value) || isNames(value)),
+  segments: rule("true or false", isBoolean),
+  identities: rule(SELECTION, isSelection),
+  anonymousIdentities: oneOf("identify", "anonymousId", "drop"),
+  markActive: rule("true or false", isBoolean),
+  forward: oneOf("every", "changes"),
+  refreshHours: rule("a number from 0.01 to 8,760", (value) => isNumber(value, 0.01, 8_760)),
+  mergeBacklog: rule("true or false", isBoolean),
+  dryRun: rule("true or false", isBoolean),
+  paused: rule("true or false", isBoolean),
+  logUserId: oneOf("plain", "hashed"),
+  logSampling: rule("a number from 0 to 1", (value) => isNumber(value, 0, 1)),
+  logRetentionDays: rule(RETENTION_DAYS.join(", "), (value) => RETENTION_DAYS.some((days) => days === value)),
+  throttle: rule("{ rateLimit?, burstLimit? }, whole numbers from 1 to 2,147,483,647", isThrottle),
+  maxConcurrency: rule("a whole number from 2 to 1,000", (value) => isWhole(value, 2, 1_000)),
+  reservedConcurrency: rule("a whole number from 1", (value) => isWhole(value, 1, MAX_INTEGER)),
+  alarmEmail: rule("an e-mail address", matches(/^[^\s@]+@[^\s@]+$/)),
+  alarmTopicArn: rule("the ARN of an SNS topic", tokenOr(/^arn:[\w-]+:sns:[\w-]+:\d+:.+$/)),
+  runbookUrl: rule("an https URL of at most 200 bytes", tokenOr(/^https:\/\/[!-~]{1,192}$/)),
+  expectTraffic: rule("a whole number of hours from 1 to 24", (value) => isWhole(value, 1, 24)),
+  // The ARN of an alias would synthesize, and then allow nothing.
+  kmsKeyArn: rule("the ARN of a KMS key", tokenOr(/^arn:[\w-]+:kms:[\w-]+:\d+:key\/[\w-]{1,64}$/)),
+};
+
+export const OPTION_NAMES = Object.keys(OPTION_RULES) as readonly OptionName[];
+
+/** Options of earlier releases, with what to do instead. */
+const REMOVED_OPTIONS: Readonly<Record<string, string>> = {
+  placeholderIdentities:
+    'remove it: undefined, null, NaN and [object Object] are skipped, unless identities.include has exactly that name; to send all of them as before, use "identities": { "include": ["*", "undefined", "null", "NaN", "[object Object]"] }',
+};
+
+/**
+ * Checks options, given as props or in `cdk.json`. `without`: options that are not for this place.
+ * @throws ConfigurationError with everything that is wrong, and what is allowed.
+ */
+export function assertOptions(input: unknown, where: string, without: readonly OptionName[] = []): asserts input is Options {
+  if (!isJsonObject(input)) throw new ConfigurationError([`${where}: allowed is an object of options; got ${shorten(input)}`]);
+  const errors = Object.entries(input).flatMap(([name, value]) => optionError(`${where}.${name}`, name, value, without) ?? []);
+  const bytes = Buffer.byteLength(JSON.stringify(Object.fromEntries(LISTS.map((name) => [name, input[name]]))));
+  if (bytes > MAX_LISTS_BYTES) {
+    errors.push(`${where}: allowed are ${MAX_LISTS_BYTES} bytes for ${LISTS.join(", ")} together; got ${bytes}`);
+  }
+  if (input.segmentRegion !== undefined && input.segmentEndpoint !== undefined) {
+    errors.push(`${where}: segmentRegion and segmentEndpoint both say where Segment is; remove one of them`);
+  }
+  if (errors.length > 0) throw new ConfigurationError(errors);
+}
+
+/** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */
+export function optionError(
+  label: string,
+  name: string,
+  value: unknown,
+  without: readonly OptionName[] = [],
+): string | undefined {
+  if (Object.hasOwn(REMOVED_OPTIONS, name)) return `${label}: this release has no such option; ${REMOVED_OPTIONS[name]}`;
+  const names = OPTION_NAMES.filter((each) => !without.includes(each));
+  const known = names.find((each) => each === name);
+  if (known === undefined) return `${label}: unknown option; allowed are ${names.join(", ")}`;
+  const { allowed, accepts } = OPTION_RULES[known];
+  if (value === undefined || accepts(value)) return undefined;
+  return `${label}: allowed is ${allowed}; got ${shorten(value)}`;
+}
+
+function rule(allowed: string, accepts: OptionRule["accepts"]): OptionRule {
+  return { allowed, accepts };
+}
+
+function oneOf(...values: readonly string[]): OptionRule {
+  return rule(values.map((value) => `"${value}"`).join(" or "), (value) => values.some((one) => one === value));
+}
+
+function matches(pattern: RegExp): OptionRule["accepts"] {
+  return (value) => typeof value === "string" && pattern.test(value);
+}
+
+/** What is known at deploy only, such as the ARN of a topic in the same app, is a token at synth. */
+function tokenOr(pattern: RegExp): OptionRule["accepts"] {
+  return (value) => Token.isUnresolved(value) || matches(pattern)(value);
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === "boolean";
+}
+
+function hasOnly(value: unknown, fields: Readonly<Record<string, (field: unknown) => boolean>>): boolean {
+  if (!isJsonObject(value)) return false;
+  return Object.entries(value).every(
+    ([name, field]) => Object.hasOwn(fields, name) && (field === undefined || fields[name]?.(field)),
+  );
+}
+
+function isSelection(value: unknown): boolean {
+  return hasOnly(value, { include: isNames, exclude: isNames });
+}
+
+function isNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === "string" && name !== "");
+}
+
+function isNumber(value: unknown, least: number, most: number): boolean {
+  return typeof value === "number" && value >= least && value <= most;
+}
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && isNumber(value, least, most);
+}
+
+function isThrottle(value: unknown): boolean {
+  const isLimit = (limit: unknown) => isWhole(limit, 1, MAX_INTEGER);
+  return hasOnly(value, { rateLimit: isLimit, burstLimit: isLimit });
+}
+
+/** Deliver appends a path. `URL` would accept a blank or a bare `?` at the end, behind which there is no path. */
+function isEndpoint(value: unknown): boolean {
+  if (typeof value !== "string" || !/^[^\s?#@]+$/.test(value) || !URL.canParse(value) || Buffer.byteLength(value) > 500)
+    return false;
+  const { protocol, hostname, pathname } = new URL(value);
+  const isSafe = protocol === "https:" || (protocol === "http:" && /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname));
+  return isSafe && !/\/v1(\/identify)?\/*$/.test(pathname);
+}
+
+function shorten(value: unknown): string {
+  const shown = JSON.stringify(value) ?? "nothing";
+  return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
+}

@@ -1,0 +1,71 @@
+import { hasPassed, type RetrySeconds } from "../timing";
+
+/** Shares of the other users whose latest attempts were accepted, at least, while the endpoint is healthy. */
+const ACCEPTED_OF_FIRST_RECEIVES = 4 / 5;
+const ACCEPTED_OF_ALL = 2 / 3;
+/** Users whose latest attempts one container remembers. */
+const MAX_USERS = 1_000;
+/** Users who fail. Each is retried within a minute or so, and would be forgotten before that if these were fewer. */
+const MAX_STREAKS = 10_000;
+
+interface Attempt {
+  readonly accepted: boolean;
+  readonly atMs: number;
+}
+
+/**
+ * What one container remembers of its attempts, by user: it distinguishes one user's failures from the endpoint's. Times are in
+ * milliseconds since 1970.
+ */
+export class Health {
+  readonly #latest = new Map<string, Attempt>();
+  /** Only of messages at their first receive: the retries of a few failing users would dominate a quiet stack. */
+  readonly #latestFirstReceive = new Map<string, Attempt>();
+  readonly #streaks = new Map<string, { readonly failures: number; readonly atMs: number }>();
+
+  constructor(private readonly retrySeconds: RetrySeconds) {}
+
+  attempted(user: string, { accepted, atMs, receiveCount }: Attempt & { readonly receiveCount: number }): void {
+    if (accepted) this.#streaks.delete(user);
+    remember(this.#latest, user, { accepted, atMs }, MAX_USERS);
+    if (receiveCount === 1) remember(this.#latestFirstReceive, user, { accepted, atMs }, MAX_USERS);
+  }
+
+  /** Whether this container's last attempt for the user was not accepted. */
+  isFailing(user: string): boolean {
+    return this.#streaks.has(user) || this.#latest.get(user)?.accepted === false;
+  }
+
+  /**
+   * Whether the endpoint is healthy for this user, by the attempts of other users. The second share is there because an outage of a
+   * third of the users is an outage.
+   */
+  isHealthyFor(user: string, nowMs: number): boolean {
+    const windowMs = 1_000 * this.retrySeconds.healthWindow;
+    const others = (attempts: ReadonlyMap<string, Attempt>) => {
+      const recent = [...attempts].filter(([other, { atMs }]) => other !== user && !hasPassed(atMs, nowMs, windowMs));
+      return { all: recent.length, accepted: recent.filter(([, { accepted }]) => accepted).length };
+    };
+    const first = others(this.#latestFirstReceive);
+    const all = others(this.#latest);
+    if (first.accepted === 0 || first.accepted < ACCEPTED_OF_FIRST_RECEIVES * first.all) return false;
+    return all.accepted >= ACCEPTED_OF_ALL * all.all;
+  }
+
+  /** Counts a failure, once per invocation. Returns the user's streak, which only an accepted attempt or an hour ends. */
+  countFailure(user: string, nowMs: number): number {
+    const last = this.#streaks.get(user);
+    const goesOn = last !== undefined && !hasPassed(last.atMs, nowMs, 1_000 * this.retrySeconds.streakWindow);
+    const failures = goesOn ? last.failures + 1 : 1;
+    remember(this.#streaks, user, { failures, atMs: nowMs }, MAX_STREAKS);
+    return failures;
+  }
+}
+
+/** Makes this user the last one. Beyond `most` the first is forgotten. */
+function remember<Value>(users: Map<string, Value>, user: string, value: Value, most: number): void {
+  users.delete(user);
+  users.set(user, value);
+  const [first] = users.keys();
+  if (users.size > most && first !== undefined) users.delete(first);
+}

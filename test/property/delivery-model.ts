@@ -1,0 +1,193 @@
+import type { OutgoingMessage, ReceivedMessage } from "../../lambda/adapters/queue";
+import { UserRecord } from "../../lambda/deliver/changes";
+import { type DeliverHandler, deliverHandler } from "../../lambda/deliver/deliver";
+import type { ChangesDependencies } from "../../lambda/deliver/invocation";
+import { hashIdentity, parseIdentifyCall } from "../../lambda/identify-call";
+import { DAY_SECONDS, RETRY_SECONDS, TIMING } from "../../lambda/timing";
+import { invokeDeliver } from "../cloud/event-source";
+import { ATTRIBUTES, callBody, NOON } from "../cloud/events";
+import { FifoQueue } from "../cloud/fifo-queue";
+import { seeded } from "../faults/random";
+import { deliverDependencies } from "../support/deliver";
+import { answered, FakeRecords, FakeSegment, RecordingLog } from "../support/fakes";
+
+export type Traits = Readonly<Record<string, number>>;
+
+export interface ModelOptions {
+  readonly seed: number;
+  readonly forward: "every" | "changes";
+  readonly merges: boolean;
+  readonly containers: number;
+  /** Chances from 0 to 1. What is not given does not happen. */
+  readonly chances: {
+    /** Of an answer of Segment: it is refused, or it was accepted and the answer is lost. */
+    readonly refused?: number;
+    readonly lost?: number;
+    /** Of an operation of the table: it fails, or it was done and the answer is lost. */
+    readonly tableFails?: number;
+    /** Of an invocation: it is killed at one of its operations. */
+    readonly killed?: number;
+    /** Of a message that was reported as done: SQS gives it out again. */
+    readonly undeleted?: number;
+  };
+}
+
+/** Few, so that sets come back. */
+export const NAMES = ["x", "y", "z"];
+export const VALUES = [0, 1];
+
+type Trait = { readonly name: string; readonly value: number };
+
+const DAY_MS = 1_000 * DAY_SECONDS;
+
+class Killed extends Error {}
+
+/** Users' evaluations from the queue to Segment, with everything that may happen in between. The same seed gives the same run. */
+export class DeliveryModel {
+  readonly clock = { now: NOON };
+  readonly log = new RecordingLog();
+  /** What Segment has, by user. */
+  readonly profiles: Record<string, Record<string, number>> = {};
+  /** Users whose calls Segment refuses for now. */
+  readonly refused = new Set<string>();
+  readonly deadLetters: FifoQueue;
+  readonly queue: FifoQueue;
+  readonly segment: FakeSegment;
+  /** False = nothing fails any more. */
+  failing = true;
+  /** When Segment accepted an id: it drops an id that it knows for a day. */
+  readonly #known = new Map<string, number>();
+  readonly #random: () => number;
+  readonly #containers: DeliverHandler[];
+  readonly #records: FakeRecords;
+  readonly #changes: ChangesDependencies;
+  #hashes: ReadonlyMap<string, Trait> | undefined;
+  /** Operations that the invocation still gets through before it is killed. */
+  #operationsLeft = Number.POSITIVE_INFINITY;
+  #numbers = 0;
+
+  constructor(private readonly options: ModelOptions) {
+    this.#random = seeded(options.seed);
+    const about = { clock: this.clock, visibility: TIMING.visibilityMs, retention: 14 * DAY_MS };
+    this.deadLetters = new FifoQueue(about);
+    this.queue = new FifoQueue(about);
+    this.segment = new FakeSegment((call) => this.#identify(call.messageId, JSON.parse(call.body)));
+    this.#records = new FakeRecords((operation) => {
+      if (operation !== "written") this.#operate();
+      return this.#happens(options.chances.tableFails);
+    });
+    this.#changes = { records: this.#records, endpoint: "https://s", refreshSeconds: DAY_SECONDS };
+    this.#containers = Array.from({ length: options.containers }, () => this.#container());
+  }
+
+  send(user: string, traits: Traits): void {
+    const number = this.#numbers++;
+    const timestamp = new Date(this.clock.now).toISOString();
+    const body = JSON.stringify({ ...JSON.parse(callBody({ identity: user, traits, messageId: `e${number}-1` })), timestamp });
+    const attributes = ATTRIBUTES;
+    this.queue.send({ body, groupId: hashIdentity(user), deduplicationId: `e${number}`, attributes });
+  }
+
+  /** One invocation. False if no message is visible. */
+  async invoke(): Promise<boolean> {
+    const messages = this.queue.receive(this.#happens(0.5) ? 10 : 1 + Math.floor(10 * this.#random()));
+    if (messages.length === 0) return false;
+    const killed = this.#happens(this.options.chances.killed);
+    this.#operationsLeft = killed ? Math.floor(2 * messages.length * this.#random()) : Number.POSITIVE_INFINITY;
+    const index = Math.floor(this.#random() * this.#containers.length);
+    const deliver = this.#containers[index];
+    if (deliver === undefined) throw new Error("no container");
+    const requestId = `request-${this.#numbers++}`;
+    const reports = () => !killed && !this.#happens(this.options.chances.undeleted);
+    await invokeDeliver(this.queue, messages, { deliver, requestId, timeLeftMs: () => TIMING.deliverFunctionMs }, reports);
+    this.#operationsLeft = Number.POSITIVE_INFINITY;
+    if (killed) this.#containers[index] = this.#container();
+    return true;
+  }
+
+  /** Delivers what there is until `untilMs`; until the queue is empty, if that is not given. */
+  async drain(untilMs = Number.POSITIVE_INFINITY, afterEach: () => Promise<void> = async () => {}): Promise<void> {
+    for (;;) {
+      if (await this.invoke()) {
+        await afterEach();
+        continue;
+      }
+      const next = this.queue.nextVisibleAt ?? Number.POSITIVE_INFINITY;
+      if (next > untilMs || next === Number.POSITIVE_INFINITY) break;
+      this.clock.now = Math.max(this.clock.now, next);
+    }
+    if (untilMs !== Number.POSITIVE_INFINITY) this.clock.now = Math.max(this.clock.now, untilMs);
+  }
+
+  /** Fingerprints in the table that differ from what Segment has. */
+  async wrongFingerprints(): Promise<readonly string[]> {
+    this.#hashes ??= await hashesOf(this.#changes);
+    const known = this.#hashes;
+    return Object.entries(this.profiles).flatMap(([user, profile]) => {
+      const { fingerprints = new Map() } = this.#records.records.get(hashIdentity(user)) ?? {};
+      return [...fingerprints].flatMap(([name, { value }]) => {
+        const trait = known.get(name + value);
+        if (trait === undefined || profile[trait.name] === trait.value) return [];
+        return [`${user}.${trait.name} = ${trait.value}, Segment has ${profile[trait.name]}`];
+      });
+    });
+  }
+
+  #identify(messageId: string, { userId, traits }: { readonly userId: string; readonly traits: Traits }) {
+    this.#operate();
+    if ((this.failing && this.refused.has(userId)) || this.#happens(this.options.chances.refused)) return answered(503);
+    const acceptedAt = this.#known.get(messageId);
+    if (acceptedAt === undefined || this.clock.now - acceptedAt > DAY_MS) {
+      this.profiles[userId] = { ...this.profiles[userId], ...traits };
+      this.#known.set(messageId, this.clock.now);
+    }
+    return answered(this.#happens(this.options.chances.lost) ? undefined : 200);
+  }
+
+  #container(): DeliverHandler {
+    const deps = deliverDependencies({
+      now: () => this.clock.now,
+      random: this.#random,
+      // Long enough that a redrive is more than a minute after the evaluation, and short enough to be met often.
+      retrySeconds: { ...RETRY_SECONDS, isolatedFailureAge: 120 },
+      mergeBacklog: this.options.merges,
+      segment: this.segment,
+      changes: this.options.forward === "changes" ? this.#changes : undefined,
+      log: this.log,
+      queue: {
+        setVisibility: async (messages: readonly ReceivedMessage[], seconds: number) => {
+          this.#operate();
+          for (const { receiptHandle } of messages) this.queue.setVisibility(receiptHandle, seconds);
+        },
+      },
+      deadLetterQueue: {
+        send: async (messages: readonly OutgoingMessage[]) => {
+          this.#operate();
+          for (const message of messages) this.deadLetters.send({ ...message, attributes: ATTRIBUTES });
+        },
+      },
+    });
+    return deliverHandler(deps);
+  }
+
+  #operate(): void {
+    if (this.#operationsLeft-- <= 0) throw new Killed();
+  }
+
+  #happens(chance = 0): boolean {
+    return this.failing && this.#random() < chance;
+  }
+}
+
+/** Each trait by its hashes, as the product itself writes them. */
+async function hashesOf(changes: ChangesDependencies): Promise<ReadonlyMap<string, Trait>> {
+  const hashes = new Map<string, Trait>();
+  for (const [name, value] of NAMES.flatMap((name) => VALUES.map((value) => [name, value] as const))) {
+    const records = new FakeRecords();
+    const call = parseIdentifyCall(callBody({ traits: { [name]: value } }));
+    await new UserRecord({ ...changes, records }, "any", () => NOON).add(call, "key", 1n);
+    for (const [hash, fingerprint] of records.writes[0]?.fingerprints ?? [])
+      hashes.set(hash + fingerprint.value, { name, value });
+  }
+  return hashes;
+}

@@ -1,0 +1,122 @@
+import fc from "fast-check";
+import { MINUTE_MS } from "../../lambda/timing";
+import { describeProperties } from "../support/seed";
+import { DeliveryModel, type ModelOptions, NAMES, type Traits, VALUES } from "./delivery-model";
+
+/** `RUNS=60000` is the length of the design's own simulation. */
+const RUNS = Number(process.env.RUNS ?? 2_000);
+const USERS = ["a", "b"];
+
+/** Some sets lack what others have, as with client-side keys. */
+const traits: fc.Arbitrary<Traits> = fc.dictionary(fc.constantFrom(...NAMES), fc.constantFrom(...VALUES), { maxKeys: 3 });
+const pauseMinutes = fc.constantFrom(0, 0, 0, 0, 1, 5, 60, 23 * 60, 25 * 60);
+
+type Step = { readonly user: string; readonly traits: Traits; readonly pauseMinutes: number };
+const step: fc.Arbitrary<Step> = fc.record({ user: fc.constantFrom("a", "a", "a", "b"), traits, pauseMinutes });
+
+const everythingFails: ModelOptions["chances"] = { refused: 0.1, lost: 0.1, tableFails: 0.1, killed: 0.2, undeleted: 0.1 };
+
+/** What every evaluation, one after the other, makes of the profiles. */
+function truthOf(history: readonly Step[]): DeliveryModel["profiles"] {
+  const profiles: DeliveryModel["profiles"] = {};
+  for (const { user, traits } of history) profiles[user] = { ...profiles[user], ...traits };
+  return profiles;
+}
+
+/** Sends and delivers a history; at its end the queue is empty, or `untilMs` is reached. */
+async function run(
+  model: DeliveryModel,
+  history: readonly Step[],
+  afterEach?: () => Promise<void>,
+  untilMs = Number.POSITIVE_INFINITY,
+) {
+  for (const { user, traits, pauseMinutes } of history) {
+    model.send(user, traits);
+    if (pauseMinutes > 0) await model.drain(model.clock.now + pauseMinutes * MINUTE_MS, afterEach);
+  }
+  await model.drain(untilMs, afterEach);
+}
+
+describeProperties("forward: changes", () => {
+  const options = fc.record({
+    seed: fc.nat(),
+    forward: fc.constant("changes" as const),
+    merges: fc.boolean(),
+    containers: fc.constantFrom(1, 3),
+    chances: fc.constantFrom({}, everythingFails, { ...everythingFails, tableFails: 0.3 }, { killed: 0.5 }),
+  });
+  const history = fc.array(step, { minLength: 5, maxLength: 30, size: "max" });
+
+  it("never has a fingerprint that differs from what Segment has, whatever fails, and ends right after one more evaluation", async () => {
+    let redriven = 0;
+    let unchanged = 0;
+    await fc.assert(
+      fc.asyncProperty(options, history, fc.boolean(), async (given, steps, refusesUser) => {
+        const model = new DeliveryModel(given);
+        const check = async () => {
+          expect(await model.wrongFingerprints()).toEqual([]);
+        };
+        const half = Math.floor(steps.length / 2);
+        if (refusesUser) {
+          // Beside another user whose calls are accepted, so that the endpoint is healthy and messages are dead-lettered.
+          model.refused.add("a");
+          const beside = steps.slice(0, half).flatMap((each) => [
+            { ...each, pauseMinutes: 0 },
+            { ...each, user: "b", pauseMinutes: 1 },
+          ]);
+          for (const each of beside) await run(model, [each], check, model.clock.now + each.pauseMinutes * MINUTE_MS);
+          model.refused.clear();
+        } else await run(model, steps.slice(0, half), check);
+        redriven += model.deadLetters.moveTo(model.queue);
+        await run(model, steps.slice(half), check);
+        model.failing = false;
+        const last = USERS.map((user) => ({ user, traits: { x: 1, y: 0, z: 1 }, pauseMinutes: 0 }));
+        await run(model, last, check);
+        for (const user of USERS) expect(model.profiles[user]).toEqual({ x: 1, y: 0, z: 1 });
+        unchanged += model.log.lines.filter(({ event }) => event === "unchanged").length;
+      }),
+      // A shrunk history would take minutes.
+      { numRuns: RUNS, endOnFailure: true },
+    );
+    // The runs have met what they are about.
+    expect(redriven).toBeGreaterThan(RUNS / 100);
+    expect(unchanged).toBeGreaterThan(RUNS);
+  });
+
+  it("sends every evaluation that changed something, and only those, while nothing fails", async () => {
+    const calm = { forward: "changes", merges: false, containers: 1, chances: {}, seed: 1 } as const;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom(...VALUES), { minLength: 1, maxLength: 20 }), async (values) => {
+        const model = new DeliveryModel(calm);
+        await run(
+          model,
+          values.map((x) => ({ user: "a", traits: { x }, pauseMinutes: 1 })),
+        );
+        const changes = values.filter((value, index) => value !== values[index - 1]).length;
+        expect(model.segment.calls).toHaveLength(changes);
+      }),
+    );
+  });
+});
+
+describeProperties("whatever fails, Segment ends with each trait's last value", () => {
+  it.each<[string, Pick<ModelOptions, "forward" | "merges" | "chances">]>([
+    ["forward: every", { forward: "every", merges: false, chances: everythingFails }],
+    ["forward: changes", { forward: "changes", merges: false, chances: everythingFails }],
+    // A message of a merged call that SQS gives out again is a known limitation.
+    ["forward: every, merged", { forward: "every", merges: true, chances: { ...everythingFails, undeleted: 0 } }],
+    ["forward: changes, merged", { forward: "changes", merges: true, chances: { ...everythingFails, undeleted: 0 } }],
+  ])("%s", async (_, options) => {
+    let merged = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.array(step, { minLength: 5, maxLength: 40, size: "max" }), async (seed, history) => {
+        const model = new DeliveryModel({ ...options, containers: 2, seed });
+        await run(model, history);
+        expect(model.profiles).toEqual(truthOf(history));
+        merged += model.log.lines.filter(({ event }) => event === "merged").length;
+      }),
+      { numRuns: 300, endOnFailure: true },
+    );
+    expect(merged > 0).toBe(options.merges);
+  });
+});
