@@ -2,24 +2,23 @@ import type { DeliverHandler } from "../../lambda/deliver/deliver";
 import { QUEUE_ARN, toRecord } from "./events";
 import type { FifoQueue, Message } from "./fifo-queue";
 
-export interface Invocation {
-  readonly deliver: DeliverHandler;
+export interface InvocationContext {
   readonly requestId: string;
   readonly timeLeftMs: () => number;
 }
 
-/**
- * What Lambda's event source does with a batch: it invokes deliver, and deletes the messages that deliver did not report as failed.
- * `reports`: false = the invocation is killed before that.
- */
+/** Invokes deliver with a batch, as Lambda's event source does. Returns the ids of the messages that deliver reported as failed. */
 export async function invokeDeliver(
-  queue: FifoQueue,
+  deliver: DeliverHandler,
   messages: readonly Message[],
-  { deliver, requestId, timeLeftMs }: Invocation,
-  reports: (message: Message) => boolean = () => true,
-): Promise<void> {
+  { requestId, timeLeftMs }: InvocationContext,
+): Promise<ReadonlySet<string>> {
   const event = { Records: messages.map((message) => toRecord(message, QUEUE_ARN)) };
   const { batchItemFailures } = await deliver(event, { awsRequestId: requestId, getRemainingTimeInMillis: timeLeftMs });
-  const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-  for (const message of messages) if (!failed.has(message.id) && reports(message)) queue.delete(message.receiptHandle);
+  return new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+}
+
+/** Deletes the messages that were not reported as failed. The others become visible when their time has come. */
+export function deleteDelivered(queue: FifoQueue, messages: readonly Message[], failed: ReadonlySet<string>): void {
+  for (const { id, receiptHandle } of messages) if (!failed.has(id)) queue.delete(receiptHandle);
 }

@@ -145,8 +145,8 @@ function batch({ Entries: entries = [] }: Request, act: (entry: Entry) => object
   return { Successful: successful, Failed: failed };
 }
 
-/** What SQS takes: tab, line feed, carriage return and all from U+0020 to U+FFFD; older documentation stops there. */
-const REFUSED = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD]/u;
+/** SQS accepts tab, line feed, carriage return, U+0020 to U+D7FF, U+E000 to U+FFFD, and all beyond U+FFFF. */
+const REFUSED = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 function sendOne(queue: FifoQueue, entry: Entry): object {
   const { MessageBody: body, MessageGroupId: groupId, MessageDeduplicationId: deduplicationId } = entry;

@@ -1,7 +1,8 @@
 import dns from "node:dns";
 import { RETRY_SECONDS } from "../../lambda/timing";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
-import { bytesOf, evaluationPayload, flagPayload, QUEUE_ARN, toRecord, webhookEvent } from "../cloud/events";
+import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
+import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../cloud/events";
 import type { Message } from "../cloud/fifo-queue";
 import type { Handlers } from "../local/local-cloud";
 import { captureOutput } from "../support/capture";
@@ -82,7 +83,8 @@ class Containers {
     const slot = this.#slots[index];
     if (slot === undefined) throw new Error("no container");
     const { now } = this.world.clock;
-    if (now - slot.bornAt > LIFETIME) Object.assign(slot, { handlers: this.#create(index), bornAt: now });
+    if (now - slot.bornAt > LIFETIME && this.fault.recycles !== false)
+      Object.assign(slot, { handlers: this.#create(index), bornAt: now });
     return slot.handlers;
   }
 
@@ -141,9 +143,9 @@ class Scenario {
     const journal = {
       sent: this.#planned,
       taken: this.world.taken,
-      deadLetters: this.world.deadLetters.messages.map(({ body, attributes }) => {
+      deadLetters: this.world.deadLetters.messages.map(({ body, attributes, sentAt }) => {
         const { userId, traits } = JSON.parse(body);
-        return { userId, traitNames: Object.keys(traits), reason: attributes.reason?.StringValue };
+        return { userId, traitNames: Object.keys(traits), reason: attributes.reason?.StringValue, at: sentAt };
       }),
       waiting: this.world.queue.messages.map(({ body, sentAt }) => {
         const { userId, traits } = JSON.parse(body);
@@ -225,20 +227,18 @@ class Scenario {
     if (fault !== undefined) this.world.strikes++;
     const release = fault === "killed" ? this.#killWithin(messages) : undefined;
     const deliver = this.containers.any().deliver;
-    const event = { Records: messages.map((message) => toRecord(message, QUEUE_ARN)) };
-    const context = { awsRequestId: "invocation", getRemainingTimeInMillis: () => CAMPAIGN_TIMING.deliverFunctionMs };
+    const context = { requestId: `invocation-${this.#requests++}`, timeLeftMs: () => CAMPAIGN_TIMING.deliverFunctionMs };
     const callsBefore = this.#callsOf(messages);
-    const [{ batchItemFailures }] = await Promise.all([
-      deliver(event, context),
-      fault === "doubled" ? this.containers.any().deliver(event, context) : undefined,
+    const [failed] = await Promise.all([
+      invokeDeliver(deliver, messages, context),
+      fault === "doubled" ? invokeDeliver(this.containers.any().deliver, messages, context) : undefined,
     ]);
     release?.();
     const calls = this.#callsOf(messages).map((count, index) => count - (callsBefore[index] ?? 0));
     const end = () => {
       for (const { receiptHandle } of messages) dead.delete(receiptHandle);
       if (fault === "killed" || fault === "unreported" || fault === "undeleted") return;
-      const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-      for (const { id, receiptHandle } of messages) if (!failed.has(id)) queue.delete(receiptHandle);
+      deleteDelivered(queue, messages, failed);
     };
     const { callSeconds } = this.fault;
     if (callSeconds === undefined) return end();
@@ -275,12 +275,16 @@ class Scenario {
 }
 
 /** Every twentieth event is too large for one call. */
-function plan({ hours, busy = 0, ...fault }: Fault, options: CampaignOptions, random: () => number): PlannedEvent[] {
+function plan(
+  { hours, busy = 0, byTurns = false, ...fault }: Fault,
+  options: CampaignOptions,
+  random: () => number,
+): PlannedEvent[] {
   const { events = options.events, people = options.identities } = fault;
   const rank = zipf(people, random);
   const interval = hours === undefined ? INTERVAL : (hours * HOUR) / events;
   return Array.from({ length: events }, (_, number) => ({
-    identity: random() < busy ? BUSY : `person-${rank()}`,
+    identity: random() < busy ? BUSY : `user-${byTurns ? number % people : rank()}`,
     number,
     flags: number % 20 === 19 ? 310 : 1 + Math.floor(random() * 5),
     sentAt: START + number * interval,

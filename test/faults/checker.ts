@@ -40,6 +40,8 @@ export interface DeadLetter {
   readonly userId: string;
   readonly traitNames: readonly string[];
   readonly reason: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 export interface Findings {
@@ -55,6 +57,8 @@ export interface Findings {
   readonly lost: number;
   /** Dead letters by reason; `none` = nobody said why. */
   readonly deadLettered: Readonly<Record<string, number>>;
+  /** Seconds from the webhook to the dead letter, at least and at most; undefined without dead letters. */
+  readonly deadLetteredAfter: readonly [from: number, to: number] | undefined;
   /** Milliseconds from the webhook to the last of its traits at Segment, of those whom the fault strikes and of all others. */
   readonly worstDelay: number;
   readonly othersWorstDelay: number;
@@ -100,6 +104,7 @@ export function check(
     reordered: countReordered(first),
     lost: accepted.filter((event) => traitsOf(event).some((key) => !arrived.has(key) && !kept.has(key))).length,
     deadLettered: countReasons(deadLetters),
+    deadLetteredAfter: agesOf(deadLetters, sent),
     worstDelay: worst(true),
     othersWorstDelay: worst(false),
     waiting: waiting.length,
@@ -150,4 +155,15 @@ function countReasons(deadLetters: readonly DeadLetter[]): Record<string, number
   const counts: Record<string, number> = {};
   for (const { reason = "none" } of deadLetters) counts[reason] = (counts[reason] ?? 0) + 1;
   return counts;
+}
+
+/** The number of the event is in its traits' names. */
+function agesOf(deadLetters: readonly DeadLetter[], sent: readonly SentEvent[]): Findings["deadLetteredAfter"] {
+  const ages = deadLetters.map(({ traitNames, at }) => (at - (sent[numberOf(traitNames)]?.sentAt ?? Number.NaN)) / 1_000);
+  return ages.length === 0 ? undefined : [Math.min(...ages), Math.max(...ages)];
+}
+
+/** The number of the event that traits of these names are of. */
+export function numberOf(traitNames: readonly string[]): number {
+  return Number(/^e(\d+)\./.exec(traitNames[0] ?? "")?.[1]);
 }

@@ -3,7 +3,7 @@ import type { DynamodbBehaviour } from "../cloud/dynamodb";
 import type { ArrivingCall, SegmentBehaviour } from "../cloud/segment";
 import type { SqsBehaviour } from "../cloud/sqs";
 import type { SsmBehaviour } from "../cloud/ssm";
-import type { Findings } from "./checker";
+import { type Findings, numberOf } from "./checker";
 
 type Random = () => number;
 
@@ -54,7 +54,13 @@ export interface Fault {
   /** Seconds within which every event of those whom it is about must be at Segment. */
   readonly withinStruck?: number;
   /** Reasons of dead letters that are expected, with how many there are at most. */
-  readonly expects?: Readonly<Partial<Record<"rejected-by-segment" | "fails-alone" | "expired", number>>>;
+  readonly expects?: Readonly<Partial<Record<"isolated-failure" | "expired", number>>>;
+  /** Seconds from the webhook to its dead letter. @default - from three hours to any */
+  readonly deadLetteredAfter?: readonly [from: number, to: number];
+  /** False = containers live on for as long as the row lasts. @default true */
+  readonly recycles?: boolean;
+  /** Users send by turns, each as often as the others. @default - a few send much, many little */
+  readonly byTurns?: boolean;
   /** How many of the expected ones there must be. @default 1 */
   readonly atLeast?: number;
 }
@@ -63,30 +69,30 @@ export const BUSY = "busy";
 
 const OK: SegmentBehaviour = { status: 200 };
 
-/** The number of the event that these traits are of. */
-const numberOf = (traits: ArrivingCall["traits"]) => Number(/^e(\d+)\./.exec(Object.keys(traits)[0] ?? "")?.[1]);
-
-/** One event in 32, and the same ones every time: with more, those who fail would be too many for others to count as well. */
-const isPoison = ({ traits }: ArrivingCall) => numberOf(traits) % 32 === 5;
+/** One event in 64, and the same ones every time: with more, the endpoint would not look healthy. */
+const isPoison = ({ traits }: ArrivingCall) => numberOf(Object.keys(traits)) % 64 === 5;
 
 /** Whether these are traits of one of the events with these numbers. */
 const isOfEvent = (traits: ArrivingCall["traits"], from: number, to: number) => {
-  const number = numberOf(traits);
+  const number = numberOf(Object.keys(traits));
   return from <= number && number < to;
 };
 
-const isTenth = (identity: string) => createHash("sha256").update(identity).digest().readUInt8() % 10 === 0;
-
-/** While others are well, such a call is moved within minutes; what is left when the webhooks end waits for a day. */
-const poison = (status: number): Pick<Fault, "segment" | "expects" | "atLeast" | "hours" | "endsAfter" | "oldest"> => ({
-  hours: 1,
-  endsAfter: 1,
-  oldest: 2 * HOUR,
+/** Beside 80 other evaluations per hour such a call is dead-lettered after three hours; what is younger at the end waits. */
+const poison = (status: number): Partial<Fault> => ({
+  hours: 5,
+  endsAfter: 5,
+  events: 400,
+  people: 60,
+  byTurns: true,
+  oldest: 5 * HOUR,
   segment: (call) => (isPoison(call) ? { status } : OK),
-  expects: { "rejected-by-segment": Number.POSITIVE_INFINITY },
-  // Of 100 events.
-  atLeast: 3,
+  expects: { "isolated-failure": 12 },
 });
+
+/** A share of the users, the same ones every time. */
+const isShare = (identity: string, share: number) =>
+  createHash("sha256").update(identity).digest().readUInt16BE() < share * 2 ** 16;
 
 const often = (share: number, behaviour: SegmentBehaviour): Pick<Fault, "segment"> => ({
   segment: (_, random) => (random() < share ? behaviour : OK),
@@ -107,6 +113,9 @@ const invocation = (share: number, fault: InvocationFault): Pick<Fault, "invocat
 /** Seconds. */
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
+
+/** Six of 200. */
+const QUIET_REJECTED = ["user-3", "user-37", "user-71", "user-105", "user-139", "user-173"];
 
 const FAULTS: readonly Fault[] = [
   { name: "none" },
@@ -144,13 +153,14 @@ const FAULTS: readonly Fault[] = [
   },
   { name: "clocks an hour off", ...often(0.2, { status: 500 }), skews: [0, 1_000 * HOUR, -1_000 * HOUR] },
   { name: "DynamoDB throttled", dynamodb: (random) => (random() < 0.3 ? "throttled" : undefined) },
-  { name: "DynamoDB down for an hour", dynamodb: (_, seconds) => (seconds < 3_600 ? "throttled" : undefined), within: 30 * 60 },
+  { name: "DynamoDB down for an hour", dynamodb: (_, seconds) => (seconds < 3_600 ? "throttled" : undefined), within: 80 * 60 },
   { name: "DynamoDB hanging", dynamodb: (random) => (random() < 0.1 ? "hanging" : undefined) },
   { name: "DynamoDB answer lost", dynamodb: (random) => (random() < 0.1 ? "lost-answer" : undefined) },
   {
     name: "all at once",
     hours: 1,
     endsAfter: 2,
+    // Nothing is dead-lettered before it is three hours old.
     oldest: 3 * HOUR,
     segment: (call, random) => {
       if (isPoison(call)) return { status: 400 };
@@ -166,12 +176,9 @@ const FAULTS: readonly Fault[] = [
     invocation: (random) => (["killed", "unreported", "doubled", "undeleted"] as const)[Math.floor(random() * 20)],
     dynamodb: (random) => (random() < 0.1 ? "throttled" : undefined),
     skews: [0, 1_000 * HOUR, -1_000 * HOUR],
-    expects: { "rejected-by-segment": Number.POSITIVE_INFINITY },
-    // With so few others well, poison may wait for all of the two hours.
-    atLeast: 0,
   },
   {
-    name: "poison call of a busy person",
+    name: "poison call of a busy user",
     hours: 8,
     events: 640,
     people: 60,
@@ -179,7 +186,7 @@ const FAULTS: readonly Fault[] = [
     segment: ({ userId, traits }) => ({ status: userId === BUSY && isOfEvent(traits, 40, 60) ? 503 : 200 }),
     strikes: (identity) => identity === BUSY,
     within: MINUTE,
-    expects: { "fails-alone": 12 },
+    expects: { "isolated-failure": 12 },
   },
   {
     name: "proxy restarts with 404s",
@@ -194,33 +201,52 @@ const FAULTS: readonly Fault[] = [
     hours: 6,
     events: 640,
     people: 60,
-    segment: ({ userId, traits }) => ({ status: userId === "person-2" && isOfEvent(traits, 0, 100) ? 403 : 200 }),
-    strikes: (identity) => identity === "person-2",
+    segment: ({ userId, traits }) => ({ status: userId === "user-2" && isOfEvent(traits, 0, 100) ? 403 : 200 }),
+    strikes: (identity) => identity === "user-2",
     within: MINUTE,
-    expects: { "fails-alone": 100 },
+    expects: { "isolated-failure": 100 },
   },
   {
     name: "firewall refuses a tenth",
-    hours: 2,
-    endsAfter: 2,
-    oldest: 3 * HOUR,
-    events: 1_600,
-    people: 40,
-    segment: ({ userId }) => ({ status: isTenth(userId) ? 403 : 200 }),
-    strikes: isTenth,
+    hours: 5,
+    endsAfter: 5,
+    oldest: 5 * HOUR,
+    events: 1_200,
+    people: 60,
+    segment: ({ userId }) => ({ status: isShare(userId, 0.1) ? 403 : 200 }),
+    strikes: (identity) => isShare(identity, 0.1),
     within: MINUTE,
-    expects: { "fails-alone": Number.POSITIVE_INFINITY },
+    expects: { "isolated-failure": Number.POSITIVE_INFINITY },
+  },
+  {
+    name: "quiet stack, 3 % rejected",
+    hours: 5,
+    endsAfter: 5,
+    oldest: 4 * HOUR,
+    events: 1_000,
+    people: 200,
+    byTurns: true,
+    segment: ({ userId }) => ({ status: QUIET_REJECTED.includes(userId) ? 400 : 200 }),
+    strikes: (identity) => QUIET_REJECTED.includes(identity),
+    within: MINUTE,
+    expects: { "isolated-failure": 18 },
+    deadLetteredAfter: [3 * HOUR, 4 * HOUR],
   },
   {
     name: "endpoint answers 400 to all",
     hours: 4,
     events: 320,
     people: 30,
-    segment: (_, __, seconds) => ({ status: seconds > 3_600 && seconds < 3 * 3_600 ? 400 : 200 }),
+    segment: (_, __, seconds) => ({ status: seconds > HOUR && seconds < 3 * HOUR ? 400 : 200 }),
     within: 2 * HOUR + 30 * MINUTE,
-    // One per container: the next needs a newer success of others.
-    expects: { "rejected-by-segment": 3 },
-    atLeast: 0,
+  },
+  {
+    name: "400 to everybody for 26 hours",
+    hours: 28,
+    events: 200,
+    people: 20,
+    segment: (_, __, seconds) => ({ status: seconds < 26 * HOUR ? 400 : 200 }),
+    within: 26 * HOUR + 30 * MINUTE,
   },
   {
     name: "one bad node",
@@ -230,9 +256,6 @@ const FAULTS: readonly Fault[] = [
     // Every fifth connection ends at it.
     segment: ({ clientPort = 0 }) => ({ status: Math.floor(clientPort / 2) % 5 === 0 ? 400 : 200 }),
     within: 30 * MINUTE,
-    // One per container: the next needs a newer success of others.
-    expects: { "rejected-by-segment": 3 },
-    atLeast: 0,
   },
   {
     name: "outage of six hours",
@@ -243,6 +266,15 @@ const FAULTS: readonly Fault[] = [
     within: 6 * HOUR + 30 * MINUTE,
   },
   {
+    name: "four hours of outage, then 5 % of 503s",
+    hours: 8,
+    events: 320,
+    people: 40,
+    recycles: false,
+    segment: (_, random, seconds) => ({ status: seconds < 4 * HOUR || random() < 0.05 ? 503 : 200 }),
+    within: 4 * HOUR + 30 * MINUTE,
+  },
+  {
     name: "endpoint comes and goes",
     hours: 3,
     events: 160,
@@ -251,7 +283,41 @@ const FAULTS: readonly Fault[] = [
     within: 2 * HOUR + 15 * MINUTE,
   },
   {
-    name: "flood of one person",
+    name: "half of the users fail for four hours",
+    hours: 6,
+    events: 1_000,
+    people: 100,
+    byTurns: true,
+    segment: ({ userId }, _, seconds) => ({ status: seconds < 4 * HOUR && isShare(userId, 0.5) ? 503 : 200 }),
+    strikes: (identity) => isShare(identity, 0.5),
+    within: MINUTE,
+    // One call in a thousand.
+    expects: { "isolated-failure": 1 },
+    atLeast: 0,
+  },
+  {
+    name: "80 % of the users fail for four hours",
+    hours: 6,
+    events: 640,
+    people: 60,
+    byTurns: true,
+    segment: ({ userId }, _, seconds) => ({ status: seconds < 4 * HOUR && isShare(userId, 0.8) ? 503 : 200 }),
+    strikes: (identity) => isShare(identity, 0.8),
+    within: MINUTE,
+  },
+  {
+    name: "one user's 429 asks for 30 minutes",
+    hours: 1,
+    events: 640,
+    people: 60,
+    segment: ({ userId }, _, seconds) => {
+      return userId === "user-0" && seconds < HOUR / 2 ? { status: 429, headers: { "retry-after": "1800" } } : OK;
+    },
+    strikes: (identity) => identity === "user-0",
+    within: 70,
+  },
+  {
+    name: "flood of one user",
     // 25 per second, beside one per second of twenty others.
     hours: 1 / 60,
     events: 1_560,
@@ -273,9 +339,10 @@ const FAULTS: readonly Fault[] = [
     ...often(0.1, "reset-after"),
     ...invocation(0.003, "killed"),
     strikes: (identity) => identity === BUSY,
-    // A killed invocation's messages come back after the queue's visibility.
+    // A killed invocation's messages become visible after the queue's visibility time-out.
     within: 10 * MINUTE,
-    withinStruck: HOUR,
+    // After the first minute no other user shows that the endpoint is healthy, so a lost answer costs up to 12 minutes.
+    withinStruck: 24 * HOUR,
   },
   {
     name: "partial outage",
@@ -300,9 +367,11 @@ export function faultsMet(forward: "every" | "changes"): readonly Fault[] {
 /** What a row did not promise, in words: dead letters that nobody expects, too few of those that are, and others' delays. */
 export function verdictOn(
   fault: Fault,
-  { deadLettered, worstDelay, othersWorstDelay, oldestWaiting }: Findings,
+  { deadLettered, deadLetteredAfter, worstDelay, othersWorstDelay, oldestWaiting }: Findings,
 ): readonly string[] {
   const { expects = {}, atLeast = 1, within = Number.POSITIVE_INFINITY, oldest = 0, strikes } = fault;
+  const [earliest, latest] = fault.deadLetteredAfter ?? [3 * HOUR, Number.POSITIVE_INFINITY];
+  const [first, last] = deadLetteredAfter ?? [earliest, latest];
   const { withinStruck = Number.POSITIVE_INFINITY } = fault;
   const unexpected = Object.entries(deadLettered).filter(([reason, count]) => count > (Object(expects)[reason] ?? 0));
   const found = Object.keys(expects).reduce((sum, reason) => sum + (deadLettered[reason] ?? 0), 0);
@@ -310,6 +379,7 @@ export function verdictOn(
   return [
     ...unexpected.map(([reason, count]) => `${count} dead letters ${reason}`),
     ...(Object.keys(expects).length > 0 && found < atLeast ? [`${found} dead letters of those that are expected`] : []),
+    ...(first < earliest || last > latest ? [`dead letters after ${Math.round(first)} to ${Math.round(last)} s`] : []),
     ...(delay > within ? [`a delay of ${Math.round(delay)} s`] : []),
     ...(worstDelay > 1_000 * withinStruck ? [`a delay of ${Math.round(worstDelay / 1_000)} s of those it is about`] : []),
     ...(oldestWaiting > 1_000 * oldest ? [`an event that waits for ${Math.round(oldestWaiting / 1_000)} s`] : []),

@@ -5,7 +5,7 @@ import { type Machine, TIMING } from "../../lambda/timing";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
 import { QUEUE_ARN } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
-import { FakeSegment } from "../cloud/segment";
+import { type ArrivingCall, FakeSegment } from "../cloud/segment";
 import { CREDENTIALS, close, listen, REGION } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
@@ -44,6 +44,8 @@ export interface World {
   readonly queue: FifoQueue;
   readonly deadLetters: FifoQueue;
   readonly taken: TakenCall[];
+  /** The same calls, whole. */
+  readonly segmentCalls: readonly ArrivingCall[];
   /** How often the fault struck. */
   strikes: number;
   /** What is yet to happen by the clock, soonest first. */
@@ -137,6 +139,7 @@ export async function createWorld(
     queue,
     deadLetters,
     taken,
+    segmentCalls: segment.calls,
     strikes: 0,
     agenda,
     schedule,

@@ -4,7 +4,7 @@ import { type DeliverHandler, deliverHandler } from "../../lambda/deliver/delive
 import type { ChangesDependencies } from "../../lambda/deliver/invocation";
 import { hashIdentity, parseIdentifyCall } from "../../lambda/identify-call";
 import { DAY_SECONDS, RETRY_SECONDS, TIMING } from "../../lambda/timing";
-import { invokeDeliver } from "../cloud/event-source";
+import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { ATTRIBUTES, callBody, NOON } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { seeded } from "../faults/random";
@@ -97,11 +97,12 @@ export class DeliveryModel {
     const index = Math.floor(this.#random() * this.#containers.length);
     const deliver = this.#containers[index];
     if (deliver === undefined) throw new Error("no container");
-    const requestId = `request-${this.#numbers++}`;
-    const reports = () => !killed && !this.#happens(this.options.chances.undeleted);
-    await invokeDeliver(this.queue, messages, { deliver, requestId, timeLeftMs: () => TIMING.deliverFunctionMs }, reports);
+    const context = { requestId: `request-${this.#numbers++}`, timeLeftMs: () => TIMING.deliverFunctionMs };
+    const failed = await invokeDeliver(deliver, messages, context);
     this.#operationsLeft = Number.POSITIVE_INFINITY;
+    const deleted = messages.filter(() => !this.#happens(this.options.chances.undeleted));
     if (killed) this.#containers[index] = this.#container();
+    else deleteDelivered(this.queue, deleted, failed);
     return true;
   }
 

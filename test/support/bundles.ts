@@ -77,9 +77,10 @@ export class BundleHost {
   readonly #waiting = new Map<number, { resolve(result: never): void; reject(error: Error): void }>();
   #invocations = 0;
 
-  /** `preload`: a module that is loaded before the bundle. */
-  constructor(functionName: FunctionName, environment: Readonly<Record<string, string>>, preload?: string) {
-    this.child = fork(join(__dirname, "bundle-host.js"), [join(bundled(functionName), "index.js")], {
+  /** `bundle`: a function of this release, or the path of another bundle. `preload`: a module that is loaded before it. */
+  constructor(bundle: FunctionName | `/${string}`, environment: Readonly<Record<string, string>>, preload?: string) {
+    const path = bundle === "receive" || bundle === "deliver" ? join(bundled(bundle), "index.js") : bundle;
+    this.child = fork(join(__dirname, "bundle-host.js"), [path], {
       silent: true,
       execArgv: preload === undefined ? [] : ["--require", preload],
       env: { PATH: process.env.PATH, ...environment },
