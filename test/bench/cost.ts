@@ -83,7 +83,8 @@ export function costPerMillion(load: Workload): Cost {
   const sqs = (requests / million) * PRICES.sqsFifoPerMillion;
   const logBytes = million * (RECEIVE_LINE + DELIVER_LINE + ACCESS_LINE + PLATFORM_LINES) + batches * PLATFORM_LINES;
   const logs = (logBytes / 1e9) * PRICES.logsPerGb;
-  const dynamodb = load.forward === "changes" ? PRICES.dynamodbReadPerMillion + sent * PRICES.dynamodbWritePerMillion : 0;
+  // A read for each user of a batch; a call that is sent is removed before, and added after.
+  const dynamodb = load.forward === "changes" ? PRICES.dynamodbReadPerMillion + 2 * sent * PRICES.dynamodbWritePerMillion : 0;
   const api = PRICES.httpApiPerMillion;
   const transfer = ((million * (sent * CALL + ANSWER)) / 1e9) * PRICES.transferPerGb;
   const total = api + lambda + sqs + logs + dynamodb + transfer;

@@ -194,7 +194,7 @@ describe("doctor", () => {
 
   it("waits for a call that Segment takes two seconds later", async () => {
     await start();
-    pipeline.cloud.segment.refusals.push(503, 503);
+    pipeline.cloud.segment.refusals.push(503);
     expect((await findings()).trouble).toEqual([]);
   });
 

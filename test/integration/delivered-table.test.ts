@@ -29,7 +29,7 @@ const record = (sequence: bigint, value: string, fingerprints = 1): DeliveredRec
   sequence,
   source: "source--",
   fingerprints: new Map(
-    Array.from({ length: fingerprints }, (_, index) => [`name${1_000 + index}`, { value, acceptedAtSeconds: 1_800_000_000 }]),
+    Array.from({ length: fingerprints }, (_, index) => [`n${1_000_000 + index}`, { value, acceptedAtSeconds: 1_800_000_000 }]),
   ),
 });
 

@@ -88,8 +88,8 @@ beforeAll(async () => {
       },
     { step: "initialize" },
   );
-  // One call comes back, one message is moved to the dead-letter queue.
-  pipeline.cloud.segment.refusals.push(500, 500);
+  // One call is retried, one message is moved to the dead-letter queue.
+  pipeline.cloud.segment.refusals.push(500);
   await pipeline.post(bytesOf(evaluationPayload({ identity: "refused" })));
   pipeline.cloud.queue.queue.send({ body: "hello", groupId: "g", deduplicationId: "d", attributes: {} });
   await pipeline.until(() => pipeline.log.some(({ event }) => event === "retrying"));

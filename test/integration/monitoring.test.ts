@@ -156,9 +156,4 @@ describe("the log's volume", () => {
     const [first] = byEvent("accepted");
     expect(lines.filter(({ messageId }) => messageId === first?.messageId)).toHaveLength(2);
   });
-
-  it("tells the steps of failures only", () => {
-    expect(["accepted", "delivered", "unchanged"].flatMap(byEvent).some(({ steps }) => steps)).toBe(false);
-    expect(byEvent("retrying")[0]?.steps).toEqual([expect.stringMatching(/^Segment: status 429 in \d+ ms$/)]);
-  });
 });

@@ -47,41 +47,45 @@ describeProperties("forward: changes", () => {
   });
   const history = fc.array(step, { minLength: 5, maxLength: 30, size: "max" });
 
-  it("never has a fingerprint that differs from what Segment has, whatever fails, and ends right after one more evaluation", async () => {
-    let redriven = 0;
-    let unchanged = 0;
-    await fc.assert(
-      fc.asyncProperty(options, history, fc.boolean(), async (given, steps, refusesUser) => {
-        const model = new DeliveryModel(given);
-        const check = async () => {
-          expect(await model.wrongFingerprints()).toEqual([]);
-        };
-        const half = Math.floor(steps.length / 2);
-        if (refusesUser) {
-          // Beside another user whose calls are accepted, so that the endpoint is healthy and messages are dead-lettered.
-          model.refused.add("a");
-          const beside = steps.slice(0, half).flatMap((each) => [
-            { ...each, pauseMinutes: 0 },
-            { ...each, user: "b", pauseMinutes: 1 },
-          ]);
-          for (const each of beside) await run(model, [each], check, model.clock.now + each.pauseMinutes * MINUTE_MS);
-          model.refused.clear();
-        } else await run(model, steps.slice(0, half), check);
-        redriven += model.deadLetters.moveTo(model.queue);
-        await run(model, steps.slice(half), check);
-        model.failing = false;
-        const last = USERS.map((user) => ({ user, traits: { x: 1, y: 0, z: 1 }, pauseMinutes: 0 }));
-        await run(model, last, check);
-        for (const user of USERS) expect(model.profiles[user]).toEqual({ x: 1, y: 0, z: 1 });
-        unchanged += model.log.lines.filter(({ event }) => event === "unchanged").length;
-      }),
-      // A shrunk history would take minutes.
-      { numRuns: RUNS, endOnFailure: true },
-    );
-    // The runs have met what they are about.
-    expect(redriven).toBeGreaterThan(RUNS / 100);
-    expect(unchanged).toBeGreaterThan(RUNS);
-  }, 1_000 * RUNS);
+  it(
+    "never has a fingerprint that differs from what Segment has, whatever fails, and ends right after one more evaluation",
+    async () => {
+      let redriven = 0;
+      let unchanged = 0;
+      await fc.assert(
+        fc.asyncProperty(options, history, fc.boolean(), async (given, steps, refusesUser) => {
+          const model = new DeliveryModel(given);
+          const check = async () => {
+            expect(await model.wrongFingerprints()).toEqual([]);
+          };
+          const half = Math.floor(steps.length / 2);
+          if (refusesUser) {
+            // Beside another user whose calls are accepted, so that the endpoint is healthy and messages are dead-lettered.
+            model.refused.add("a");
+            const beside = steps.slice(0, half).flatMap((each) => [
+              { ...each, pauseMinutes: 0 },
+              { ...each, user: "b", pauseMinutes: 1 },
+            ]);
+            for (const each of beside) await run(model, [each], check, model.clock.now + each.pauseMinutes * MINUTE_MS);
+            model.refused.clear();
+          } else await run(model, steps.slice(0, half), check);
+          redriven += model.deadLetters.moveTo(model.queue);
+          await run(model, steps.slice(half), check);
+          model.failing = false;
+          const last = USERS.map((user) => ({ user, traits: { x: 1, y: 0, z: 1 }, pauseMinutes: 0 }));
+          await run(model, last, check);
+          for (const user of USERS) expect(model.profiles[user]).toEqual({ x: 1, y: 0, z: 1 });
+          unchanged += model.log.lines.filter(({ event }) => event === "unchanged").length;
+        }),
+        // A shrunk history would take minutes.
+        { numRuns: RUNS, endOnFailure: true },
+      );
+      // The runs have met what they are about.
+      expect(redriven).toBeGreaterThan(RUNS / 100);
+      expect(unchanged).toBeGreaterThan(RUNS);
+    },
+    1_000 * RUNS,
+  );
 
   it("sends every evaluation that changed something, and only those, while nothing fails", async () => {
     const calm = { forward: "changes", merges: false, containers: 1, chances: {}, seed: 1 } as const;

@@ -4,7 +4,7 @@ import type { LogLine } from "./capture";
 export function matchesFilter(pattern: string, line: LogLine): boolean {
   const body = /^\{ (.+) \}$/.exec(pattern)?.[1];
   if (body === undefined) throw new Error(`not a pattern for JSON: ${pattern}`);
-  return body.split(" && ").every((term) => matchesTerm(term, line));
+  return body.split(" || ").some((part) => part.split(" && ").every((term) => matchesTerm(term, line)));
 }
 
 function matchesTerm(term: string, line: LogLine): boolean {

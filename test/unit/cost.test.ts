@@ -11,8 +11,8 @@ describe("the cost model", () => {
     expect(parts.sqs).toBeCloseTo(0.5 * (1 + 0.2 + 0.0005));
   });
 
-  it("charges DynamoDB by the read, and by the write of what changed", () => {
-    expect(costPerMillion({ ...load, forward: "changes" }).dynamodb).toBeCloseTo(0.125 + 0.0625);
+  it("charges DynamoDB a read for each evaluation, and two writes for each that changed something", () => {
+    expect(costPerMillion({ ...load, forward: "changes" }).dynamodb).toBeCloseTo(0.125 + 2 * 0.0625);
   });
 
   it("lets a batch wait for Segment only if one of its calls is sent", () => {
