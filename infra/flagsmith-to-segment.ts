@@ -164,8 +164,8 @@ export class FlagsmithToSegment extends Construct {
   }
 
   private sharedConfig() {
-    const { kmsKeyArn, logUserId, logSampling } = this.options;
-    return { queueUrl: this.queue.queueUrl, urlSuffix: Stack.of(this).urlSuffix, kmsKeyArn, logUserId, logSampling };
+    const { kmsKeyArn, logUserId } = this.options;
+    return { queueUrl: this.queue.queueUrl, urlSuffix: Stack.of(this).urlSuffix, kmsKeyArn, logUserId };
   }
 
   /**

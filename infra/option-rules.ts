@@ -45,7 +45,6 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   dryRun: rule("true or false", isBoolean),
   paused: rule("true or false", isBoolean),
   logUserId: oneOf("plain", "hashed"),
-  logSampling: rule("a number from 0 to 1", (value) => isNumber(value, 0, 1)),
   logRetentionDays: rule(RETENTION_DAYS.join(", "), (value) => RETENTION_DAYS.some((days) => days === value)),
   throttle: rule("{ rateLimit?, burstLimit? }, whole numbers from 1 to 2,147,483,647", isThrottle),
   maxConcurrency: rule("a whole number from 2 to 1,000", (value) => isWhole(value, 2, 1_000)),
@@ -62,6 +61,7 @@ export const OPTION_NAMES = Object.keys(OPTION_RULES) as readonly OptionName[];
 
 /** Options of earlier releases, with what to do instead. */
 const REMOVED_OPTIONS: Readonly<Record<string, string>> = {
+  logSampling: "remove it: entries about failures say what happened, and entries about successes have no steps",
   placeholderIdentities:
     'remove it: undefined, null, NaN and [object Object] are skipped, unless identities.include has exactly that name; to send all of them as before, use "identities": { "include": ["*", "undefined", "null", "NaN", "[object Object]"] }',
 };

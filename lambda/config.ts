@@ -7,8 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The one variable of each function: its configuration as JSON. Infra writes it, this file reads it. */
 export const CONFIG_VARIABLE = "CONFIG";
 
-/** What both functions are told. */
-export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUserId" | "logSampling"> {
+/** What both functions need. */
+export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUserId"> {
   /** Of AWS's endpoints in this partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
   readonly urlSuffix: string;
   readonly queueUrl: string;

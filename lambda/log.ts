@@ -1,15 +1,14 @@
-import { LogFormatter, Logger, LogItem, LogLevelThreshold } from "@aws-lambda-powertools/logger";
+import { LogFormatter, Logger, LogItem } from "@aws-lambda-powertools/logger";
 import { FlagsmithToSegmentError, ParameterError } from "./errors";
 import { hashIdentity } from "./identify-call";
 import { isJsonObject } from "./json";
 import { type FunctionName, LOG_EVENTS, type LogEvent, type LogField } from "./names";
 import type { ResolvedOptions } from "./options";
-import type { Machine } from "./timing";
 
-/** Fields of a line; undefined ones are left out. `userId` is given plain. */
+/** Fields of an entry; undefined ones are not written. `userId` is given plain. */
 export type LogFields = { readonly [Field in Exclude<LogField, "event" | "error">]?: unknown };
 
-/** What became of a webhook or a message, as data: what its line says. */
+/** What became of a webhook or a message, as data: what its log entry says. */
 export interface Outcome {
   readonly event: LogEvent;
   readonly message: string;
@@ -22,36 +21,47 @@ export interface Log {
   write(outcome: Outcome): void;
 }
 
-export interface LogOptions extends Pick<Machine, "random">, Pick<ResolvedOptions, "logUserId" | "logSampling"> {
+export interface LogOptions extends Pick<ResolvedOptions, "logUserId"> {
   readonly functionName: FunctionName;
+  /** Lambda's variable `AWS_LAMBDA_LOG_LEVEL`: below this level Lambda drops entries, outside of the process. */
+  readonly lambdaLogLevel: string | undefined;
 }
 
-/** The log of a function. Powertools writes every line, to standard output and standard error. */
-export function createLog({ functionName, logUserId, logSampling, random }: LogOptions): Log {
-  const logger = createLogger(functionName);
-  return {
-    write: ({ event, message, fields = {}, error }) => {
-      const told = { event, ...fields, ...(error === undefined ? {} : errorFields(error)) };
-      const level = told.actor === "operator" ? "error" : LOG_EVENTS[event];
-      // Steps are for lines about failures; on others they would be a third of the bytes that CloudWatch bills.
-      const line = level === "info" && random() >= logSampling ? { ...told, steps: undefined } : told;
-      logger[level](message, logUserId === "plain" ? line : withHashedNames(line));
-    },
+/** Levels of Lambda that drop entries of level INFO, of which metrics, alarms and queries are made. */
+const HIDING_LEVELS: readonly unknown[] = ["WARN", "ERROR", "FATAL"];
+
+/** The log of a function. Powertools writes each entry as one line of JSON, to standard output or standard error. */
+export function createLog({ functionName, logUserId, lambdaLogLevel }: LogOptions): Log {
+  const logger = withoutEnvironment(
+    () => new Logger({ serviceName: functionName, logLevel: "INFO", logFormatter: new EntryFormatter() }),
+  );
+  const write = ({ event, message, fields = {}, error }: Outcome) => {
+    const entry = { event, ...fields, ...(error === undefined ? {} : errorFields(error)) };
+    const level = entry.actor === "operator" && LOG_EVENTS[event] !== "critical" ? "error" : LOG_EVENTS[event];
+    withoutEnvironment(() => logger[level](message, logUserId === "plain" ? entry : withHashedNames(entry)));
   };
+  if (HIDING_LEVELS.includes(lambdaLogLevel)) {
+    const reason = `Lambda's log level ${lambdaLogLevel} drops entries that alarms count; set ApplicationLogLevel to INFO, or LogFormat to Text`;
+    write({ event: "log-level-hides-entries", message: "log entries are hidden", fields: { actor: "operator", reason } });
+  }
+  return { write };
 }
 
-/** Metrics and alarms are made of INFO lines: a level that would hide them counts as INFO. */
-function createLogger(serviceName: FunctionName): Logger {
-  const options = { serviceName, logFormatter: new LineFormatter() };
-  const logger = new Logger(options);
-  if (logger.level <= LogLevelThreshold.INFO) return logger;
-  const raised = new Logger({ ...options, logLevel: "INFO" });
-  const reason = `level ${logger.getLevelName()} would hide lines that metrics and alarms count`;
-  raised.warn("log level INFO is used", { event: "level-raised" satisfies LogEvent, reason });
-  return raised;
+/**
+ * Powertools reads variables while a logger is constructed and while it writes, whatever the options say: some hide entries, some make
+ * it throw. None of them may change what is logged, so it sees none.
+ */
+function withoutEnvironment<Result>(act: () => Result): Result {
+  const environment = process.env;
+  process.env = {};
+  try {
+    return act();
+  } finally {
+    process.env = environment;
+  }
 }
 
-/** The call that a dry run logs names the person as well. */
+/** The call that a dry run logs names the user as well. */
 function withHashedNames<Fields extends object>(fields: Fields): Fields {
   const hashed = Object.entries(fields).flatMap(([name, value]) => {
     if (name === "call" && isJsonObject(value)) return [[name, withHashedNames(value)]];
@@ -60,7 +70,7 @@ function withHashedNames<Fields extends object>(fields: Fields): Fields {
   return { ...fields, ...Object.fromEntries(hashed) };
 }
 
-/** Errors of our own hold nothing secret. Of any other, the name and the stack are told, but not the message: it may quote a body. */
+/** Errors of our own hold nothing secret. Of any other, the name and the stack are logged, but not the message: it may quote a body. */
 function errorFields(error: unknown): Partial<Record<LogField, unknown>> {
   if (error instanceof FlagsmithToSegmentError) {
     const { parameter, remedy } = error instanceof ParameterError ? error : {};
@@ -78,7 +88,7 @@ function reasonOf(error: FlagsmithToSegmentError): string {
 }
 
 /**
- * Bytes of a text in a line, so that a line about a success stays below 700, whatever identities and flags are called.
+ * Bytes of a text in an entry, so that an entry about a success stays below 700, whatever identities and flags are called.
  * CloudWatch bills by the byte, and Flagsmith's names have up to 2,000 characters of any script.
  */
 const MAX_TEXT = 160;
@@ -86,17 +96,19 @@ const LIMITS = new Map(
   Object.entries({ userId: 100, renamed: 50, overwritten: 50, cut: 50, reason: 600, remedy: 1_000, stack: 2_000 }),
 );
 
-/** A line is level, message, timestamp and service, then the fields of `names.ts`. Powertools' own has a tenth more bytes. */
-class LineFormatter extends LogFormatter {
+/** An entry is level, message, timestamp and service, then the fields of `names.ts`. Powertools' own has a tenth more bytes. */
+class EntryFormatter extends LogFormatter {
   formatAttributes(...[given, fields]: Parameters<LogFormatter["formatAttributes"]>): LogItem {
-    const { logLevel: level, message, timestamp, serviceName: service } = given;
-    const line: Record<string, unknown> = { level, message, timestamp: timestamp.toISOString(), service };
-    for (const [name, value] of Object.entries(fields)) line[name] = clip(value, name);
-    return new Line({ attributes: line });
+    const { logLevel, message, timestamp, serviceName: service } = given;
+    // Lambda's word for its highest level, which no setting drops.
+    const level = logLevel === "CRITICAL" ? "FATAL" : logLevel;
+    const entry: Record<string, unknown> = { level, message, timestamp: timestamp.toISOString(), service };
+    for (const [name, value] of Object.entries(fields)) entry[name] = clip(value, name);
+    return new Entry({ attributes: entry });
   }
 }
 
-class Line extends LogItem {
+class Entry extends LogItem {
   /** JSON leaves out what is undefined. Powertools would leave out empty texts as well. */
   override prepareForPrint(): void {}
 }

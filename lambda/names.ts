@@ -29,8 +29,8 @@ export const LOG_EVENTS = {
   "parameter-stale": "warn",
   "not-recorded": "warn",
   "unknown-source": "warn",
-  "level-raised": "warn",
   misconfigured: "error",
+  "log-level-hides-entries": "critical",
 } as const;
 
 export type LogEvent = keyof typeof LOG_EVENTS;
@@ -41,7 +41,7 @@ export const LOG_FIELDS = {
   size: ["traitCount", "calls", "bytes", "renamed", "overwritten", "cut"],
   time: ["durationMs", "latencyMs", "segmentMs", "ageMs"],
   attempt: ["status", "attempt", "retryInSeconds", "held", "visibility"],
-  cause: ["code", "actor", "reason", "parameter", "remedy", "steps", "call", "error"],
+  cause: ["code", "actor", "reason", "parameter", "remedy", "call", "error"],
 } as const;
 
 export type LogField = (typeof LOG_FIELDS)[keyof typeof LOG_FIELDS][number];

@@ -44,8 +44,6 @@ export interface Options {
   readonly paused?: boolean | undefined;
   /** How the logs name users: by their identity, or by its SHA-256. @default "plain" */
   readonly logUserId?: "plain" | "hashed" | undefined;
-  /** Share of the entries about successes that have their steps, as entries about failures always do. @default 0 */
-  readonly logSampling?: number | undefined;
   /** Days that the logs are kept. @default 30 */
   readonly logRetentionDays?: number | undefined;
   /** Webhooks per second, and at once, that API Gateway lets in. @default - rateLimit 1000, burstLimit 2000 */
@@ -96,7 +94,6 @@ export const DEFAULTS: ResolvedOptions = {
   dryRun: false,
   paused: false,
   logUserId: "plain",
-  logSampling: 0,
   logRetentionDays: 30,
   throttle: { rateLimit: 1_000, burstLimit: 2_000 },
   maxConcurrency: 10,

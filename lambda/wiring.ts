@@ -19,7 +19,7 @@ const LAMBDA: Machine = { now: Date.now, random: Math.random, timing: TIMING, re
 
 /** Receive, from its environment. Does nothing but make objects. */
 export function composeReceive(environment: Environment, machine: Machine = LAMBDA): ReceiveHandler {
-  return orReport("receive", machine, () => {
+  return orReport("receive", environment, () => {
     const options = readReceiveConfig(environment);
     const { aws, log, parameterOf } = shared("receive", environment, options, machine);
     return receiveHandler({
@@ -37,7 +37,7 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
 
 /** Deliver, from its environment. Does nothing but make objects. */
 export function composeDeliver(environment: Environment, machine: Machine = LAMBDA): DeliverHandler {
-  return orReport("deliver", machine, () => {
+  return orReport("deliver", environment, () => {
     const options = readDeliverConfig(environment);
     const { changes, dryRun, segmentEndpoint: endpoint } = options;
     const { aws, log, parameterOf } = shared("deliver", environment, options, machine);
@@ -62,14 +62,14 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
 /** A configuration that can't be read gets one log entry per invocation. Thrown while the module loads, it would be a crash. */
 function orReport<Args extends readonly unknown[], Result>(
   functionName: FunctionName,
-  { random }: Machine,
+  { AWS_LAMBDA_LOG_LEVEL: lambdaLogLevel }: Environment,
   compose: () => (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {
   try {
     return compose();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    const log = createLog({ functionName, logUserId: "hashed", logSampling: 0, random });
+    const log = createLog({ functionName, logUserId: "hashed", lambdaLogLevel });
     return async () => {
       log.write({ event: "misconfigured", message: "the function can't work with its environment", error });
       throw error;
@@ -79,7 +79,7 @@ function orReport<Args extends readonly unknown[], Result>(
 
 function shared(functionName: FunctionName, environment: Environment, options: SharedConfig, machine: Machine) {
   const aws = readAws(environment, options);
-  const log = createLog({ ...options, functionName, random: machine.random });
+  const log = createLog({ ...options, functionName, lambdaLogLevel: environment.AWS_LAMBDA_LOG_LEVEL });
   const message = "parameter can't be read again, its last value stays in use";
   const onStale = (error: ParameterError) => log.write({ event: "parameter-stale", message, error });
   const ssm = new AwsCall("ssm", aws, machine);

@@ -31,8 +31,6 @@ export type ReceiveHandler = (
 interface Webhook extends ReturnType<typeof webhookOf> {
   /** By then SSM and SQS must have answered. Milliseconds since 1970. */
   readonly deadlineMs: number;
-  /** Notes what was done, for lines about failures. */
-  readonly step: (text: string) => void;
 }
 
 /** Verify, parse, map, enqueue. An error is answered only while the sender still owns the event. */
@@ -44,16 +42,14 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
       return toResponse({ event: "ignored", answer: { reason } });
     }
     const startedAtMs = deps.now();
-    const steps: string[] = [];
-    const step = (text: string) => void steps.push(`${text} at ${deps.now() - startedAtMs} ms`);
-    const webhook = { ...webhookOf(event), deadlineMs: startedAtMs + deps.budgetMs, step };
+    const webhook = { ...webhookOf(event), deadlineMs: startedAtMs + deps.budgetMs };
     const { answer, ...outcome } = await receive(deps, webhook).catch(failed);
     const { requestId: apiRequestId, body } = webhook;
     // CloudWatch bills by the byte, and a message id holds it as a rule.
     const told = "messageId" in answer && answer.messageId.includes(apiRequestId);
     const about = { requestId, apiRequestId: told ? undefined : apiRequestId };
     const cost = { bytes: body.length, durationMs: deps.now() - startedAtMs };
-    deps.log.write({ ...outcome, fields: { ...about, ...cost, ...outcome.fields, steps } });
+    deps.log.write({ ...outcome, fields: { ...about, ...cost, ...outcome.fields } });
     return toResponse({ ...outcome, answer });
   };
 }
@@ -68,27 +64,23 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   const code = deps.reasonToSkip(evaluation.identity);
   if (code !== undefined) return skipped(evaluation, code);
   const { stackName, mapping, queue } = deps;
-  const { requestId, receivedAtMs, deadlineMs, step } = webhook;
+  const { requestId, receivedAtMs, deadlineMs } = webhook;
   const identify = toIdentifyCalls(evaluation, { stackName, requestId, receivedAtMs }, mapping);
-  step(`mapped to ${identify.calls.length} calls`);
   const groupId = hashIdentity(evaluation.identity);
   const attributes = { kind: MESSAGE_KIND, version: MESSAGE_VERSION, environment: evaluation.environment };
   const messages = identify.calls.map((call) => {
     return { body: toQueueMessage(call), groupId, deduplicationId: call.messageId, attributes };
   });
   await queue.send(messages, deadlineMs);
-  step("queued");
   return accepted(evaluation, identify);
 }
 
 /** A signature that does not match may be of a secret that was set since the last read. */
 async function verify(deps: ReceiveDependencies, webhook: Webhook, signature: string): Promise<boolean> {
-  const { body, deadlineMs, step } = webhook;
+  const { body, deadlineMs } = webhook;
   const known = await deps.secret.get(deadlineMs);
-  step("secret known");
   if (verifySignature(body, signature, known)) return true;
   const current = await deps.secret.refresh(deadlineMs);
-  step("secret read again");
   return verifySignature(body, signature, current);
 }
 

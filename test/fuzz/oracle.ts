@@ -22,7 +22,7 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
     reasonToSkip: () => undefined,
     secret: new FakeParameter([SECRET]),
     queue,
-    log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),
+    log: createLog({ functionName: "receive", logUserId: "plain", lambdaLogLevel: undefined }),
     now: () => NOON,
     budgetMs: 6_000,
   });

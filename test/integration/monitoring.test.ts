@@ -54,7 +54,7 @@ async function provoke(pipeline: Pipeline): Promise<void> {
 /** What takes hours, or needs a table that is down. */
 async function provokeAlone(): Promise<readonly LogLine[]> {
   const capture = captureOutput();
-  const log = createLog({ functionName: "deliver", logUserId: "plain", logSampling: 0, random: Math.random });
+  const log = createLog({ functionName: "deliver", logUserId: "plain", lambdaLogLevel: undefined });
   const about = { name: "/write-key", placeholder: PLACEHOLDERS.writeKey, refreshIntervalMs: 1, region: "eu-west-1" };
   const ssm = { send: async () => ({ Parameter: { Value: PLACEHOLDERS.writeKey } }) };
   const placeholder = new Parameter({ ...realMachine(), ...about, keyId: undefined, ssm, onStale: () => {} });

@@ -37,7 +37,7 @@ async function start(functionName: "receive" | "deliver", url: string, addresses
   stops.push(async () => ssm.server.close());
   const sqs = functionName === "receive" ? url : (await serve(() => STORED)).url;
   const config: ReceiveConfig & DeliverConfig = {
-    ...resolveOptions({ segmentEndpoint: url, logSampling: 1 }),
+    ...resolveOptions({ segmentEndpoint: url }),
     urlSuffix: "invalid",
     stackName: "stack",
     webhookSecretParameter: "/secret",

@@ -225,7 +225,9 @@ const DELIVER = [
       "error: { name, message, stack: frames.trim() }",
     ],
     ["hashed people are hashed", "hashIdentity(value)", "value"],
-    ["no level hides outcomes", "if (logger.level <= LogLevelThreshold.INFO) return logger;", "return logger;"],
+    ["no variable is read while a logger is constructed", "process.env = {};", ""],
+    ["a hiding level is logged", 'HIDING_LEVELS: readonly unknown[] = ["WARN", ', "HIDING_LEVELS: readonly unknown[] = ["],
+    ["Lambda's highest level is FATAL", 'logLevel === "CRITICAL" ? "FATAL" : logLevel', "logLevel"],
   ]),
 ];
 

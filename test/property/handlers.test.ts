@@ -59,7 +59,7 @@ describeProperties("receive", () => {
           reasonToSkip: () => undefined,
           secret: new FakeParameter([secret]),
           queue: new FakeQueue(),
-          log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 1, random: () => 0 }),
+          log: createLog({ functionName: "receive", logUserId: "plain", lambdaLogLevel: undefined }),
           now: () => NOON,
           budgetMs: 6_000,
         });
@@ -95,7 +95,7 @@ describeProperties("deliver", () => {
     const good = fc.constant(callBody({ traits: { [`flag-${marker}`]: marker } }));
     await fc.assert(
       fc.asyncProperty(fc.oneof(good, odd), fc.constantFrom(200, 400, 403, 500, undefined), async (body, status) => {
-        const log = createLog({ functionName: "deliver", logUserId: "plain", logSampling: 1, random: () => 0 });
+        const log = createLog({ functionName: "deliver", logUserId: "plain", lambdaLogLevel: undefined });
         const handler = deliverHandler(deliverDependencies({ segment: new FakeSegment(async () => answered(status)), log }));
         const capture = captureOutput();
         const result = await handler(queueEvent(queueRecord({ body })), CONTEXT);

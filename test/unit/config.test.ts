@@ -28,7 +28,7 @@ describe("CONFIG", () => {
 });
 
 describe("AWS", () => {
-  const config = { ...shared, kmsKeyArn: undefined, logUserId: "plain", logSampling: 0 } as const;
+  const config = { ...shared, kmsKeyArn: undefined, logUserId: "plain" } as const;
 
   it("is what Lambda says", () => {
     const { region, credentials, endpointOf } = readAws(lambda, config);

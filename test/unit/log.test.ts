@@ -2,7 +2,7 @@ import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { createLog, type Outcome } from "../../lambda/log";
 import { captureOutput } from "../support/capture";
 
-const options = { functionName: "receive", logUserId: "plain", logSampling: 0, random: () => 0.5 } as const;
+const options = { functionName: "receive", logUserId: "plain", lambdaLogLevel: undefined } as const;
 
 /** What Powertools writes for these outcomes. */
 function linesOf(outcomes: readonly Outcome[], overrides: Partial<Parameters<typeof createLog>[0]> = {}) {
@@ -83,15 +83,6 @@ describe("a line", () => {
   });
 });
 
-describe("steps", () => {
-  it("are told of failures, and of the share of successes that is sampled", () => {
-    const fields = { steps: ["one"] };
-    expect(lineOf({ event: "retrying", message: "", fields })).toMatchObject({ steps: ["one"] });
-    expect(lineOf({ event: "delivered", message: "", fields })).not.toHaveProperty("steps");
-    expect(lineOf({ event: "delivered", message: "", fields }, { logSampling: 0.51 })).toMatchObject({ steps: ["one"] });
-  });
-});
-
 describe("logUserId: hashed", () => {
   it("names nobody, nor in the call of a dry run", () => {
     const fields = { userId: "user-1", call: { anonymousId: "user-1", traits: {} } };
@@ -102,21 +93,18 @@ describe("logUserId: hashed", () => {
   });
 });
 
-describe("POWERTOOLS_LOG_LEVEL", () => {
-  const withLevel = (level: string) => {
-    process.env.POWERTOOLS_LOG_LEVEL = level;
-    try {
-      return linesOf([{ event: "delivered", message: "" }]).map(({ event }) => event);
-    } finally {
-      delete process.env.POWERTOOLS_LOG_LEVEL;
-    }
-  };
+describe("a log level of Lambda", () => {
+  const eventsAt = (lambdaLogLevel: string | undefined) =>
+    linesOf([{ event: "delivered", message: "" }], { lambdaLogLevel }).map(({ event, level }) => [event, level]);
 
-  it.each(["WARN", "ERROR", "CRITICAL", "SILENT"])("%s hides no line that metrics count, and is told of once", (level) => {
-    expect(withLevel(level)).toEqual(["level-raised", "delivered"]);
+  it.each(["WARN", "ERROR", "FATAL"])("above INFO gets one entry that no level drops: %s", (level) => {
+    expect(eventsAt(level)).toEqual([
+      ["log-level-hides-entries", "FATAL"],
+      ["delivered", "INFO"],
+    ]);
   });
 
-  it.each(["INFO", "DEBUG", "TRACE", "nonsense"])("%s changes nothing", (level) => {
-    expect(withLevel(level)).toEqual(["delivered"]);
+  it.each([undefined, "INFO", "DEBUG", "TRACE", "nonsense"])("up to INFO gets none: %s", (level) => {
+    expect(eventsAt(level)).toEqual([["delivered", "INFO"]]);
   });
 });

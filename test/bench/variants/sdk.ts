@@ -45,7 +45,7 @@ export const handler = receiveHandler({
       }
     },
   },
-  log: createLog({ functionName: "receive", logUserId: "plain", logSampling: 0, random: Math.random }),
+  log: createLog({ functionName: "receive", logUserId: "plain", lambdaLogLevel: undefined }),
   now: Date.now,
   budgetMs: 6_000,
 });
