@@ -14,6 +14,8 @@ export function bundle(functionName: FunctionName): { readonly directory: string
     outfile: join(directory, "index.js"),
     bundle: true,
     minify: true,
+    // Lambda's own entry about an error has the name of its class.
+    keepNames: true,
     platform: "node",
     target: "node24",
     format: "cjs", // imports faster than ESM

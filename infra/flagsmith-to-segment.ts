@@ -2,7 +2,7 @@ import { Duration, Stack } from "aws-cdk-lib";
 import type { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
 import { Metric, type MetricOptions } from "aws-cdk-lib/aws-cloudwatch";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
-import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Alias, type IVersion, type Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct, type IConstruct } from "constructs";
@@ -15,7 +15,9 @@ import { environmentNameFaults, parameterNames } from "./environment-name";
 import { addMetricFilters, type MetricName } from "./monitoring/metrics";
 import type { AlarmOptions } from "./monitoring/monitoring";
 import { pipelineName, topStackOf } from "./name";
-import { ALARM_OPTIONS, assertOptions } from "./option-rules";
+import { assertProps, optionErrors, warnOfOptions } from "./option-checks";
+import { ALARM_OPTIONS } from "./option-rules";
+import { warnOfOverrides } from "./overrides";
 import { grantParameter, PipelineFunction } from "./pipeline-function";
 import { addDeliveredTable, addFifoQueue } from "./storage";
 import { addWebhookApi } from "./webhook-api";
@@ -31,6 +33,9 @@ export interface FlagsmithToSegmentProps extends Omit<Options, keyof AlarmOption
 
 /** SQS's limit. An outage of Segment must not turn good messages into dead letters. */
 const MAX_RECEIVES = 1_000;
+
+/** The alias that API Gateway invokes. */
+const RECEIVE_ALIAS = "live";
 
 /** What Lambda's event source does with the queue, with deliver's role. */
 const EVENT_SOURCE_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
@@ -49,6 +54,11 @@ export class FlagsmithToSegment extends Construct {
   /** Only with `forward: "changes"`. */
   readonly deliveredTable: Table | undefined;
   readonly receive: LambdaFunction;
+  /**
+   * What API Gateway invokes, and what any other caller should invoke: its update switches code and configuration at once. Lambda updates
+   * the two of a function one after the other, and in between every webhook would fail.
+   */
+  readonly receiveAlias: Alias;
   readonly deliver: LambdaFunction;
   /** Of API Gateway. */
   readonly accessLogs: LogGroup;
@@ -59,10 +69,15 @@ export class FlagsmithToSegment extends Construct {
   /** @throws ConfigurationError for a name that is taken, and for a name or an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: FlagsmithToSegmentProps) {
     super(scope, id);
-    const { environmentName, ...given } = props;
-    const faults = [...environmentNameFaults(environmentName, `${id}.environmentName`), ...this.twinFaults(environmentName)];
-    if (faults.length > 0) throw new ConfigurationError(faults);
-    assertOptions(given, id, ALARM_OPTIONS);
+    const { environmentName, ...given } = assertProps(props, id);
+    const { region } = Stack.of(this);
+    const errors = [
+      ...environmentNameFaults(environmentName, `${id}.environmentName`),
+      ...this.twinFaults(environmentName),
+      ...optionErrors(given, { where: id, without: ALARM_OPTIONS, region }),
+    ];
+    if (errors.length > 0) throw new ConfigurationError(errors);
+    warnOfOptions(this, given);
     const options = resolveOptions(given);
     const parameters = parameterNames(environmentName);
 
@@ -74,11 +89,15 @@ export class FlagsmithToSegment extends Construct {
     this.queue = addFifoQueue(this, "Queue", { deadLetterQueue });
     if (options.forward === "changes") this.deliveredTable = addDeliveredTable(this);
     this.receive = this.addReceive(parameters.webhookSecret);
+    // CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
+    const version = this.receive.currentVersion as IVersion;
+    this.receiveAlias = new Alias(this, "ReceiveAlias", { aliasName: RECEIVE_ALIAS, version });
     this.deliver = this.addDeliver(parameters.writeKey);
-    const { api, accessLogs } = addWebhookApi(this, this.receive, options);
+    const { api, accessLogs } = addWebhookApi(this, this.receiveAlias, options);
     this.api = api;
     this.accessLogs = accessLogs;
     addMetricFilters(this, this.name, { receive: this.receive.logGroup, deliver: this.deliver.logGroup, access: accessLogs });
+    warnOfOverrides(this, { functions: [this.receive, this.deliver], queues: [this.queue, this.deadLetterQueue] });
     this.webhookUrl = `${this.api.apiEndpoint}/webhook`;
     const where = { region: Stack.of(this).region, keyId: options.kmsKeyArn };
     this.createWebhookSecret = createParameterCommand(parameters.webhookSecret, '"$(openssl rand -hex 32)"', where);
@@ -87,7 +106,8 @@ export class FlagsmithToSegment extends Construct {
 
   /** Two of a name would share their parameters, and the commands could not tell them apart. */
   private twinFaults(environmentName: string): readonly string[] {
-    const isTwin = (other: IConstruct) => other instanceof FlagsmithToSegment && other.environmentName === environmentName;
+    const isTwin = (other: IConstruct) =>
+      other !== this && other instanceof FlagsmithToSegment && other.environmentName === environmentName;
     const twin = topStackOf(this).node.findAll().find(isTwin);
     return twin === undefined
       ? []

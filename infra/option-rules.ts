@@ -1,8 +1,7 @@
 import { Token } from "aws-cdk-lib";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
-import { ConfigurationError } from "../lambda/errors";
 import { isJsonObject } from "../lambda/json";
-import type { OptionName, Options } from "../lambda/options";
+import type { OptionName } from "../lambda/options";
 
 /** The options that are about alarms: props of `Monitoring`. */
 export const ALARM_OPTIONS = ["alarmEmail", "alarmTopicArn", "runbookUrl", "expectTraffic"] as const;
@@ -12,10 +11,6 @@ interface OptionRule {
   readonly allowed: string;
   readonly accepts: (value: unknown) => boolean;
 }
-
-/** Bytes of the options with names, as JSON. Lambda gives all variables 4,096; the rest of receive's takes at most 1,000. */
-const MAX_LISTS_BYTES = 3_000;
-const LISTS = ["traitPrefix", "flags", "flagsmithTraits", "identities"] as const satisfies readonly OptionName[];
 
 /** CloudFormation's integers have 32 bits. */
 const MAX_INTEGER = 2 ** 31 - 1;
@@ -49,55 +44,30 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   throttle: rule("{ rateLimit?, burstLimit? }, whole numbers from 1 to 2,147,483,647", isThrottle),
   maxConcurrency: rule("a whole number from 2 to 1,000", (value) => isWhole(value, 2, 1_000)),
   reservedConcurrency: rule("a whole number from 1", (value) => isWhole(value, 1, MAX_INTEGER)),
-  alarmEmail: rule("an e-mail address", matches(/^[^\s@]+@[^\s@]+$/)),
-  alarmTopicArn: rule("the ARN of an SNS topic", tokenOr(/^arn:[\w-]+:sns:[\w-]+:\d+:.+$/)),
+  // SNS takes no other characters, and no more before the @.
+  alarmEmail: rule(
+    "an e-mail address in ASCII, with at most 64 characters before the @",
+    matches(/^[!-?A-~]{1,64}@[!-?A-~]{1,255}$/),
+  ),
+  // The ARN of a subscription has one more part. CloudWatch can't publish to a topic whose name ends in .fifo.
+  alarmTopicArn: rule(
+    "the ARN of an SNS topic that is not a FIFO topic",
+    tokenOr(/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}$/),
+  ),
   runbookUrl: rule("an https URL of at most 200 bytes", tokenOr(/^https:\/\/[!-~]{1,192}$/)),
   expectTraffic: rule("a whole number of hours from 1 to 24", (value) => isWhole(value, 1, 24)),
   // The ARN of an alias would synthesize, and then allow nothing.
-  kmsKeyArn: rule("the ARN of a KMS key", tokenOr(/^arn:[\w-]+:kms:[\w-]+:\d+:key\/[\w-]{1,64}$/)),
+  kmsKeyArn: rule("the ARN of a KMS key", tokenOr(/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]{1,64}$/)),
 };
 
 export const OPTION_NAMES = Object.keys(OPTION_RULES) as readonly OptionName[];
 
 /** Options of earlier releases, with what to do instead. */
-const REMOVED_OPTIONS: Readonly<Record<string, string>> = {
+export const REMOVED_OPTIONS: Readonly<Record<string, string>> = {
   logSampling: "remove it: entries about failures say what happened, and entries about successes have no steps",
   placeholderIdentities:
     'remove it: undefined, null, NaN and [object Object] are skipped, unless identities.include has exactly that name; to send all of them as before, use "identities": { "include": ["*", "undefined", "null", "NaN", "[object Object]"] }',
 };
-
-/**
- * Checks options, given as props or in `cdk.json`. `without`: options that are not for this place.
- * @throws ConfigurationError with everything that is wrong, and what is allowed.
- */
-export function assertOptions(input: unknown, where: string, without: readonly OptionName[] = []): asserts input is Options {
-  if (!isJsonObject(input)) throw new ConfigurationError([`${where}: allowed is an object of options; got ${shorten(input)}`]);
-  const errors = Object.entries(input).flatMap(([name, value]) => optionError(`${where}.${name}`, name, value, without) ?? []);
-  const bytes = Buffer.byteLength(JSON.stringify(Object.fromEntries(LISTS.map((name) => [name, input[name]]))));
-  if (bytes > MAX_LISTS_BYTES) {
-    errors.push(`${where}: allowed are ${MAX_LISTS_BYTES} bytes for ${LISTS.join(", ")} together; got ${bytes}`);
-  }
-  if (input.segmentRegion !== undefined && input.segmentEndpoint !== undefined) {
-    errors.push(`${where}: segmentRegion and segmentEndpoint both say where Segment is; remove one of them`);
-  }
-  if (errors.length > 0) throw new ConfigurationError(errors);
-}
-
-/** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */
-export function optionError(
-  label: string,
-  name: string,
-  value: unknown,
-  without: readonly OptionName[] = [],
-): string | undefined {
-  if (Object.hasOwn(REMOVED_OPTIONS, name)) return `${label}: this release has no such option; ${REMOVED_OPTIONS[name]}`;
-  const names = OPTION_NAMES.filter((each) => !without.includes(each));
-  const known = names.find((each) => each === name);
-  if (known === undefined) return `${label}: unknown option; allowed are ${names.join(", ")}`;
-  const { allowed, accepts } = OPTION_RULES[known];
-  if (value === undefined || accepts(value)) return undefined;
-  return `${label}: allowed is ${allowed}; got ${shorten(value)}`;
-}
 
 function rule(allowed: string, accepts: OptionRule["accepts"]): OptionRule {
   return { allowed, accepts };
@@ -155,9 +125,4 @@ function isEndpoint(value: unknown): boolean {
   const { protocol, hostname, pathname } = new URL(value);
   const isSafe = protocol === "https:" || (protocol === "http:" && /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname));
   return isSafe && !/\/v1(\/identify)?\/*$/.test(pathname);
-}
-
-function shorten(value: unknown): string {
-  const shown = JSON.stringify(value) ?? "nothing";
-  return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ArnFormat, type Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, Code, Function as LambdaFunction, Runtime, RuntimeFamily } from "aws-cdk-lib/aws-lambda";
+import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, RuntimeFamily } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { CONFIG_VARIABLE, type DeliverConfig, type ReceiveConfig } from "../lambda/config";
@@ -38,6 +38,8 @@ export class PipelineFunction extends LambdaFunction {
       timeout,
       role,
       logGroup,
+      // With format JSON, Lambda drops entries below its own log level.
+      loggingFormat: LoggingFormat.TEXT,
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
       // Names and ARNs of resources are known at deploy.
       environment: { [CONFIG_VARIABLE]: Stack.of(scope).toJsonString(config) },

@@ -5,7 +5,8 @@ import type { Options } from "../lambda/options";
 import { environmentNameFaults } from "./environment-name";
 import { FlagsmithToSegment } from "./flagsmith-to-segment";
 import { Monitoring } from "./monitoring/monitoring";
-import { assertOptions } from "./option-rules";
+import { optionErrors } from "./option-checks";
+import { OPTION_NAMES, REMOVED_OPTIONS } from "./option-rules";
 
 export interface FlagsmithToSegmentStackProps extends StackProps {
   /** Name of the Flagsmith environment, as in the paths of its parameters. */
@@ -65,47 +66,45 @@ export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
     ]);
   }
   const entries = Object.entries(environments).map(([name, given]) => [name, readEnvironment(name, given)] as const);
-  const faults = entries.flatMap(([, environment]) => environment.faults);
-  if (entries.length === 0) faults.push("environments: at least one is needed");
-  if (faults.length > 0) throw new ConfigurationError(faults);
+  const errors = [...misplacedOptions(app), ...entries.flatMap(([, environment]) => environment.errors)];
+  if (entries.length === 0) errors.push("environments: at least one is needed");
+  if (errors.length > 0) throw new ConfigurationError(errors);
   return entries.map(([environmentName, { options, env }]) => {
     return new FlagsmithToSegmentStack(app, `FlagsmithToSegment-${environmentName}`, { environmentName, options, env });
   });
 }
 
+/** What an entry may hold beside the options. */
+const PLACES = { account: /^\d{12}$/, region: /^[a-z]{2,}(-[a-z]+)+-\d+$/ };
+
+/** An option beside `environments`, of `-c segmentRegion=eu` for example, would be ignored, and the stack would have another. */
+function misplacedOptions(app: App): readonly string[] {
+  return [...OPTION_NAMES, ...Object.keys(REMOVED_OPTIONS), ...Object.keys(PLACES)]
+    .filter((name) => app.node.tryGetContext(name) !== undefined)
+    .map((name) => `${name}: it belongs into an entry of context environments, such as { "production": { "${name}": … } }`);
+}
+
 interface Environment {
-  readonly faults: readonly string[];
+  readonly errors: readonly string[];
   readonly options: Options;
   /** Where the stack goes. What is not given comes from the credentials of `cdk deploy`. */
   readonly env: NonNullable<StackProps["env"]>;
 }
 
-/** What an entry may hold beside the options. */
-const PLACES = { account: /^\d{12}$/, region: /^[a-z]{2,}(-[a-z]+)+-\d+$/ };
-
 function readEnvironment(name: string, given: unknown): Environment {
   const where = `environments.${name}`;
   const { account, region, ...options } = isJsonObject(given) ? given : {};
-  const faults = [...environmentNameFaults(name, where), ...optionFaults(isJsonObject(given) ? options : given, where)];
-  if (!isPlace("account", account)) faults.push(`${where}.account: allowed is a string of 12 digits`);
-  if (!isPlace("region", region)) faults.push(`${where}.region: allowed is a region, such as "eu-west-1"`);
-  return {
-    faults,
-    options,
-    env: { ...(account ? { account: String(account) } : {}), ...(region ? { region: String(region) } : {}) },
-  };
+  const place = isPlace("region", region) ? region : undefined;
+  const errors = [
+    ...environmentNameFaults(name, where),
+    ...optionErrors(isJsonObject(given) ? options : given, { where, region: place }),
+  ];
+  if (!isPlace("account", account)) errors.push(`${where}.account: allowed is a string of 12 digits`);
+  if (!isPlace("region", region)) errors.push(`${where}.region: allowed is a region, such as "eu-west-1"`);
+  const env = { ...(account ? { account: String(account) } : {}), ...(region ? { region: String(region) } : {}) };
+  return { errors, options, env };
 }
 
-function isPlace(name: keyof typeof PLACES, value: unknown): boolean {
+function isPlace(name: keyof typeof PLACES, value: unknown): value is string | undefined {
   return value === undefined || (typeof value === "string" && PLACES[name].test(value));
-}
-
-function optionFaults(options: unknown, where: string): readonly string[] {
-  try {
-    assertOptions(options, where);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    return error.faults;
-  }
 }

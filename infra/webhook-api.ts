@@ -1,14 +1,14 @@
 import { RemovalPolicy } from "aws-cdk-lib";
 import { AccessLogField, AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
-import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
+import { CfnIntegration, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
-import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { type Alias, CfnPermission, type IFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { ResolvedOptions } from "../lambda/options";
 import { pipelineName } from "./name";
 
-/** Fields of the access log, whose lines CloudWatch dates. `integrationStatus` is "-" where API Gateway answered by itself. */
+/** Fields of the access log, whose entries CloudWatch dates. `integrationStatus` is "-" where API Gateway answered by itself. */
 const ACCESS_LOG = {
   apiRequestId: AccessLogField.contextRequestId(),
   sourceIp: AccessLogField.contextIdentitySourceIp(),
@@ -20,15 +20,16 @@ const ACCESS_LOG = {
 };
 
 /** `POST /webhook`, throttled, with an access log. */
-export function addWebhookApi(scope: Construct, receive: LambdaFunction, options: ResolvedOptions) {
+export function addWebhookApi(scope: Construct, receive: Alias, options: ResolvedOptions) {
   const name = pipelineName(scope);
   const api = new HttpApi(scope, "Api", { apiName: name, createDefaultStage: false });
-  const integration = new HttpLambdaIntegration("ReceiveIntegration", receive);
+  // CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
+  const integration = new HttpLambdaIntegration("ReceiveIntegration", receive as IFunction);
   api.addRoutes({ path: "/webhook", methods: [HttpMethod.POST], integration });
+  switchAfterPermission(api);
   const accessLogs = new LogGroup(scope, "AccessLogs", {
     // With this prefix AWS's own permission counts: an account's resource policy may be full, and then the stage can't be created.
-    // Ids of constructs may have any characters, names of log groups not.
-    logGroupName: `/aws/vendedlogs/flagsmith-to-segment/${name.replace(/[^\w.\-/#]/g, "_")}`,
+    logGroupName: `/aws/vendedlogs/flagsmith-to-segment/${name}`,
     retention: options.logRetentionDays,
     removalPolicy: RemovalPolicy.DESTROY,
   });
@@ -44,4 +45,13 @@ export function addWebhookApi(scope: Construct, receive: LambdaFunction, options
     },
   });
   return { api, accessLogs };
+}
+
+/** In an update that moves the integration to another alias, webhooks would be answered 500 until API Gateway may invoke it. */
+function switchAfterPermission(api: HttpApi): void {
+  const parts = api.node.findAll();
+  const permissions = parts.filter((part) => part instanceof CfnPermission);
+  for (const part of parts) {
+    if (part instanceof CfnIntegration) for (const permission of permissions) part.node.addDependency(permission);
+  }
 }

@@ -36,13 +36,13 @@ export class UnreadableMessageError extends FlagsmithToSegmentError {
   }
 }
 
-/** Options or the environment of a function are wrong. Gathers every fault, so that one deploy fixes them all. */
+/** Options or the environment of a function are wrong. It lists every error, so that one deploy fixes them all. */
 export class ConfigurationError extends FlagsmithToSegmentError {
   readonly code = "configuration";
   readonly actor = "operator";
 
-  constructor(readonly faults: readonly string[]) {
-    super(`${faults.length} configuration fault(s):\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+  constructor(readonly errors: readonly string[]) {
+    super(`${errors.length} configuration error(s):\n${errors.map((error) => `  - ${error}`).join("\n")}`);
   }
 }
 

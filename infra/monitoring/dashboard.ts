@@ -76,8 +76,8 @@ const outcomes = (...events: readonly LogEvent[]) => {
 const asked = (title: string, question: Question) => `${title} (query: ${question})`;
 
 function receive(pipeline: FlagsmithToSegment) {
-  const { receive: own } = pipeline;
-  const log = own.logGroup.logGroupName;
+  const { receiveAlias: own } = pipeline;
+  const log = pipeline.receive.logGroup.logGroupName;
   const refused: readonly MetricName[] = ["WrongSignature", "Unsigned", "Invalid", "Unavailable", "RefusedByApiGateway"];
   const duration = (statistic: string) => own.metricDuration({ statistic, label: statistic });
   const events = outcomes("accepted", "ignored", "unauthorized", "invalid", "unavailable");
@@ -134,12 +134,12 @@ function changes(pipeline: FlagsmithToSegment) {
   ];
 }
 
-function costs({ receive, deliver, queue, accessLogs }: FlagsmithToSegment) {
+function costs({ receive, receiveAlias, deliver, queue, accessLogs }: FlagsmithToSegment) {
   const ofReceive = { statistic: "Sum", label: "receive" };
   const ofDeliver = { statistic: "Sum", label: "deliver" };
   return [
-    graph("Invocations", receive.metricInvocations(ofReceive), deliver.metricInvocations(ofDeliver)),
-    graph("Duration, ms in all", receive.metricDuration(ofReceive), deliver.metricDuration(ofDeliver)),
+    graph("Invocations", receiveAlias.metricInvocations(ofReceive), deliver.metricInvocations(ofDeliver)),
+    graph("Duration, ms in all", receiveAlias.metricDuration(ofReceive), deliver.metricDuration(ofDeliver)),
     graph("Messages queued", queue.metricNumberOfMessagesSent({ label: "queued" })),
     graph(
       "Log bytes",

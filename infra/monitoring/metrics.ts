@@ -40,6 +40,8 @@ export const METRICS = {
   Unavailable: [linesOf("receive", "unavailable")],
   /** Answered by API Gateway itself, but for paths that are not the webhook's. */
   RefusedByApiGateway: [{ source: "access", pattern: '{ ($.integrationStatus = "-") && ($.status != "404") }' }],
+  /** Lambda's log level drops entries, once per container. */
+  LogHidden: [linesOf("receive", "log-level-hides-entries"), linesOf("deliver", "log-level-hides-entries")],
   /** A parameter holds a placeholder of the documentation. Both functions log it. */
   PlaceholderSecret: [withCode("receive", "parameter-placeholder"), withCode("deliver", "parameter-placeholder")],
   /** Messages whose call was merged with others of the same user. */

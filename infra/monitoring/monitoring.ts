@@ -6,10 +6,13 @@ import { CfnQueryDefinition } from "aws-cdk-lib/aws-logs";
 import { type ITopic, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
+import { ConfigurationError } from "../../lambda/errors";
+import { isJsonObject } from "../../lambda/json";
 import type { Options } from "../../lambda/options";
 import type { FlagsmithToSegment } from "../flagsmith-to-segment";
 import { plainName } from "../name";
-import { ALARM_OPTIONS, assertOptions, OPTION_NAMES } from "../option-rules";
+import { assertProps, optionErrors } from "../option-checks";
+import { ALARM_OPTIONS, OPTION_NAMES } from "../option-rules";
 import { type AlarmRule, alarmProps } from "./alarms";
 import { addDashboard } from "./dashboard";
 import { DELIVER_ALARMS } from "./deliver-alarms";
@@ -41,9 +44,14 @@ export class Monitoring extends Construct {
   /** @throws ConfigurationError for an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
-    const { pipeline, ...options } = props;
-    assertOptions(options, id, NOT_ALARM_OPTIONS);
+    const { pipeline, ...options } = assertProps(props, id);
     const { region } = Stack.of(this);
+    const isPipeline = isJsonObject(pipeline) && "deadLetterQueue" in pipeline;
+    const errors = [
+      ...(isPipeline ? [] : [`${id}.pipeline: allowed is a FlagsmithToSegment`]),
+      ...optionErrors(options, { where: id, without: NOT_ALARM_OPTIONS, region }),
+    ];
+    if (errors.length > 0) throw new ConfigurationError(errors);
     // Dashboards are global in an account.
     const dashboardName = `${plainName(pipeline.name)}-${region}`;
     const cloudWatch = `https://${region}.${this.consoleDomain()}/cloudwatch/home?region=${region}`;

@@ -19,7 +19,7 @@ export const QUERIES = {
   "Which events failed and why": {
     logs: BOTH,
     text: `fields @timestamp, service, event, code, status, actor, reason, remedy, messageId, userId
-| filter event in ["unauthorized", "invalid", "unavailable", "retrying", "dead-lettered", "parameter-stale", "not-recorded", "misconfigured"]
+| filter event in ["unauthorized", "invalid", "unavailable", "retrying", "dead-lettered", "parameter-stale", "not-recorded", "misconfigured", "log-level-hides-entries"]
 | sort @timestamp desc
 | limit 200`,
   },

@@ -14,7 +14,7 @@ function shareOf(name: MetricName): AlarmRule["metric"] {
       period,
       usingMetrics: {
         lines: pipeline.metric(name, { period }),
-        all: pipeline.receive.metricInvocations({ period, statistic: "Sum" }),
+        all: pipeline.receiveAlias.metricInvocations({ period, statistic: "Sum" }),
       },
     });
 }
@@ -77,6 +77,18 @@ export const RECEIVE_ALARMS: readonly AlarmRule[] = [
     ...ONE_CALL_THAT_WAITS,
   },
   {
+    id: "LogEntriesHidden",
+    title: "Log entries hidden",
+    severity: "loss",
+    impact: "Lambda's log level drops entries of which alarms are made. Another alarm may stay silent while webhooks are lost.",
+    query: "Which events failed and why",
+    fix: "Set the functions' ApplicationLogLevel to INFO, or LogFormat to Text. Find the aspect or the policy that changed it.",
+    metric: lines("LogHidden"),
+    // Each container writes the entry once, when it starts; the alarm stays for an hour.
+    periods: 12,
+    datapoints: 1,
+  },
+  {
     id: "RefusedByApiGateway",
     title: "Refused by API Gateway",
     severity: "loss",
@@ -93,7 +105,7 @@ export const RECEIVE_ALARMS: readonly AlarmRule[] = [
       "Function receive crashes or takes too long. Flagsmith tries three times within seconds, then the evaluation is gone.",
     query: "Which events failed and why",
     fix: "Read the error in receive's log. After a deploy, roll back.",
-    metric: ({ receive }, period) => receive.metricErrors({ period, statistic: "Sum" }),
+    metric: ({ receiveAlias }, period) => receiveAlias.metricErrors({ period, statistic: "Sum" }),
   },
   {
     id: "ReceiveThrottles",
@@ -103,7 +115,7 @@ export const RECEIVE_ALARMS: readonly AlarmRule[] = [
       "Lambda has no room for receive: the account's concurrency, or its reservedConcurrency, is used up. Those webhooks are lost.",
     query: "What did API Gateway refuse",
     fix: "Raise the account's quota Concurrent executions, set or raise option reservedConcurrency, or lower maxConcurrency.",
-    metric: ({ receive }, period) => receive.metricThrottles({ period, statistic: "Sum" }),
+    metric: ({ receiveAlias }, period) => receiveAlias.metricThrottles({ period, statistic: "Sum" }),
   },
 ];
 

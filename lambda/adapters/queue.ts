@@ -1,6 +1,6 @@
-import type { SQSEvent, SQSMessageAttribute, SQSRecord } from "aws-lambda";
+import type { SQSMessageAttribute, SQSMessageAttributes } from "aws-lambda";
 import { AwsCallError } from "../errors";
-import { isJsonObject } from "../json";
+import { isJsonObject, type JsonObject } from "../json";
 import type { AwsCall } from "./aws-call";
 
 /** A message to be sent. */
@@ -24,7 +24,7 @@ export interface MessageAttributes {
   readonly messageId?: string | undefined;
 }
 
-/** A message that SQS handed out. */
+/** A message that SQS gave out. */
 export interface ReceivedMessage {
   /** SQS's own id: another one after a redrive. */
   readonly id: string;
@@ -37,35 +37,39 @@ export interface ReceivedMessage {
   /** Rises within a group. */
   readonly sequence: bigint;
   readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment">;
+  /** False = a field is missing or no number, so what stands here for it means nothing. */
+  readonly isComplete: boolean;
 }
 
-/** Reads an event of Lambda's event source. `foreign`: how many records are of another queue. */
+/** Reads an event of Lambda's event source. `foreign`: ids of the records that are of another queue. */
 export function toReceivedMessages(event: unknown, queueArn: string) {
-  const records = isFromSqs(event) ? event.Records : [];
-  const ours = records.filter(({ eventSourceARN }) => eventSourceARN === queueArn);
-  return { messages: ours.map(toReceivedMessage), foreign: records.length - ours.length };
+  const records = isJsonObject(event) && Array.isArray(event.Records) ? event.Records.filter(isJsonObject) : [];
+  const isOurs = ({ eventSourceARN }: JsonObject) => eventSourceARN === queueArn;
+  const foreign = records.filter((record) => !isOurs(record)).map(({ messageId }) => String(messageId));
+  return { messages: records.filter(isOurs).map(toReceivedMessage), foreign };
 }
 
-function isFromSqs(event: unknown): event is SQSEvent {
-  return isJsonObject(event) && Array.isArray(event.Records) && event.Records.every(isJsonObject);
-}
-
-function toReceivedMessage(record: SQSRecord): ReceivedMessage {
-  const { messageId: id, receiptHandle, body, attributes, messageAttributes } = record;
-  const { kind, version, environment } = messageAttributes;
+function toReceivedMessage(record: JsonObject): ReceivedMessage {
+  const { messageId, receiptHandle, body, attributes, messageAttributes } = record;
+  const { MessageGroupId, SentTimestamp, ApproximateReceiveCount, SequenceNumber } = Object(attributes);
+  const { kind, version, environment }: SQSMessageAttributes = Object(messageAttributes);
+  const texts = [messageId, receiptHandle, body, MessageGroupId];
+  const numbers = [SentTimestamp, ApproximateReceiveCount, SequenceNumber];
+  const isComplete = texts.every((text) => typeof text === "string") && numbers.every((number) => /^\d+$/.test(String(number)));
   return {
-    id,
-    receiptHandle,
-    body,
-    groupId: attributes.MessageGroupId ?? id,
-    sentAtMs: Number(attributes.SentTimestamp),
-    receiveCount: Number(attributes.ApproximateReceiveCount),
-    sequence: BigInt(attributes.SequenceNumber ?? 0),
+    id: String(messageId),
+    receiptHandle: String(receiptHandle),
+    body: typeof body === "string" ? body : JSON.stringify(body ?? null),
+    groupId: String(MessageGroupId ?? messageId),
+    sentAtMs: isComplete ? Number(SentTimestamp) : 0,
+    receiveCount: isComplete ? Number(ApproximateReceiveCount) : 1,
+    sequence: isComplete ? BigInt(SequenceNumber) : 0n,
     attributes: {
       kind: kind?.stringValue,
       version: numberIn(version) ?? version?.stringValue,
       environment: numberIn(environment),
     },
+    isComplete,
   };
 }
 

@@ -4,11 +4,15 @@ import { MESSAGE_KIND, MESSAGE_VERSION, parseIdentifyCall } from "../identify-ca
 import type { Outcome } from "../log";
 import type { Reading } from "./invocation";
 
-/** The batch's messages by user, in order. An event of anything but our queue, such as the console's test event, gets one entry. */
+/**
+ * The batch's messages by user, in order. `foreign`: ids of records of another queue, which must not be deleted. An event that is not
+ * a batch, such as the console's test event, gets one entry.
+ */
 export function readBatch(event: unknown, queueArn: string, write: (outcome: Outcome) => void) {
   const { messages, foreign } = toReceivedMessages(event, queueArn);
-  if (messages.length === 0 || foreign > 0) {
-    const reason = foreign === 0 ? "the event is not a batch from SQS" : `${foreign} records are not from ${queueArn}`;
+  if (messages.length === 0 || foreign.length > 0) {
+    const records = `${foreign.length} records are not from ${queueArn}, so they are reported as failed`;
+    const reason = foreign.length === 0 ? "the event is not a batch from SQS" : records;
     write({ event: "unknown-source", message: "event ignored", fields: { reason } });
   }
   const byUser = new Map<string, [Reading, ...Reading[]]>();
@@ -17,10 +21,11 @@ export function readBatch(event: unknown, queueArn: string, write: (outcome: Out
     if (earlier === undefined) byUser.set(message.groupId, [read(message)]);
     else earlier.push(read(message));
   }
-  return [...byUser.values()];
+  return { users: [...byUser.values()], foreign };
 }
 
 function read(message: ReceivedMessage): Reading {
+  if (!message.isComplete) return unreadable(message, new UnreadableMessageError("every field of SQS's record"));
   const { kind = MESSAGE_KIND, version = MESSAGE_VERSION } = message.attributes;
   const isKnown = kind === MESSAGE_KIND && version === MESSAGE_VERSION;
   if (!isKnown) return { kind: "unread", message, failure: { kind: "unknown-version" } };
@@ -28,7 +33,13 @@ function read(message: ReceivedMessage): Reading {
     return { kind: "read", message, call: parseIdentifyCall(message.body) };
   } catch (cause) {
     // Any other exception, such as too deep a nesting, is this message's as well, and must not fail the batch.
-    const error = cause instanceof UnreadableMessageError ? cause : new UnreadableMessageError("readable JSON", { cause });
-    return { kind: "unread", message, failure: { kind: "unreadable", error } };
+    return unreadable(
+      message,
+      cause instanceof UnreadableMessageError ? cause : new UnreadableMessageError("readable JSON", { cause }),
+    );
   }
+}
+
+function unreadable(message: ReceivedMessage, error: UnreadableMessageError): Reading {
+  return { kind: "unread", message, failure: { kind: "unreadable", error } };
 }

@@ -37,13 +37,14 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
     const write = ({ fields, ...outcome }: Outcome) => deps.log.write({ ...outcome, fields: { requestId, ...fields } });
     const hasTime = () => timeLeftMs() >= deps.timing.deliverUnitMs;
     const invocation: Invocation = { ...deps, requestId, hasTime, slowDownSeconds: undefined };
-    const users = readBatch(event, deps.queueArn, write);
+    const { users, foreign } = readBatch(event, deps.queueArn, write);
     const progress = await Promise.all(users.map((readings) => deliverUser(invocation, health, readings)));
     const stops = progress.flatMap(({ stop }) => stop ?? []);
     const concluded = await Promise.all(stops.map((stop) => conclude(invocation, health, stop)));
     const outcomes = [...progress.flatMap((user) => user.outcomes), ...concluded.map(({ outcome }) => outcome)];
     outcomes.forEach(write);
-    return { batchItemFailures: concluded.flatMap(({ kept }) => kept.map(({ id }) => ({ itemIdentifier: id }))) };
+    const failures = [...foreign, ...concluded.flatMap(({ kept }) => kept.map(({ id }) => id))];
+    return { batchItemFailures: failures.map((itemIdentifier) => ({ itemIdentifier })) };
   };
 }
 

@@ -79,8 +79,8 @@ export function failed(error: unknown): Ending {
   if (error instanceof InvalidEvaluationError) {
     return { event: "invalid", message: "webhook body refused", error, answer: { reason: error.message } };
   }
-  const answer = { reason: "not taken, send it again" };
-  return { event: "unavailable", message: "webhook not taken, the sender keeps it", error, answer };
+  const answer = { reason: "not queued, send it again" };
+  return { event: "unavailable", message: "webhook not queued, the sender keeps it", error, answer };
 }
 
 /** "7: a, b, c, d, e": the number first, because long texts are cut. undefined = nothing to say. */

@@ -5,8 +5,8 @@ import { capacityOf, toCalls } from "../split";
 import { type Evaluation, isAnonymous } from "./evaluation";
 import { type MappingOptions, type TraitSet, toTraits } from "./traits";
 
-/** Segment's limit for the id that it de-duplicates on. */
-export const MAX_MESSAGE_ID_LENGTH = 100;
+/** Segment's HTTP API says "fewer than 100 characters", and drops a call with a longer id with 200. */
+export const MAX_MESSAGE_ID_LENGTH = 99;
 
 /** Room for the number of a part, dash included: a body of 6 MB makes fewer than 1,000 parts. */
 const PART_LENGTH = 5;

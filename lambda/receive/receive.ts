@@ -23,6 +23,20 @@ export interface ReceiveDependencies extends Pick<Machine, "now"> {
   readonly budgetMs: number;
 }
 
+/** A REST API's event or a load balancer's. Flagsmith must see an error, because its webhook would be lost otherwise. */
+const OTHER_PAYLOAD = {
+  status: "invalid",
+  outcome: { event: "invalid", message: "webhook refused" },
+  reason: "expected the payload of an API Gateway HTTP API, format version 2.0",
+} as const;
+
+/** The console's test event, or a warmer's. */
+const NO_REQUEST = {
+  status: "ignored",
+  outcome: { event: "unknown-source", message: "event ignored" },
+  reason: "the event is not an HTTP API's: nothing was received",
+} as const;
+
 export type ReceiveHandler = (
   event: unknown,
   context: Pick<Context, "awsRequestId">,
@@ -36,10 +50,10 @@ interface Webhook extends ReturnType<typeof webhookOf> {
 /** Verify, parse, map, enqueue. An error is answered only while the sender still owns the event. */
 export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
   return async (event, { awsRequestId: requestId }) => {
-    if (!isFromApiGateway(event)) {
-      const reason = "the event is not an HTTP API's: nothing was received";
-      deps.log.write({ event: "unknown-source", message: "event ignored", fields: { requestId, reason } });
-      return toResponse({ event: "ignored", answer: { reason } });
+    if (!isFromHttpApi(event)) {
+      const { reason, ...ending } = isRequest(event) ? OTHER_PAYLOAD : NO_REQUEST;
+      deps.log.write({ ...ending.outcome, fields: { requestId, reason } });
+      return toResponse({ event: ending.status, answer: { reason } });
     }
     const startedAtMs = deps.now();
     const webhook = { ...webhookOf(event), deadlineMs: startedAtMs + deps.budgetMs };
@@ -84,8 +98,11 @@ async function verify(deps: ReceiveDependencies, webhook: Webhook, signature: st
   return verifySignature(body, signature, current);
 }
 
-/** Everything else, the console's test event or a warmer's, has no HTTP request. */
-function isFromApiGateway(event: unknown): event is APIGatewayProxyEventV2 {
+function isRequest(event: unknown): boolean {
+  return isJsonObject(event) && isJsonObject(event.headers) && "body" in event;
+}
+
+function isFromHttpApi(event: unknown): event is APIGatewayProxyEventV2 {
   if (!isJsonObject(event) || !isJsonObject(event.headers)) return false;
   return isJsonObject(event.requestContext) && isJsonObject(event.requestContext.http);
 }

@@ -209,8 +209,8 @@ describe("the alarms", () => {
   it("are those of what is switched on", () => {
     const titles = (from: Template) =>
       Object.values(from.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => alarm.AlarmName);
-    expect(titles(complete)).toHaveLength(20);
-    expect(titles(templateOf({ mergeBacklog: false }))).toHaveLength(17);
+    expect(titles(complete)).toHaveLength(21);
+    expect(titles(templateOf({ mergeBacklog: false }))).toHaveLength(18);
   });
 });
 
@@ -273,7 +273,7 @@ describe("Monitoring", () => {
     const stack = new Stack(app, "Stack", { env: { region, account: "123456789012" } });
     const pipeline = new FlagsmithToSegment(stack, "Pipeline", { environmentName: "production" });
     expect(stack.resolve(new Monitoring(stack, "Monitoring", { pipeline }).dashboardUrl)).toBe(
-      `${start}cloudwatch/home?region=${region}#dashboards/dashboard/${stack.stackName}_Pipeline-${region}`,
+      `${start}cloudwatch/home?region=${region}#dashboards/dashboard/${stack.stackName}_Pipeline-0029350c-${region}`,
     );
   });
 });

@@ -1,4 +1,4 @@
-import { assertOptions } from "../../infra/option-rules";
+import { optionErrors } from "../../infra/option-checks";
 import { type Options, resolveOptions } from "../../lambda/options";
 
 const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> } = {
@@ -29,14 +29,7 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
   kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/1",
 };
 
-const faultsOf = (input: unknown): string => {
-  try {
-    assertOptions(input, "production");
-  } catch (error) {
-    return String(error);
-  }
-  return "";
-};
+const faultsOf = (input: unknown, region?: string): string => optionErrors(input, { where: "production", region }).join("\n");
 
 describe("the options", () => {
   it("may all be given, or none", () => {
@@ -122,10 +115,12 @@ describe("the options", () => {
   it("counts in bytes what names flags and traits: Lambda's variables have 4 KB", () => {
     const cyrillic = { include: ["ж".repeat(1_490)] };
     expect(faultsOf({ flags: cyrillic })).toContain(
-      "production: allowed are 3000 bytes for traitPrefix, flags, flagsmithTraits, identities",
+      "production: allowed are 2800 bytes for traitPrefix, flags, flagsmithTraits, identities together, in which a quote counts twice",
     );
     expect(faultsOf({ flags: cyrillic.include.length, flagsmithTraits: true })).toContain("production.flags: allowed is ");
-    expect(faultsOf({ flags: { include: ["x".repeat(1_490)] }, flagsmithTraits: ["y".repeat(1_400)] })).toBe("");
+    expect(faultsOf({ flags: { include: ["x".repeat(1_390)] }, flagsmithTraits: ["y".repeat(1_300)] })).toBe("");
+    const sixLetters = (count: number) => ({ flags: { include: Array.from({ length: count }, (_, i) => `f${10_000 + i}`) } });
+    expect([faultsOf(sixLetters(150)), faultsOf(sixLetters(329)).slice(0, 30)]).toEqual(["", "production: allowed are 2800 b"]);
   });
 
   it("does not take a name of Object.prototype for an option", () => {

@@ -122,7 +122,7 @@ describe("400 invalid", () => {
 });
 
 describe("503 unavailable", () => {
-  const notTaken = { status: "unavailable", reason: "not taken, send it again" };
+  const notTaken = { status: "unavailable", reason: "not queued, send it again" };
 
   it("while the secret is missing, and no longer than a moment after it is set", async () => {
     const bare = await startPipeline();

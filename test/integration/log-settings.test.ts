@@ -76,6 +76,10 @@ async function linesWith(name: FunctionName, setting: Readonly<Record<string, st
 }
 
 describe.each(["receive", "deliver"] as const)("%s", (name) => {
+  it("fails without its configuration with an error that has the name of its class", async () => {
+    await expect(linesWith(name, { [CONFIG_VARIABLE]: "" })).rejects.toMatchObject({ name: "ConfigurationError" });
+  });
+
   it.each(SETTINGS)("writes one line of JSON per outcome with %j, and says so if Lambda drops it", async (setting) => {
     const lines = await linesWith(name, setting);
     const { outcome } = EVENTS[name];

@@ -64,6 +64,9 @@ async function provokeAlone(): Promise<readonly LogLine[]> {
     const records = new FakeRecords((operation) => operation === failing);
     await setUpDeliver({ log, changes: { records, endpoint: "https://s", refreshSeconds: 1 } }).deliver(queueRecord());
   }
+  for (const functionName of ["receive", "deliver"] as const) {
+    createLog({ functionName, logUserId: "plain", lambdaLogLevel: "WARN" });
+  }
   capture.end();
   return capture.lines();
 }

@@ -107,3 +107,23 @@ it("a record of release 2 counts as another source: what it says was delivered i
   }
   expect(plans()).toEqual(["a", "a"]);
 });
+
+describe("in an update Lambda switches code and variables one after the other, and in between", () => {
+  const swapped = (release: Release) => {
+    const environments = release === "release 2" ? world.environments : release2Environments(world);
+    const bundle = (name: "receive" | "deliver") =>
+      release === "release 2" ? (`/${join(BUNDLES, `${name}.js`).slice(1)}` as const) : name;
+    return {
+      receive: new BundleHost(bundle("receive"), environments.receive),
+      deliver: new BundleHost(bundle("deliver"), environments.deliver),
+    };
+  };
+
+  it.each<Release>(["release 2", "this release"])("the code of %s works with the other's configuration", async (release) => {
+    await Promise.all(Object.values(hosts[release]).map((host) => host.stop()));
+    hosts = { ...hosts, [release]: swapped(release) };
+    await evaluate(release, "a");
+    await deliver(release);
+    expect(plans()).toEqual(["a"]);
+  });
+});

@@ -1,6 +1,6 @@
 import { DEFAULT_PORT } from "../../infra/cli/command";
 import { DEFAULT_SECRET } from "../../infra/cli/send";
-import { optionError } from "../../infra/option-rules";
+import { optionError } from "../../infra/option-checks";
 import type { Options } from "../../lambda/options";
 
 export interface Settings {

@@ -43,7 +43,7 @@ describe("AWS", () => {
 
   it("is refused by the names of all that is missing", () => {
     expect(() => readAws({ AWS_REGION: "eu-west-1" }, config)).toThrow(
-      "2 configuration fault(s):\n  - AWS_ACCESS_KEY_ID: missing; Lambda sets it\n  - AWS_SECRET_ACCESS_KEY: missing; Lambda sets it",
+      "2 configuration error(s):\n  - AWS_ACCESS_KEY_ID: missing; Lambda sets it\n  - AWS_SECRET_ACCESS_KEY: missing; Lambda sets it",
     );
   });
 

@@ -517,11 +517,44 @@ describe("an event that is not a batch of the queue", () => {
     expect([segment.calls, deadLetterQueue.sent]).toEqual([[], []]);
   });
 
-  it("logs a warning about records of another queue, while those of the queue are delivered", async () => {
+  it("reports records of another queue as failed, with one warning, while those of the queue are delivered", async () => {
     const { invoke, segment, log } = setUpDeliver();
     const foreign = { ...queueRecord({ id: "foreign" }), eventSourceARN: "arn:aws:sqs:us-east-1:123456789012:MyQueue" };
-    expect(await invoke(queueEvent(foreign, queueRecord({ messageId: "ours" })))).toEqual([]);
+    expect(await invoke(queueEvent(foreign, queueRecord({ messageId: "ours" })))).toEqual(["foreign"]);
     expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["ours"]);
     expect(log.lines.map(({ event }) => event)).toEqual(["unknown-source", "delivered"]);
+  });
+});
+
+describe("a record that lacks a field, or has no number where one belongs", () => {
+  const { attributes } = queueRecord();
+
+  it.each<[string, object]>([
+    ["no SequenceNumber", { attributes: { ...attributes, SequenceNumber: undefined } }],
+    ["a SequenceNumber that is no number", { attributes: { ...attributes, SequenceNumber: "first" } }],
+    ["no SentTimestamp", { attributes: { ...attributes, SentTimestamp: undefined } }],
+    ["a receive count that is no number", { attributes: { ...attributes, ApproximateReceiveCount: "many" } }],
+    ["no attributes", { attributes: undefined }],
+    ["no body", { body: undefined }],
+  ])("becomes unreadable-message alone: %s", async (_, change) => {
+    const { invoke, segment, deadLetterQueue } = setUpDeliver();
+    const broken = { ...queueRecord({ id: "broken" }), ...change };
+    expect(await invoke({ Records: [broken, ...messagesOf("b")] })).toEqual([]);
+    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["b"]);
+    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "unreadable-message", messageId: "broken" } }]);
+    expect(deadLetterQueue.sent[0]?.body).not.toBe("");
+  });
+
+  it("stays in the queue if the dead-letter queue does not take it", async () => {
+    const { invoke, queue } = setUpDeliver({ deadLetterQueue: new FakeQueue(sqsFails) });
+    const broken = { ...queueRecord({ id: "broken" }), attributes: undefined };
+    expect(await invoke({ Records: [broken] })).toEqual(["broken"]);
+    expect(queue.visibility).toEqual([{ id: "broken", seconds: 600 }]);
+  });
+
+  it("is delivered if it only lacks message attributes, as messages of release 1 do", async () => {
+    const { invoke, segment } = setUpDeliver();
+    expect(await invoke({ Records: [{ ...queueRecord(), messageAttributes: undefined }] })).toEqual([]);
+    expect(segment.calls).toHaveLength(1);
   });
 });

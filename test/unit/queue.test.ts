@@ -118,6 +118,7 @@ describe("a received message", () => {
       receiveCount: 3,
       sequence: 18_849_496_460_467_696_129n,
       attributes: { kind: "identify", version: 1, environment: 23 },
+      isComplete: true,
     });
   });
 

@@ -221,7 +221,7 @@ describe("receive", () => {
     expect(await post()).toEqual({
       statusCode: 503,
       headers: { "content-type": "application/json", "retry-after": "1" },
-      body: { status: "unavailable", reason: "not taken, send it again" },
+      body: { status: "unavailable", reason: "not queued, send it again" },
     });
     expect(log.line).toMatchObject({ event: "unavailable", error: missing });
   });
@@ -240,11 +240,27 @@ describe("receive", () => {
     ["a warmer's", {}],
     ["nothing", undefined],
     ["a batch of SQS's", { Records: [] }],
-    ["a REST API's", { headers: {}, requestContext: { requestId: "r" } }],
+    ["a request without a body", { headers: {}, requestContext: { requestId: "r" } }],
   ])("says in one line that %s is not a webhook, and fails at nothing", async (_, event) => {
     const { handler, queue, log } = setUp();
     await expect(handler(event, { awsRequestId: "invocation-1" })).resolves.toMatchObject({ statusCode: 200 });
     expect(queue.sent).toEqual([]);
     expect(log.line).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
+  });
+
+  it.each([
+    ["a REST API", { headers: {}, body: "{}", requestContext: { requestId: "r", httpMethod: "POST" } }],
+    [
+      "a load balancer",
+      { headers: {}, body: "{}", requestContext: { elb: { targetGroupArn: "arn" } }, isBase64Encoded: false },
+    ],
+    ["a REST API whose body is empty", { headers: {}, body: null, requestContext: { requestId: "r" } }],
+  ])("answers 400 to the request of %s, because its payload is another", async (_, event) => {
+    const { handler, queue, log } = setUp();
+    const { statusCode, body } = await handler(event, { awsRequestId: "invocation-1" });
+    const reason = "expected the payload of an API Gateway HTTP API, format version 2.0";
+    expect([statusCode, JSON.parse(body ?? "")]).toEqual([400, { status: "invalid", reason }]);
+    expect(queue.sent).toEqual([]);
+    expect(log.line).toMatchObject({ event: "invalid", requestId: "invocation-1", reason });
   });
 });

@@ -1,0 +1,69 @@
+import { Annotations, type CfnResource, Stack } from "aws-cdk-lib";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+
+/** Levels that drop entries of level INFO, of which metrics, alarms and queries are made. */
+const HIDING_LEVELS: readonly unknown[] = ["WARN", "ERROR", "FATAL"];
+/** Variables by which Lambda and Powertools are configured. */
+const LOG_VARIABLE = /^(POWERTOOLS_.*|AWS_LAMBDA_LOG_LEVEL|AWS_LAMBDA_LOG_FORMAT|LOG_LEVEL)$/;
+
+interface Parts {
+  readonly functions: readonly LambdaFunction[];
+  readonly queues: readonly Queue[];
+}
+
+/**
+ * Warns of what an aspect or an override of the app changed in the construct's parts, where that hides log entries or needs rights that
+ * the roles do not have. It runs after all aspects, and returns no error.
+ */
+export function warnOfOverrides(construct: Construct, { functions, queues }: Parts): void {
+  construct.node.addValidation({
+    validate: () => {
+      const warn = (code: string, message: string) => {
+        Annotations.of(construct).addWarningV2(`flagsmith-to-segment:${code}`, message);
+      };
+      for (const each of functions)
+        checkFunction(each, (code, text) => warn(`${each.node.id}:${code}`, `${each.node.id}: ${text}`));
+      for (const each of queues) checkQueue(each, (code, text) => warn(`${each.node.id}:${code}`, `${each.node.id}: ${text}`));
+      return [];
+    },
+  });
+}
+
+type Warn = (code: string, text: string) => void;
+
+function checkFunction(lambda: LambdaFunction, warn: Warn): void {
+  const { LoggingConfig: logging = {}, Environment: environment = {}, VpcConfig: vpc } = propertiesOf(lambda);
+  const { LogFormat: format, ApplicationLogLevel: level, LogGroup: logGroup } = Object(logging);
+  if (format === "JSON" && HIDING_LEVELS.includes(level)) {
+    warn(
+      "log-level",
+      `ApplicationLogLevel ${level} drops log entries that alarms count. Set it to INFO, or LogFormat to Text.`,
+    );
+  }
+  const own = Stack.of(lambda).resolve(lambda.logGroup.logGroupName);
+  if (JSON.stringify(logGroup) !== JSON.stringify(own)) {
+    warn("log-group", "it writes to another log group than the one whose entries metrics and alarms count.");
+  }
+  const variables = Object.keys(Object(Object(environment).Variables)).filter((name) => LOG_VARIABLE.test(name));
+  if (variables.length > 0) {
+    warn("log-variables", `${variables.join(", ")} changes nothing: no variable may hide log entries. Remove it.`);
+  }
+  if (vpc !== undefined) {
+    warn("vpc", "its VPC configuration was not made by this construct, so its role can't create network interfaces.");
+  }
+}
+
+function checkQueue(queue: Queue, warn: Warn): void {
+  if (propertiesOf(queue).KmsMasterKeyId === undefined) return;
+  warn("queue-key", "its key was not given to this construct, so the functions' roles have no right to use it.");
+}
+
+/** What the template will say, overrides included. Only CDK's own synthesis reads it otherwise. */
+function propertiesOf(resource: LambdaFunction | Queue): Readonly<Record<string, unknown>> {
+  const cfn = resource.node.defaultChild as CfnResource;
+  const { Resources: resources } = Stack.of(resource).resolve(Object(cfn)._toCloudFormation());
+  const [rendered] = Object.values<{ readonly Properties?: Readonly<Record<string, unknown>> }>(resources);
+  return rendered?.Properties ?? {};
+}
