@@ -117,7 +117,7 @@ export class FlagsmithToSegment extends Construct {
   private addReceive(webhookSecretParameter: string): LambdaFunction {
     const { options } = this;
     const { traitPrefix, traitStyle, flags, flagsmithTraits, segments, markActive } = options;
-    const { identities, anonymousIdentities } = options;
+    const { identities, anonymousIdentities, experiments, removeTraits } = options;
     const config: ReceiveConfig = {
       ...this.sharedConfig(),
       stackName: topStackOf(this).stackName,
@@ -130,6 +130,8 @@ export class FlagsmithToSegment extends Construct {
       identities,
       anonymousIdentities,
       markActive,
+      experiments,
+      removeTraits,
     };
     const receive = new PipelineFunction(this, "Receive", {
       functionName: "receive",

@@ -21,7 +21,14 @@ export interface OptionPlace {
  * rest of receive's variables takes at most 1,250.
  */
 const MAX_LISTS_BYTES = 2_800;
-const LISTS = ["traitPrefix", "flags", "flagsmithTraits", "identities"] as const satisfies readonly OptionName[];
+const LISTS = [
+  "traitPrefix",
+  "flags",
+  "flagsmithTraits",
+  "identities",
+  "experiments",
+  "removeTraits",
+] as const satisfies readonly OptionName[];
 
 /** Plain JavaScript may give anything. @throws ConfigurationError unless it is an object. */
 export function assertProps<Props extends object>(props: Props | undefined, where: string): Props {
@@ -43,6 +50,10 @@ export function optionErrors(input: unknown, place: OptionPlace): readonly strin
   }
   if (input.segmentRegion !== undefined && input.segmentEndpoint !== undefined) {
     errors.push(`${where}: segmentRegion and segmentEndpoint both say where Segment is; remove one of them`);
+  }
+  if (Array.isArray(input.experiments) && input.experiments.length > 0 && input.forward !== "changes") {
+    const why = "without the records of what each user has, every evaluation would be an event";
+    errors.push(`${where}.experiments: it needs "forward": "changes", because ${why}`);
   }
   return [...errors, ...arnErrors(input, place)];
 }

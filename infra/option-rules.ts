@@ -35,6 +35,8 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   anonymousIdentities: oneOf("identify", "anonymousId", "drop"),
   markActive: rule("true or false", isBoolean),
   forward: oneOf("every", "changes"),
+  experiments: rule("[names], * as wildcard", isNames),
+  removeTraits: rule("[names]", isNames),
   refreshHours: rule("a number from 0.01 to 8,760", (value) => isNumber(value, 0.01, 8_760)),
   mergeBacklog: rule("true or false", isBoolean),
   dryRun: rule("true or false", isBoolean),

@@ -14,7 +14,15 @@ export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUs
   readonly queueUrl: string;
 }
 
-type Mapping = "traitPrefix" | "traitStyle" | "flags" | "flagsmithTraits" | "segments" | "markActive";
+type Mapping =
+  | "traitPrefix"
+  | "traitStyle"
+  | "flags"
+  | "flagsmithTraits"
+  | "segments"
+  | "markActive"
+  | "experiments"
+  | "removeTraits";
 type Skipping = "identities" | "anonymousIdentities";
 
 export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, Mapping | Skipping> {

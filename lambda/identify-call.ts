@@ -31,9 +31,9 @@ const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
 /** Release 2 also wrote all characters beyond U+FFFF as escapes. */
 const ESCAPED = /\\u(?:d[89a-f]|fff[ef])/;
 
-/** The call as it waits in the queue: the same JSON, up to twice as long. */
-export function toQueueMessage(call: IdentifyCall): string {
-  return call.body.replace(REFUSED_BY_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+/** JSON as it waits in the queue: the same, up to twice as long. */
+export function toQueueText(json: string): string {
+  return json.replace(REFUSED_BY_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 }
 
 /** Reads a message's body. @throws UnreadableMessageError for one that receive did not write. */
@@ -57,12 +57,13 @@ export function parseIdentifyCall(message: string): IdentifyCall {
  * container's clock behind API Gateway's, an earlier `sentAt` would put the event into the future.
  */
 export function withSentAt(call: IdentifyCall, nowMs: number): string {
-  return sentAtField(Math.max(nowMs, call.receivedAtMs)) + call.body.slice(1);
+  return `{${sentAtOf(call, nowMs)},${call.body.slice(1)}`;
 }
 
-function sentAtField(sentAtMs: number): string {
-  return `{"sentAt":"${new Date(sentAtMs).toISOString()}",`;
+/** The field `sentAt` of that attempt, as JSON. */
+export function sentAtOf({ receivedAtMs }: Pick<IdentifyCall, "receivedAtMs">, nowMs: number): string {
+  return `"sentAt":"${new Date(Math.max(nowMs, receivedAtMs)).toISOString()}"`;
 }
 
 /** What `withSentAt` adds. Its length never varies, so receive can leave room for it. */
-export const SENT_AT_BYTES = sentAtField(0).length - "{".length;
+export const SENT_AT_BYTES = `${sentAtOf({ receivedAtMs: 0 }, 0)},`.length;

@@ -93,7 +93,17 @@ function reasonOf(error: FlagsmithToSegmentError): string {
  */
 const MAX_TEXT = 160;
 const LIMITS = new Map(
-  Object.entries({ userId: 100, renamed: 50, overwritten: 50, cut: 50, reason: 600, remedy: 1_000, stack: 2_000 }),
+  Object.entries({
+    userId: 100,
+    renamed: 50,
+    overwritten: 50,
+    cut: 50,
+    reservedColumns: 50,
+    sameColumn: 50,
+    reason: 600,
+    remedy: 1_000,
+    stack: 2_000,
+  }),
 );
 
 /** An entry is level, message, timestamp and service, then the fields of `names.ts`. Powertools' own has a tenth more bytes. */

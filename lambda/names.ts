@@ -38,7 +38,7 @@ export type LogEvent = keyof typeof LOG_EVENTS;
 /** Fields of the entries, by what they say. Saved queries and metric filters are written in these names. */
 export const LOG_FIELDS = {
   which: ["event", "requestId", "apiRequestId", "messageId", "mergedInto", "userId", "environment", "sourceIp"],
-  size: ["traitCount", "calls", "bytes", "renamed", "overwritten", "cut"],
+  size: ["traitCount", "calls", "bytes", "renamed", "overwritten", "cut", "reservedColumns", "sameColumn", "experiments"],
   time: ["durationMs", "latencyMs", "segmentMs", "ageMs"],
   attempt: ["status", "attempt", "retryInSeconds", "held", "visibility"],
   cause: ["code", "actor", "reason", "parameter", "remedy", "call", "error"],

@@ -34,6 +34,16 @@ export interface Options {
   readonly markActive?: boolean | undefined;
   /** Whether Segment gets every evaluation, or only what changed since the last call that it accepted. @default "every" */
   readonly forward?: "every" | "changes" | undefined;
+  /**
+   * Flags of experiments, `*` stands for any characters: Segment gets the event `Experiment Viewed` when a user's variation changes. It
+   * needs `forward: "changes"`. @default - none
+   */
+  readonly experiments?: readonly string[] | undefined;
+  /**
+   * Traits that each evaluation sets to null, unless it sets them: those of flags that were deleted in Flagsmith. A flag that exists, but
+   * that client-side keys omit, would flip. @default - none
+   */
+  readonly removeTraits?: readonly string[] | undefined;
   /** Hours after which an unchanged trait is sent again, with `forward: "changes"`. @default 24 */
   readonly refreshHours?: number | undefined;
   /** Whether many waiting evaluations of one user become one call: the newest state, not each change. @default true */
@@ -89,6 +99,8 @@ export const DEFAULTS: ResolvedOptions = {
   anonymousIdentities: "identify",
   markActive: true,
   forward: "every",
+  experiments: [],
+  removeTraits: [],
   refreshHours: 24,
   mergeBacklog: true,
   dryRun: false,

@@ -91,5 +91,8 @@ function shared(functionName: FunctionName, environment: Environment, options: S
 
 export function mappingOf({ flags, flagsmithTraits: own, ...options }: ReceiveConfig): IdentifyOptions {
   const selectsTrait = typeof own === "boolean" ? () => own : compileSelection({ include: own });
-  return { ...options, selectsFlag: compileSelection(flags), selectsTrait };
+  // In an update the code may meet the configuration of a release that had neither of these options.
+  const { experiments = [], removeTraits = [] } = options;
+  const selectsExperiment = compileSelection({ include: experiments });
+  return { ...options, removeTraits, selectsFlag: compileSelection(flags), selectsTrait, selectsExperiment };
 }

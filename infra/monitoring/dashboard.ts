@@ -117,7 +117,7 @@ function deliver(pipeline: FlagsmithToSegment) {
 }
 
 function changes(pipeline: FlagsmithToSegment) {
-  const { deliver: own, deliveredTable } = pipeline;
+  const { deliver: own, deliveredTable, options } = pipeline;
   const log = own.logGroup.logGroupName;
   const share = 'stats 100 * sum(strcontains(event, "unchanged")) / count(*) as saved by bin(1h)';
   const consumed = [deliveredTable?.metricConsumedReadCapacityUnits(), deliveredTable?.metricConsumedWriteCapacityUnits()];
@@ -129,6 +129,11 @@ function changes(pipeline: FlagsmithToSegment) {
       'filter event in ["delivered", "merged", "unchanged"]',
       share,
     ),
+    ...(options.experiments.length === 0
+      ? []
+      : [
+          query("Events Experiment Viewed", line, log, "filter experiments > 0", "stats sum(experiments) as events by bin(1h)"),
+        ]),
     graph("DynamoDB, capacity units", ...consumed.filter((used) => used !== undefined)),
     graph(asked("DynamoDB did not read or write", "Which events failed and why"), pipeline.metric("TableFailing")),
   ];

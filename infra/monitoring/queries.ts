@@ -62,8 +62,8 @@ export const QUERIES = {
   },
   "Which flags were renamed or cut": {
     logs: ["receive"],
-    text: `fields @timestamp, userId, renamed, overwritten, cut
-| filter ispresent(renamed) or ispresent(overwritten) or ispresent(cut)
+    text: `fields @timestamp, userId, renamed, overwritten, cut, reservedColumns, sameColumn
+| filter ispresent(renamed) or ispresent(overwritten) or ispresent(cut) or ispresent(reservedColumns) or ispresent(sameColumn)
 | sort @timestamp desc
 | limit 100`,
   },

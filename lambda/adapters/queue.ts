@@ -18,6 +18,8 @@ export interface MessageAttributes {
   readonly kind?: string | undefined;
   readonly version?: number | string | undefined;
   readonly environment?: number | undefined;
+  /** Variations by flag, as JSON: option `experiments`. */
+  readonly experiments?: string | undefined;
   /** Of dead letters: why it is one, Segment's last status, and the id at Segment, which survives a redrive. */
   readonly reason?: string | undefined;
   readonly status?: number | undefined;
@@ -36,7 +38,7 @@ export interface ReceivedMessage {
   readonly receiveCount: number;
   /** Rises within a group. */
   readonly sequence: bigint;
-  readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment">;
+  readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment" | "experiments">;
   /** False = a field is missing or no number, so what stands here for it means nothing. */
   readonly isComplete: boolean;
 }
@@ -52,7 +54,7 @@ export function toReceivedMessages(event: unknown, queueArn: string) {
 function toReceivedMessage(record: JsonObject): ReceivedMessage {
   const { messageId, receiptHandle, body, attributes, messageAttributes } = record;
   const { MessageGroupId, SentTimestamp, ApproximateReceiveCount, SequenceNumber } = Object(attributes);
-  const { kind, version, environment }: SQSMessageAttributes = Object(messageAttributes);
+  const { kind, version, environment, experiments }: SQSMessageAttributes = Object(messageAttributes);
   const texts = [messageId, receiptHandle, body, MessageGroupId];
   const numbers = [SentTimestamp, ApproximateReceiveCount, SequenceNumber];
   const isComplete = texts.every((text) => typeof text === "string") && numbers.every((number) => /^\d+$/.test(String(number)));
@@ -68,6 +70,7 @@ function toReceivedMessage(record: JsonObject): ReceivedMessage {
       kind: kind?.stringValue,
       version: numberIn(version) ?? version?.stringValue,
       environment: numberIn(environment),
+      experiments: experiments?.stringValue,
     },
     isComplete,
   };
@@ -79,7 +82,7 @@ function numberIn(attribute: SQSMessageAttribute | undefined): number | undefine
   return Number.isNaN(number) ? undefined : number;
 }
 
-/** SQS's limits for one request, in messages and in bytes: 256 KiB in every partition, less 512 for each one's attributes. */
+/** SQS's limits for one request, in messages and in bytes: 256 KiB in every partition, less 512 for each one's other attributes. */
 const MAX_BATCH = 10;
 const MAX_BATCH_BYTES = 256 * 1024 - MAX_BATCH * 512;
 
@@ -117,7 +120,7 @@ function batchesOf(messages: readonly OutgoingMessage[]): readonly (readonly Out
   const batches: OutgoingMessage[][] = [];
   let room = 0;
   for (const message of messages) {
-    const bytes = Buffer.byteLength(message.body);
+    const bytes = Buffer.byteLength(message.body) + Buffer.byteLength(message.attributes.experiments ?? "");
     const open = bytes <= room ? batches.at(-1) : undefined;
     if (open !== undefined && open.length < MAX_BATCH) open.push(message);
     else {

@@ -1,6 +1,7 @@
 import { Pool } from "undici";
 import { codeOf, TimeoutError } from "../errors";
-import { type IdentifyCall, withSentAt } from "../identify-call";
+import { requestOf } from "../experiments";
+import type { IdentifyCall } from "../identify-call";
 import { USER_AGENT } from "../library";
 import { hasPassed, type Machine } from "../timing";
 import { askedDelay } from "./retry-after";
@@ -39,20 +40,26 @@ const MAX_ANSWER = 1024 * 1024;
 
 /** Segment's HTTP Tracking API. */
 export class Segment {
-  readonly #url: URL;
+  readonly #origin: string;
+  readonly #path: string;
   #pool: Pool | undefined;
   #lastUsedAtMs = 0;
 
-  /** `endpoint`: base URL; `/v1/identify` is added. */
+  /** `endpoint`: base URL; `/v1/identify` or `/v1/batch` is added. */
   constructor(
     endpoint: string,
     private readonly machine: Pick<Machine, "now" | "timing">,
   ) {
-    this.#url = new URL(`${endpoint.replace(/\/+$/, "")}/v1/identify`);
+    const { origin, pathname } = new URL(endpoint);
+    this.#origin = origin;
+    this.#path = pathname.replace(/\/+$/, "");
   }
 
-  /** One attempt. Never throws: an error of the network is an answer too. A status counts even if the body behind it is cut off. */
-  async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
+  /**
+   * One attempt: the call alone, or in a batch with its events. Never throws: an error of the network is an answer too. A status counts
+   * even if the body behind it is cut off.
+   */
+  async send(call: IdentifyCall, events: readonly string[], writeKey: string): Promise<SegmentAnswer> {
     const { now, timing } = this.machine;
     const startedAtMs = now();
     const timeout = new AbortController();
@@ -63,7 +70,8 @@ export class Segment {
       "content-type": "application/json",
       "user-agent": USER_AGENT,
     };
-    const request = { method: "POST", path: this.#url.pathname, headers, body: withSentAt(call, startedAtMs) } as const;
+    const { path, body } = requestOf(call, events, startedAtMs);
+    const request = { method: "POST", path: this.#path + path, headers, body } as const;
     try {
       const answer = await this.#currentPool().request({ ...request, signal: timeout.signal });
       await answer.body.dump({ limit: MAX_ANSWER });
@@ -85,7 +93,7 @@ export class Segment {
     if (this.#pool === undefined || hasPassed(this.#lastUsedAtMs, now(), timing.maxIdleMs)) {
       // Requests under way are answered over the old one.
       void this.#pool?.close();
-      this.#pool = new Pool(this.#url.origin, {
+      this.#pool = new Pool(this.#origin, {
         connect: { timeout: timing.segmentConnectMs },
         autoSelectFamily: true,
         autoSelectFamilyAttemptTimeout: timing.segmentAddressMs,

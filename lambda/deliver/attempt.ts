@@ -1,12 +1,12 @@
 import { TableError } from "../errors";
-import { withSentAt } from "../identify-call";
+import { experimentEvents, requestOf } from "../experiments";
 import { tryParseJson } from "../json";
 import { MINUTE_MS } from "../timing";
-import type { UserRecord } from "./changes";
+import type { AcceptedParts, UserRecord } from "./changes";
 import type { Invocation, Unit, UnitResult } from "./invocation";
 
 /**
- * One attempt at one unit: compare, remove, send, add. Without a record (`forward: "every"`) it only sends.
+ * One attempt at one unit: compare, remove, send, add. Without a record (`forward: "every"`) it only sends, and sends no events.
  * @throws ParameterError without a write key, and TableError; then nothing was sent, and the unit is retried.
  */
 export async function attempt(invocation: Invocation, unit: Unit, record: UserRecord | undefined): Promise<UnitResult> {
@@ -15,15 +15,17 @@ export async function attempt(invocation: Invocation, unit: Unit, record: UserRe
   if (!hasTime()) return notAttempted("too little time left in this invocation", 0);
   const [key = ""] = await writeKey.get();
   await record?.read();
-  if (record?.isUnchanged(call, key)) return { kind: "unchanged" };
-  if (dryRun) return { kind: "dry-run", call: tryParseJson(withSentAt(call, now())) };
-  await record?.remove(call, key, messages[0].message.sequence);
+  const variations = record?.newVariations(unit, key) ?? [];
+  const events = experimentEvents(call, variations);
+  if (record?.hasTraits(unit, key) && events.length === 0) return { kind: "unchanged" };
+  if (dryRun) return { kind: "dry-run", call: tryParseJson(requestOf(call, events, now()).body) };
+  await record?.remove(unit, key, messages[0].message.sequence);
   const { slowDownSeconds } = invocation;
   if (slowDownSeconds !== undefined) return notAttempted("Segment asked to slow down", slowDownSeconds);
-  const { answer, usedKey } = await send(invocation, unit, key);
+  const { answer, usedKey } = await send(invocation, unit, events, key);
   if (answer.code !== "accepted") return { kind: "failed", failure: { kind: "not-accepted", answer } };
-  const notRecorded = mayBeKnown(unit) ? undefined : await add(unit, usedKey, record);
-  return { kind: "delivered", answer, notRecorded };
+  const notRecorded = record && (await add(record, unit, { traits: !mayBeKnown(unit), variations }, usedKey));
+  return { kind: "delivered", answer, experiments: events.length, notRecorded };
 }
 
 function notAttempted(why: string, askedSeconds: number): UnitResult {
@@ -31,17 +33,17 @@ function notAttempted(why: string, askedSeconds: number): UnitResult {
 }
 
 /** Sends the call, and once more if the key was refused and the parameter has another one by now. */
-async function send(invocation: Invocation, { call }: Unit, knownKey: string) {
-  const identify = async (usedKey: string) => {
-    const answer = await invocation.segment.identify(call, usedKey);
+async function send(invocation: Invocation, { call }: Unit, events: readonly string[], knownKey: string) {
+  const sendWith = async (usedKey: string) => {
+    const answer = await invocation.segment.send(call, events, usedKey);
     // After a 429 nothing more is sent in this invocation.
     if (answer.status === 429) invocation.slowDownSeconds = Math.max(invocation.slowDownSeconds ?? 0, answer.askedSeconds ?? 0);
     return { answer, usedKey };
   };
-  const sent = await identify(knownKey);
+  const sent = await sendWith(knownKey);
   if (sent.answer.status !== 401 && sent.answer.status !== 403) return sent;
   const [current = ""] = await invocation.writeKey.refresh();
-  return current === knownKey || invocation.slowDownSeconds !== undefined ? sent : identify(current);
+  return current === knownKey || invocation.slowDownSeconds !== undefined ? sent : sendWith(current);
 }
 
 /**
@@ -53,9 +55,9 @@ function mayBeKnown({ messages: [{ message, call }, ...others] }: Unit): boolean
 }
 
 /** Segment has the call, so a failure of the table does not make the message fail. */
-async function add({ messages, call }: Unit, usedKey: string, record: UserRecord | undefined): Promise<TableError | undefined> {
+async function add(record: UserRecord, unit: Unit, sent: AcceptedParts, usedKey: string): Promise<TableError | undefined> {
   try {
-    await record?.add(call, usedKey, (messages.at(-1) ?? messages[0]).message.sequence);
+    await record.add(unit, sent, usedKey, (unit.messages.at(-1) ?? unit.messages[0]).message.sequence);
     return undefined;
   } catch (error) {
     if (!(error instanceof TableError)) throw error;

@@ -1,5 +1,6 @@
 import { type ReceivedMessage, toReceivedMessages } from "../adapters/queue";
 import { UnreadableMessageError } from "../errors";
+import { parseVariations } from "../experiments";
 import { MESSAGE_KIND, MESSAGE_VERSION, parseIdentifyCall } from "../identify-call";
 import type { Outcome } from "../log";
 import type { Reading } from "./invocation";
@@ -30,7 +31,8 @@ function read(message: ReceivedMessage): Reading {
   const isKnown = kind === MESSAGE_KIND && version === MESSAGE_VERSION;
   if (!isKnown) return { kind: "unread", message, failure: { kind: "unknown-version" } };
   try {
-    return { kind: "read", message, call: parseIdentifyCall(message.body) };
+    const call = parseIdentifyCall(message.body);
+    return { kind: "read", message, call, variations: parseVariations(message.attributes.experiments, call.messageId) };
   } catch (cause) {
     // Any other exception, such as too deep a nesting, is this message's as well, and must not fail the batch.
     return unreadable(

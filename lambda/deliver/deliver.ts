@@ -58,7 +58,7 @@ async function deliverUser(invocation: Invocation, health: Health, readings: rea
     return { outcomes, stop };
   };
   const [first] = readings;
-  const record = changes && new UserRecord(changes, first.message.groupId, now);
+  const record = changes && new UserRecord({ ...changes, userHash: first.message.groupId, now });
   const noRecord = await record?.read().catch(failed);
   if (noRecord !== undefined) return stopAt(first, noRecord.failure, fieldsOf(first));
   const isSettled = ({ message }: Reading) => record?.isSettled(message.sequence) === true;

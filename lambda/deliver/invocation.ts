@@ -3,6 +3,7 @@ import type { Parameter } from "../adapters/parameter";
 import type { Queue, ReceivedMessage } from "../adapters/queue";
 import type { Segment, SegmentAnswer } from "../adapters/segment";
 import type { TableError, UnreadableMessageError } from "../errors";
+import type { Variation } from "../experiments";
 import type { IdentifyCall } from "../identify-call";
 import type { Log } from "../log";
 import type { Machine } from "../timing";
@@ -13,7 +14,7 @@ export interface DeliverDependencies extends Machine {
   readonly writeKey: Pick<Parameter, "name" | "get" | "refresh" | "remedy">;
   readonly dryRun: boolean;
   readonly mergeBacklog: boolean;
-  readonly segment: Pick<Segment, "identify">;
+  readonly segment: Pick<Segment, "send">;
   /** Option `forward: "changes"`; undefined = every evaluation is sent. */
   readonly changes: ChangesDependencies | undefined;
   readonly queue: Pick<Queue, "setVisibility">;
@@ -43,6 +44,8 @@ export interface ReadMessage {
   readonly kind: "read";
   readonly message: ReceivedMessage;
   readonly call: IdentifyCall;
+  /** Option `experiments`. */
+  readonly variations: readonly Variation[];
 }
 
 /** A message of the batch, read as far as it can be. */
@@ -52,12 +55,18 @@ export type Reading = ReadMessage | { readonly kind: "unread"; readonly message:
 export interface Unit {
   readonly messages: readonly [ReadMessage, ...ReadMessage[]];
   readonly call: IdentifyCall;
+  readonly variations: readonly Variation[];
 }
 
 /** What became of a unit. */
 export type UnitResult =
-  /** `notRecorded`: Segment accepted the call, but its fingerprints could not be added to the record. */
-  | { readonly kind: "delivered"; readonly answer: SegmentAnswer; readonly notRecorded: TableError | undefined }
+  /** `experiments`: events that were sent. `notRecorded`: Segment accepted the unit, but its fingerprints could not be added. */
+  | {
+      readonly kind: "delivered";
+      readonly answer: SegmentAnswer;
+      readonly experiments: number;
+      readonly notRecorded: TableError | undefined;
+    }
   | { readonly kind: "unchanged" }
   /** `call`: what would have been sent. */
   | { readonly kind: "dry-run"; readonly call: unknown }

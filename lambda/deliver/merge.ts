@@ -1,4 +1,6 @@
 import { hash } from "node:crypto";
+import { experimentEvents, MAX_BATCH_REQUEST_BYTES, type Variation } from "../experiments";
+import { MAX_CALL_BYTES } from "../identify-call";
 import { isJsonObject, type JsonObject, tryParseJson } from "../json";
 import { capacityOf, MAX_CALL_TRAITS, toCall } from "../split";
 import type { ReadMessage, Unit } from "./invocation";
@@ -12,6 +14,8 @@ const MERGED_ID_LENGTH = 22;
 
 /** Messages that become one call. */
 interface Merge {
+  /** The last one of each flag, since when it has had this value. */
+  readonly variations: ReadonlyMap<string, Variation>;
   readonly messages: readonly [ReadMessage, ...ReadMessage[]];
   /** The last call without its id and its traits. */
   readonly shared: JsonObject;
@@ -20,7 +24,7 @@ interface Merge {
 }
 
 export function unitOf(read: ReadMessage): Unit {
-  return { messages: [read], call: read.call };
+  return { messages: [read], call: read.call, variations: read.variations };
 }
 
 /**
@@ -43,16 +47,21 @@ function mergeOf(read: ReadMessage): Merge {
   const json = new Map<string, string>();
   for (const [name, value] of Object.entries(Object(traits)))
     json.set(name, `${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  return { messages: [read], shared, traits: json };
+  return { messages: [read], shared, traits: json, variations: new Map(read.variations.map((each) => [each.flag, each])) };
 }
 
 /** Both as one, unless their envelopes differ or the call would not fit. */
 function joined(last: Merge, next: Merge): readonly Merge[] {
   const traits = new Map([...last.traits, ...next.traits]);
   const bytes = [...traits.values()].reduce((sum, trait) => sum + Buffer.byteLength(trait) + 1, -1); // with commas between them
+  const variations = new Map(last.variations);
+  for (const [flag, later] of next.variations) if (variations.get(flag)?.value !== later.value) variations.set(flag, later);
+  const { call } = next.messages[0];
+  const events = experimentEvents(call, [...variations.values()]);
   const fits = traits.size <= MAX_CALL_TRAITS && bytes <= capacityOf(envelopeOf(next));
-  if (keyOf(last) !== keyOf(next) || !fits) return [last, next];
-  return [{ messages: [...last.messages, ...next.messages], shared: next.shared, traits }];
+  const fitsInBatch = Buffer.byteLength(events.join()) + 2 * MAX_CALL_BYTES <= MAX_BATCH_REQUEST_BYTES;
+  if (keyOf(last) !== keyOf(next) || !fits || !fitsInBatch) return [last, next];
+  return [{ messages: [...last.messages, ...next.messages], shared: next.shared, traits, variations }];
 }
 
 /** What must be equal in merged calls: the user, and whether a call counts as activity. */
@@ -70,9 +79,10 @@ function envelopeOf({ shared, messages }: Merge) {
  * the call as known although it accepted an older one in between.
  */
 function toUnit(merge: Merge, requestId: string): Unit {
-  const { messages, traits } = merge;
+  const { messages, traits, variations } = merge;
   if (messages.length === 1) return unitOf(messages[0]);
   const held = messages.map(({ call }) => [call.messageId, call.body]);
   const messageId = hash("sha256", JSON.stringify([requestId, held]), "base64url").slice(0, MERGED_ID_LENGTH);
-  return { messages, call: toCall(envelopeOf(merge), messageId, [...traits.values()]) };
+  const call = toCall(envelopeOf(merge), messageId, [...traits.values()]);
+  return { messages, call, variations: [...variations.values()] };
 }

@@ -19,7 +19,9 @@ export function unchanged(reading: Reading): Outcome {
 export function settled(unit: Unit, result: Settled, durationMs: number, nowMs: number): readonly Outcome[] {
   const outcomes = unit.messages.map((read) => {
     const outcome = outcomeOf(read, unit, result, nowMs);
-    return { ...outcome, fields: { ...fieldsOf(read), durationMs, ...outcome.fields } };
+    // Once per request, so that a sum over the entries is the number of events.
+    const sent = result.kind === "delivered" && read === unit.messages.at(-1) ? result.experiments : 0;
+    return { ...outcome, fields: { ...fieldsOf(read), durationMs, experiments: sent || undefined, ...outcome.fields } };
   });
   if (result.kind !== "delivered" || result.notRecorded === undefined) return outcomes;
   const message = "Segment accepted the call, but the record does not say so: these traits are sent once more";

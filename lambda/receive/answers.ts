@@ -21,7 +21,8 @@ export function toResponse({ event: status, answer }: Pick<Ending, "event" | "an
   return { statusCode: STATUS_CODES[status], headers, body: JSON.stringify({ status, ...answer }) };
 }
 
-export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, cut }: IdentifyCalls): Ending {
+export function accepted(evaluation: Evaluation, identify: IdentifyCalls): Ending {
+  const { calls, renamed, overwritten, cut, reservedColumns, sameColumn } = identify;
   const { messageId } = calls[0];
   const fields = {
     messageId,
@@ -32,6 +33,8 @@ export function accepted(evaluation: Evaluation, { calls, renamed, overwritten, 
     renamed: countAndFirst(renamed),
     overwritten: countAndFirst(overwritten),
     cut: countAndFirst(cut.map(({ name, bytes }) => `${bytes} bytes ${name}`)),
+    reservedColumns: countAndFirst(reservedColumns),
+    sameColumn: countAndFirst(sameColumn),
   };
   return { event: "accepted", message: "queued", fields, answer: { messageId } };
 }

@@ -1,8 +1,11 @@
+import { fitVariations, type Variation, variationValue } from "../experiments";
 import { hashIdentity, type IdentifyCall } from "../identify-call";
 import { LIBRARY } from "../library";
 import type { ResolvedOptions } from "../options";
 import { capacityOf, toCalls } from "../split";
+import { type ColumnProblems, columnProblems } from "./columns";
 import { type Evaluation, isAnonymous } from "./evaluation";
+import type { Selects } from "./selection";
 import { type MappingOptions, type TraitSet, toTraits } from "./traits";
 
 /** Segment's HTTP API says "fewer than 100 characters", and drops a call with a longer id with 200. */
@@ -19,12 +22,19 @@ export interface Receipt {
   readonly receivedAtMs: number;
 }
 
-export type IdentifyOptions = MappingOptions & Pick<ResolvedOptions, "anonymousIdentities" | "markActive">;
+export interface IdentifyOptions
+  extends MappingOptions,
+    Pick<ResolvedOptions, "anonymousIdentities" | "markActive" | "removeTraits"> {
+  /** Flags whose values are variations of an experiment. */
+  readonly selectsExperiment: Selects;
+}
 
-export interface IdentifyCalls extends Pick<TraitSet, "renamed" | "overwritten"> {
+export interface IdentifyCalls extends Pick<TraitSet, "renamed" | "overwritten">, ColumnProblems {
   /** At least one, in the order in which they are queued; Segment merges their traits. */
   readonly calls: readonly [IdentifyCall, ...IdentifyCall[]];
-  /** Traits that alone exceed a call, with their size in bytes of JSON. */
+  /** Variations by flag, as JSON; undefined = there is none. */
+  readonly experiments: string | undefined;
+  /** Traits that alone exceed a call, and variations that exceed a request, with their size in bytes of JSON. */
   readonly cut: readonly { readonly name: string; readonly bytes: number }[];
 }
 
@@ -38,7 +48,7 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
   const envelope = { json: envelopeOf(identity, receivedAtMs, options), identity, receivedAtMs, idLength };
   const capacity = capacityOf(envelope);
   const cut: { name: string; bytes: number }[] = [];
-  // A value that no call can hold gives way to its trait's fallback, or the trait is left out.
+  // A value that no call can hold gives way to its trait's fallback, or the trait is not sent.
   const json = [...traits].flatMap(([name, { value, fallback }]) => {
     const trait = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
     const bytes = Buffer.byteLength(trait);
@@ -46,7 +56,23 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
     cut.push({ name, bytes });
     return fallback === undefined ? [] : [`${JSON.stringify(name)}:${fallback}`];
   });
-  return { calls: toCalls(envelope, json, (part) => `${id}-${part}`), renamed, overwritten, cut };
+  const removed = options.removeTraits.filter((name) => !traits.has(name)).map((name) => `${JSON.stringify(name)}:null`);
+  const calls = toCalls(envelope, [...json, ...removed], (part) => `${id}-${part}`);
+  const variations = fitVariations(calls[0], variationsOf(evaluation, options));
+  const values = Object.fromEntries(variations.kept.map(({ flag, value }) => [flag, value]));
+  const experiments = variations.kept.length === 0 ? undefined : JSON.stringify(values);
+  return { calls, experiments, renamed, overwritten, cut: [...cut, ...variations.cut], ...columnProblems(traits.keys()) };
+}
+
+/** Of the enabled flags that are selected. Of two flags with one name the later one counts. */
+function variationsOf({ flags }: Evaluation, options: IdentifyOptions): readonly Variation[] {
+  const variations = new Map<string, Variation>();
+  for (const { name: flag, enabled, value } of flags) {
+    if (!options.selectsFlag(flag) || !options.selectsExperiment(flag)) continue;
+    if (enabled) variations.set(flag, { flag, value: variationValue(value), since: "" });
+    else variations.delete(flag);
+  }
+  return [...variations.values()];
 }
 
 /** What all calls of an evaluation share, as the inside of a JSON object. */

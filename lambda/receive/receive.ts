@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { Parameter } from "../adapters/parameter";
 import type { Queue } from "../adapters/queue";
-import { hashIdentity, MESSAGE_KIND, MESSAGE_VERSION, toQueueMessage } from "../identify-call";
+import { hashIdentity, MESSAGE_KIND, MESSAGE_VERSION, toQueueText } from "../identify-call";
 import { isJsonObject } from "../json";
 import type { Log } from "../log";
 import type { Machine } from "../timing";
@@ -82,8 +82,11 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   const identify = toIdentifyCalls(evaluation, { stackName, requestId, receivedAtMs }, mapping);
   const groupId = hashIdentity(evaluation.identity);
   const attributes = { kind: MESSAGE_KIND, version: MESSAGE_VERSION, environment: evaluation.environment };
-  const messages = identify.calls.map((call) => {
-    return { body: toQueueMessage(call), groupId, deduplicationId: call.messageId, attributes };
+  const experiments = identify.experiments && toQueueText(identify.experiments);
+  const messages = identify.calls.map((call, index) => {
+    // On the last one, so that deliver meets the variations once all traits were sent.
+    const own = index === identify.calls.length - 1 ? { ...attributes, experiments } : attributes;
+    return { body: toQueueText(call.body), groupId, deduplicationId: call.messageId, attributes: own };
   });
   await queue.send(messages, deadlineMs);
   return accepted(evaluation, identify);

@@ -7,6 +7,8 @@ export interface ArrivingCall {
   /** `userId`, or `anonymousId`. */
   readonly userId: string;
   readonly traits: Readonly<Record<string, unknown>>;
+  /** The track events of the same request. */
+  readonly events: readonly Readonly<Record<string, unknown>>[];
   readonly writeKey: string;
   /** Of this message id, from 1. */
   readonly attempt: number;
@@ -71,7 +73,7 @@ export class FakeSegment {
     }
     const bytes = await bodyOf(request).catch(() => undefined);
     if (bytes === undefined) return; // the client gave up
-    if (request.method !== "POST" || request.url !== "/v1/identify") {
+    if (request.method !== "POST" || !/^\/v1\/(identify|batch)$/.test(request.url ?? "")) {
       response.writeHead(404).end("Not Found");
       return;
     }
@@ -90,13 +92,25 @@ export class FakeSegment {
   readonly server = createServer(this.listener);
 
   #read({ headers, socket }: IncomingMessage, bytes: Buffer): ArrivingCall {
-    const body = JSON.parse(bytes.toString());
+    const parsed = JSON.parse(bytes.toString());
+    const [body, ...events] = parsed.batch ?? [parsed];
     const { messageId, userId = body.anonymousId, traits } = body;
     const attempt = (this.#attempts.get(messageId) ?? 0) + 1;
     this.#attempts.set(messageId, attempt);
     const [, encoded = ""] = headers.authorization?.split(" ") ?? [];
     const writeKey = Buffer.from(encoded, "base64").toString().replace(/:$/, "");
-    return { messageId, userId, traits, writeKey, attempt, body, bytes: bytes.length, headers, clientPort: socket.remotePort };
+    return {
+      messageId,
+      userId,
+      traits,
+      events,
+      writeKey,
+      attempt,
+      body,
+      bytes: bytes.length,
+      headers,
+      clientPort: socket.remotePort,
+    };
   }
 }
 

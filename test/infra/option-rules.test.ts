@@ -13,6 +13,8 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
   anonymousIdentities: "drop",
   markActive: false,
   forward: "changes",
+  experiments: ["checkout*"],
+  removeTraits: ["old_flag"],
   refreshHours: 12,
   mergeBacklog: false,
   dryRun: true,
@@ -115,7 +117,7 @@ describe("the options", () => {
   it("counts in bytes what names flags and traits: Lambda's variables have 4 KB", () => {
     const cyrillic = { include: ["ж".repeat(1_490)] };
     expect(faultsOf({ flags: cyrillic })).toContain(
-      "production: allowed are 2800 bytes for traitPrefix, flags, flagsmithTraits, identities together, in which a quote counts twice",
+      "production: allowed are 2800 bytes for traitPrefix, flags, flagsmithTraits, identities, experiments, removeTraits together, in which a quote counts twice",
     );
     expect(faultsOf({ flags: cyrillic.include.length, flagsmithTraits: true })).toContain("production.flags: allowed is ");
     expect(faultsOf({ flags: { include: ["x".repeat(1_390)] }, flagsmithTraits: ["y".repeat(1_300)] })).toBe("");

@@ -2,7 +2,7 @@ import type { OutgoingMessage, ReceivedMessage } from "../../lambda/adapters/que
 import { UserRecord } from "../../lambda/deliver/changes";
 import { type DeliverHandler, deliverHandler } from "../../lambda/deliver/deliver";
 import type { ChangesDependencies } from "../../lambda/deliver/invocation";
-import { hashIdentity, parseIdentifyCall } from "../../lambda/identify-call";
+import { hashIdentity, type IdentifyCall, parseIdentifyCall } from "../../lambda/identify-call";
 import { DAY_SECONDS, RETRY_SECONDS, TIMING } from "../../lambda/timing";
 import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { ATTRIBUTES, callBody, NOON } from "../cloud/events";
@@ -48,6 +48,8 @@ export class DeliveryModel {
   readonly log = new RecordingLog();
   /** What Segment has, by user. */
   readonly profiles: Record<string, Record<string, number>> = {};
+  /** Events that Segment accepted, in order: the first one of each id. */
+  readonly events: { readonly id: string; readonly user: string; readonly variation: string }[] = [];
   /** Users whose calls Segment refuses for now. */
   readonly refused = new Set<string>();
   readonly deadLetters: FifoQueue;
@@ -71,7 +73,7 @@ export class DeliveryModel {
     const about = { clock: this.clock, visibility: TIMING.visibilityMs, retention: 14 * DAY_MS };
     this.deadLetters = new FifoQueue(about);
     this.queue = new FifoQueue(about);
-    this.segment = new FakeSegment((call) => this.#identify(call.messageId, JSON.parse(call.body)));
+    this.segment = new FakeSegment((call, _, events) => this.#accept(call, events));
     this.#records = new FakeRecords((operation) => {
       if (operation !== "written") this.#operate();
       return this.#happens(options.chances.tableFails);
@@ -80,11 +82,13 @@ export class DeliveryModel {
     this.#containers = Array.from({ length: options.containers }, () => this.#container());
   }
 
-  send(user: string, traits: Traits): void {
+  /** `variation`: of the experiment `checkout`; undefined = the flag is disabled. */
+  send(user: string, traits: Traits, variation?: string): void {
     const number = this.#numbers++;
     const timestamp = new Date(this.clock.now).toISOString();
     const body = JSON.stringify({ ...JSON.parse(callBody({ identity: user, traits, messageId: `e${number}-1` })), timestamp });
-    const attributes = ATTRIBUTES;
+    const experiments = { DataType: "String", StringValue: JSON.stringify({ checkout: variation }) };
+    const attributes = { ...ATTRIBUTES, ...(variation === undefined ? {} : { experiments }) };
     this.queue.send({ body, groupId: hashIdentity(user), deduplicationId: `e${number}`, attributes });
   }
 
@@ -134,7 +138,8 @@ export class DeliveryModel {
     });
   }
 
-  #identify(messageId: string, { userId, traits }: { readonly userId: string; readonly traits: Traits }) {
+  #accept({ messageId, body }: IdentifyCall, events: readonly string[]) {
+    const { userId, traits }: { readonly userId: string; readonly traits: Traits } = JSON.parse(body);
     this.#operate();
     if ((this.failing && this.refused.has(userId)) || this.#happens(this.options.chances.refused)) return answered(503);
     const acceptedAt = this.#known.get(messageId);
@@ -142,7 +147,15 @@ export class DeliveryModel {
       this.profiles[userId] = { ...this.profiles[userId], ...traits };
       this.#known.set(messageId, this.clock.now);
     }
+    for (const event of events) this.#acceptEvent(JSON.parse(event));
     return answered(this.#happens(this.options.chances.lost) ? undefined : 200);
+  }
+
+  #acceptEvent({ messageId: id, userId: user, properties }: { messageId: string; userId: string; properties: object }): void {
+    const variation = String(Object(properties).variation_id);
+    const known = this.events.find((event) => event.id === id);
+    if (known === undefined) this.events.push({ id, user, variation });
+    else if (known.variation !== variation) throw new Error(`event ${id} has two variations`);
   }
 
   #container(): DeliverHandler {
@@ -186,7 +199,8 @@ async function hashesOf(changes: ChangesDependencies): Promise<ReadonlyMap<strin
   for (const [name, value] of NAMES.flatMap((name) => VALUES.map((value) => [name, value] as const))) {
     const records = new FakeRecords();
     const call = parseIdentifyCall(callBody({ traits: { [name]: value } }));
-    await new UserRecord({ ...changes, records }, "any", () => NOON).add(call, "key", 1n);
+    const record = new UserRecord({ ...changes, records, userHash: "any", now: () => NOON });
+    await record.add({ call, variations: [] }, { traits: true, variations: [] }, "key", 1n);
     for (const [hash, fingerprint] of records.writes[0]?.fingerprints ?? [])
       hashes.set(hash + fingerprint.value, { name, value });
   }

@@ -103,6 +103,35 @@ describeProperties("forward: changes", () => {
   });
 });
 
+describeProperties("experiments", () => {
+  const variation = fc.constantFrom("a", "b", undefined);
+  const history = fc.array(fc.record({ user: fc.constantFrom("a", "a", "b"), variation, pauseMinutes }), {
+    minLength: 5,
+    maxLength: 30,
+  });
+  /** Without those that repeat the one before. */
+  const changesOf = (variations: readonly string[]) => variations.filter((each, index) => each !== variations[index - 1]);
+
+  it("every change of a user's variation is an event, in order and under one id each, whatever fails", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), history, async (seed, steps) => {
+        const model = new DeliveryModel({ seed, forward: "changes", merges: false, containers: 2, chances: everythingFails });
+        for (const { user, variation, pauseMinutes } of steps) {
+          model.send(user, { x: 1 }, variation);
+          await model.drain(model.clock.now + pauseMinutes * MINUTE_MS);
+        }
+        await model.drain();
+        for (const user of USERS) {
+          const expected = steps.flatMap((step) => (step.user === user ? (step.variation ?? []) : []));
+          const accepted = model.events.filter((event) => event.user === user).map((event) => event.variation);
+          expect(changesOf(accepted)).toEqual(changesOf(expected));
+        }
+      }),
+      { numRuns: 300, endOnFailure: true },
+    );
+  });
+});
+
 describeProperties("whatever fails, Segment ends with each trait's last value", () => {
   it.each<[string, Pick<ModelOptions, "forward" | "merges" | "chances">]>([
     ["forward: every", { forward: "every", merges: false, chances: everythingFails }],

@@ -11,6 +11,8 @@ export const identifyOptions: IdentifyOptions = {
   traitStyle: "flagsmith",
   selectsFlag: () => true,
   selectsTrait: () => false,
+  selectsExperiment: () => false,
+  removeTraits: [],
   segments: false,
   anonymousIdentities: "identify",
   markActive: true,
@@ -78,17 +80,17 @@ export class FakeQueue {
   }
 }
 
-type Reply = (call: IdentifyCall, writeKey: string) => SegmentAnswer | Promise<SegmentAnswer>;
+type Reply = (call: IdentifyCall, writeKey: string, events: readonly string[]) => SegmentAnswer | Promise<SegmentAnswer>;
 
 /** Answers each call as the test says. */
 export class FakeSegment {
-  readonly calls: { readonly call: IdentifyCall; readonly writeKey: string }[] = [];
+  readonly calls: { readonly call: IdentifyCall; readonly writeKey: string; readonly events: readonly string[] }[] = [];
 
   constructor(private readonly reply: Reply = () => answered(200)) {}
 
-  async identify(call: IdentifyCall, writeKey: string): Promise<SegmentAnswer> {
-    this.calls.push({ call, writeKey });
-    return this.reply(call, writeKey);
+  async send(call: IdentifyCall, events: readonly string[], writeKey: string): Promise<SegmentAnswer> {
+    this.calls.push({ call, writeKey, events });
+    return this.reply(call, writeKey, events);
   }
 }
 

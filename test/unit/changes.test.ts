@@ -8,24 +8,27 @@ const REFRESH_SECONDS = 24 * 3_600;
 
 type Traits = Readonly<Record<string, unknown>>;
 
-const callOf = (traits: Traits, change: (body: string) => string = (body) => body) =>
-  parseIdentifyCall(change(callBody({ traits })));
+const unitOf = (traits: Traits, change: (body: string) => string = (body) => body) => {
+  return { call: parseIdentifyCall(change(callBody({ traits }))), variations: [] };
+};
+/** Segment accepted the call and no events. */
+const sent = { traits: true, variations: [] };
 
 function setUp(records = new FakeRecords(), endpoint = "https://api.segment.io") {
   const clock = { nowMs: NOON };
   const changes = { records, endpoint, refreshSeconds: REFRESH_SECONDS };
   const open = async () => {
-    const record = new UserRecord(changes, "hash", () => clock.nowMs);
+    const record = new UserRecord({ ...changes, userHash: "hash", now: () => clock.nowMs });
     await record.read();
     return record;
   };
   /** As deliver does with a call that Segment accepts. */
   const deliver = async (traits: Traits, sequence: bigint, key = "key") => {
     const record = await open();
-    await record.remove(callOf(traits), key, sequence);
-    await record.add(callOf(traits), key, sequence);
+    await record.remove(unitOf(traits), key, sequence);
+    await record.add(unitOf(traits), sent, key, sequence);
   };
-  const isUnchanged = async (traits: Traits, key = "key") => (await open()).isUnchanged(callOf(traits), key);
+  const isUnchanged = async (traits: Traits, key = "key") => (await open()).hasTraits(unitOf(traits), key);
   return { records, clock, open, deliver, isUnchanged };
 }
 
@@ -64,10 +67,10 @@ describe("a call is unchanged", () => {
   it("only for the same write key, endpoint and kind of id", async () => {
     const { deliver, isUnchanged, open, records } = setUp();
     await deliver({ a: 1 }, 5n);
-    const anonymous = callOf({ a: 1 }, (body) => body.replace('"userId"', '"anonymousId"'));
+    const anonymous = unitOf({ a: 1 }, (body) => body.replace('"userId"', '"anonymousId"'));
     expect(await isUnchanged({ a: 1 }, "other key")).toBe(false);
     expect(await setUp(records, "https://events.eu1.segmentapis.com").isUnchanged({ a: 1 })).toBe(false);
-    expect((await open()).isUnchanged(anonymous, "key")).toBe(false);
+    expect((await open()).hasTraits(anonymous, "key")).toBe(false);
   });
 });
 
@@ -85,23 +88,23 @@ describe("before a call is sent", () => {
   it("the fingerprints of its traits are removed, whatever their values, up to the message before it", async () => {
     const { deliver, open, records, isUnchanged } = setUp();
     await deliver({ a: 1, b: 1 }, 5n);
-    await (await open()).remove(callOf({ a: 1, c: 1 }), "key", 8n);
+    await (await open()).remove(unitOf({ a: 1, c: 1 }), "key", 8n);
     expect(records.writes.at(-1)).toMatchObject({ sequence: 7n });
     expect([await isUnchanged({ b: 1 }), await isUnchanged({ a: 1 })]).toEqual([true, false]);
   });
 
   it("nothing is written without a record, or without a fingerprint of its traits", async () => {
     const { deliver, open, records } = setUp();
-    await (await open()).remove(callOf({ a: 1 }), "key", 4n);
+    await (await open()).remove(unitOf({ a: 1 }), "key", 4n);
     await deliver({ a: 1 }, 5n);
-    await (await open()).remove(callOf({ b: 1 }), "key", 6n);
+    await (await open()).remove(unitOf({ b: 1 }), "key", 6n);
     expect(records.writes.map(({ sequence }) => sequence)).toEqual([5n]);
   });
 
   it("a record of another source loses all its fingerprints", async () => {
     const { deliver, open, records, isUnchanged } = setUp();
     await deliver({ a: 1 }, 5n, "old key");
-    await (await open()).remove(callOf({ b: 1 }), "key", 6n);
+    await (await open()).remove(unitOf({ b: 1 }), "key", 6n);
     expect(records.writes.at(-1)).toMatchObject({ sequence: 5n, fingerprints: new Map() });
     expect(await isUnchanged({ a: 1 }, "old key")).toBe(false);
   });
@@ -118,7 +121,7 @@ describe("after a call was accepted", () => {
   it("nothing of the old key stays if it was sent with a new one", async () => {
     const { deliver, open, isUnchanged } = setUp();
     await deliver({ a: 1 }, 5n, "old key");
-    await (await open()).add(callOf({ b: 1 }), "key", 6n);
+    await (await open()).add(unitOf({ b: 1 }), sent, "key", 6n);
     expect(await isUnchanged({ b: 1 })).toBe(true);
     expect([await isUnchanged({ a: 1 }, "old key"), await isUnchanged({ a: 1 })]).toEqual([false, false]);
   });
@@ -148,7 +151,7 @@ describe("after a write failed", () => {
     await record.read();
     expect(reads).toBe(readsBefore);
     failing = true;
-    await expect(record.add(callOf({ a: 2 }), "key", 6n)).rejects.toMatchObject({ code: "table-failed" });
+    await expect(record.add(unitOf({ a: 2 }), sent, "key", 6n)).rejects.toMatchObject({ code: "table-failed" });
     await record.read();
     expect(reads).toBe(readsBefore + 1);
   });

@@ -1,4 +1,4 @@
-import { MAX_CALL_BYTES, parseIdentifyCall, toQueueMessage, withSentAt } from "../../lambda/identify-call";
+import { MAX_CALL_BYTES, parseIdentifyCall, toQueueText, withSentAt } from "../../lambda/identify-call";
 import { parseEvaluation } from "../../lambda/receive/evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "../../lambda/receive/identify";
 import { bytesOf, callBody, evaluationPayload, type FlagInput, flagPayload, NOON } from "../cloud/events";
@@ -133,17 +133,17 @@ describe("toIdentifyCalls", () => {
   });
 });
 
-describe("toQueueMessage", () => {
+describe("toQueueText", () => {
   const [call] = map([{ name: "f\uFFFE", value: "\uFFFF 🚩 \uD800 \\ud83d" }], {}, { identity: "u🚩" }).calls;
 
   it("writes the two characters that SQS refuses as escapes, and no other", () => {
-    expect(toQueueMessage(call)).not.toMatch(/[\uFFFE\uFFFF]/);
-    expect(toQueueMessage(call)).toContain("🚩");
-    expect(parsed(toQueueMessage(call))).toEqual(parsed(call.body));
+    expect(toQueueText(call.body)).not.toMatch(/[\uFFFE\uFFFF]/);
+    expect(toQueueText(call.body)).toContain("🚩");
+    expect(parsed(toQueueText(call.body))).toEqual(parsed(call.body));
   });
 
   it("is read back as the call that was measured", () => {
-    expect(parseIdentifyCall(toQueueMessage(call))).toEqual(call);
+    expect(parseIdentifyCall(toQueueText(call.body))).toEqual(call);
   });
 });
 

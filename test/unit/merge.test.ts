@@ -11,7 +11,7 @@ interface Input {
 
 function read({ messageId, traits = {}, change = {} }: Input): ReadMessage {
   const body = JSON.stringify({ ...JSON.parse(callBody({ messageId, traits })), ...change });
-  return { kind: "read", message: receivedMessage({ id: messageId, body }), call: parseIdentifyCall(body) };
+  return { kind: "read", message: receivedMessage({ id: messageId, body }), call: parseIdentifyCall(body), variations: [] };
 }
 
 /** Evaluations of one message each, `e0-1`, `e1-1`, … */

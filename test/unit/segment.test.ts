@@ -19,7 +19,7 @@ afterEach(() => loopback.stop());
 describe("Segment", () => {
   it("gets the call with the key as user of Basic auth, and the time of the attempt", async () => {
     const segment = await start({ body: '{"success":true}' });
-    await expect(segment.identify(call, "key")).resolves.toEqual({
+    await expect(segment.send(call, [], "key")).resolves.toEqual({
       code: "accepted",
       status: 200,
       reason: "status 200",
@@ -42,17 +42,17 @@ describe("Segment", () => {
 
   it("says how long an answer asks to wait", async () => {
     const segment = await start({ status: 429, headers: { "retry-after": "7", "x-ratelimit-reset": "9" } });
-    await expect(segment.identify(call, "key")).resolves.toMatchObject({ status: 429, askedSeconds: 9 });
+    await expect(segment.send(call, [], "key")).resolves.toMatchObject({ status: 429, askedSeconds: 9 });
   });
 
   it("keeps a path of the endpoint", async () => {
-    await (await start({}, "/segment/")).identify(call, "key");
+    await (await start({}, "/segment/")).send(call, [], "key");
     expect(loopback.requests[0]?.path).toBe("/segment/v1/identify");
   });
 
   it("follows no redirect", async () => {
     const segment = await start({ status: 307, headers: { location: "/elsewhere" } });
-    await expect(segment.identify(call, "key")).resolves.toMatchObject({ status: 307 });
+    await expect(segment.send(call, [], "key")).resolves.toMatchObject({ status: 307 });
     expect(loopback.requests).toHaveLength(1);
   });
 
@@ -63,12 +63,12 @@ describe("Segment", () => {
   ])("takes %s for no answer", async (_, behaviour, reason) => {
     const segment = await start(behaviour);
     const answer = { code: "no-answer", status: undefined, reason, askedSeconds: undefined, elapsedMs: 0 };
-    await expect(segment.identify(call, "key")).resolves.toEqual(answer);
+    await expect(segment.send(call, [], "key")).resolves.toEqual(answer);
   });
 
   it("keeps a connection", async () => {
     const segment = await start({});
-    for (let i = 0; i < 3; i++) await segment.identify(call, "key");
+    for (let i = 0; i < 3; i++) await segment.send(call, [], "key");
     const [first, , third] = loopback.requests.map(({ clientPort }) => clientPort);
     // undici takes two by turns: one is still busy while its answer is handed over.
     expect(third).toBe(first);
