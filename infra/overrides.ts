@@ -1,4 +1,6 @@
 import { Annotations, type CfnResource, Stack } from "aws-cdk-lib";
+import type { IVpc } from "aws-cdk-lib/aws-ec2";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
@@ -11,21 +13,26 @@ const LOG_VARIABLE = /^(POWERTOOLS_.*|AWS_LAMBDA_LOG_LEVEL|AWS_LAMBDA_LOG_FORMAT
 interface Parts {
   readonly functions: readonly LambdaFunction[];
   readonly queues: readonly Queue[];
+  /** Given to the construct. */
+  readonly encryptionKey: IKey | undefined;
+  readonly vpc: IVpc | undefined;
 }
 
 /**
  * Warns of what an aspect or an override of the app changed in the construct's parts, where that hides log entries or needs rights that
  * the roles do not have. It runs after all aspects, and returns no error.
  */
-export function warnOfOverrides(construct: Construct, { functions, queues }: Parts): void {
+export function warnOfOverrides(construct: Construct, { functions, queues, encryptionKey, vpc }: Parts): void {
   construct.node.addValidation({
     validate: () => {
       const warn = (code: string, message: string) => {
         Annotations.of(construct).addWarningV2(`flagsmith-to-segment:${code}`, message);
       };
       for (const each of functions)
-        checkFunction(each, (code, text) => warn(`${each.node.id}:${code}`, `${each.node.id}: ${text}`));
-      for (const each of queues) checkQueue(each, (code, text) => warn(`${each.node.id}:${code}`, `${each.node.id}: ${text}`));
+        checkFunction(each, vpc, (code, text) => warn(`${each.node.id}:${code}`, `${each.node.id}: ${text}`));
+      if (encryptionKey === undefined)
+        for (const each of queues)
+          checkQueue(each, (code, text) => warn(`${each.node.id}:${code}`, `${each.node.id}: ${text}`));
       return [];
     },
   });
@@ -33,7 +40,7 @@ export function warnOfOverrides(construct: Construct, { functions, queues }: Par
 
 type Warn = (code: string, text: string) => void;
 
-function checkFunction(lambda: LambdaFunction, warn: Warn): void {
+function checkFunction(lambda: LambdaFunction, givenVpc: IVpc | undefined, warn: Warn): void {
   const { LoggingConfig: logging = {}, Environment: environment = {}, VpcConfig: vpc } = propertiesOf(lambda);
   const { LogFormat: format, ApplicationLogLevel: level, LogGroup: logGroup } = Object(logging);
   if (format === "JSON" && HIDING_LEVELS.includes(level)) {
@@ -50,7 +57,7 @@ function checkFunction(lambda: LambdaFunction, warn: Warn): void {
   if (variables.length > 0) {
     warn("log-variables", `${variables.join(", ")} changes nothing: no variable may hide log entries. Remove it.`);
   }
-  if (vpc !== undefined) {
+  if (vpc !== undefined && givenVpc === undefined) {
     warn("vpc", "its VPC configuration was not made by this construct, so its role can't create network interfaces.");
   }
 }
@@ -66,4 +73,12 @@ function propertiesOf(resource: LambdaFunction | Queue): Readonly<Record<string,
   const { Resources: resources } = Stack.of(resource).resolve(Object(cfn)._toCloudFormation());
   const [rendered] = Object.values<{ readonly Properties?: Readonly<Record<string, unknown>> }>(resources);
   return rendered?.Properties ?? {};
+}
+
+/** With two copies of aws-cdk-lib, the app's aspects that ask for `instanceof CfnFunction` pass over the construct's functions. */
+export function warnOfOtherCdk(construct: Construct): void {
+  if (Stack.of(construct) instanceof Stack) return;
+  const message =
+    "The app has another copy of aws-cdk-lib than flagsmith-to-segment, so its aspects may pass over the functions. Install one.";
+  Annotations.of(construct).addWarningV2("flagsmith-to-segment:other-cdk", message);
 }

@@ -1,14 +1,33 @@
-import { existsSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ArnFormat, type Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
-import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, RuntimeFamily } from "aws-cdk-lib/aws-lambda";
+import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
+import { Effect, type IGrantable, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import {
+  Architecture,
+  Code,
+  type FunctionProps,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  RuntimeFamily,
+} from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { CONFIG_VARIABLE, type DeliverConfig, type ReceiveConfig } from "../lambda/config";
 import type { FunctionName } from "../lambda/names";
 
-export interface PipelineFunctionProps {
+/** Where both functions run, and with which key. */
+export interface FunctionPlace {
+  readonly encryptionKey: IKey | undefined;
+  readonly vpc: IVpc | undefined;
+  readonly vpcSubnets: SubnetSelection | undefined;
+  readonly securityGroups: readonly ISecurityGroup[] | undefined;
+}
+
+export interface PipelineFunctionProps extends FunctionPlace {
   readonly functionName: FunctionName;
   readonly description: string;
   readonly config: ReceiveConfig | DeliverConfig;
@@ -23,10 +42,18 @@ export interface PipelineFunctionProps {
 export class PipelineFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
     const { functionName, description, config, logRetentionDays, memorySize, timeout, reservedConcurrency } = props;
-    const logGroup = new LogGroup(scope, `${id}Logs`, { retention: logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
+    const { encryptionKey } = props;
+    const logGroup = new LogGroup(scope, `${id}Logs`, {
+      retention: logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+      ...(encryptionKey === undefined ? {} : { encryptionKey }),
+    });
     // The managed policy that CDK would attach allows writing to every log group of the account.
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
     logGroup.grantWrite(role);
+    // SQS encrypts with the caller's right to the key, and DynamoDB decrypts with it.
+    encryptionKey?.grant(role, "kms:Decrypt", "kms:GenerateDataKey");
+    if (props.vpc !== undefined) grantNetworkInterfaces(role);
     super(scope, id, {
       code: codeOf(functionName),
       handler: "index.handler",
@@ -40,6 +67,7 @@ export class PipelineFunction extends LambdaFunction {
       logGroup,
       // With format JSON, Lambda drops entries below its own log level.
       loggingFormat: LoggingFormat.TEXT,
+      ...networkOf(props),
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
       // Names and ARNs of resources are known at deploy.
       environment: { [CONFIG_VARIABLE]: Stack.of(scope).toJsonString(config) },
@@ -48,33 +76,83 @@ export class PipelineFunction extends LambdaFunction {
 }
 
 const FUNCTIONS = join(__dirname, "../functions");
-const bundled = new Map<FunctionName, string>();
+const staged = new Map<FunctionName, string>();
 
-/** The package has the bundles. Where the sources are, they are bundled first: what lies in `dist/` may be of other sources. */
+/** The function's bundle, as a folder that Lambda can read. @throws Error if the package was not built. */
 function codeOf(functionName: FunctionName): Code {
-  const sources = existsSync(join(__dirname, `../lambda/${functionName}.lambda.ts`));
-  if (sources && !bundled.has(functionName)) {
-    // Not in the package: it needs esbuild.
-    const { bundle }: { bundle(name: FunctionName): { readonly directory: string } } = require("./bundle");
-    bundled.set(functionName, bundle(functionName).directory);
-  }
-  return Code.fromAsset(bundled.get(functionName) ?? join(FUNCTIONS, functionName));
+  const folder = staged.get(functionName) ?? stage(functionName, bundleOf(functionName));
+  staged.set(functionName, folder);
+  return Code.fromAsset(folder);
 }
 
-/** Lets a function read one SecureString, and its key decrypt that parameter and no other. */
-export function grantParameter(reader: LambdaFunction, sid: string, name: string, kmsKeyArn: string | undefined): void {
-  const arn = Stack.of(reader).formatArn({
+/** The package has the bundles. Where the sources are, they are bundled first: what lies in `dist/` may be of other sources. */
+function bundleOf(functionName: FunctionName): string {
+  if (!existsSync(join(__dirname, `../lambda/${functionName}.lambda.ts`))) return join(FUNCTIONS, functionName);
+  // Not in the package: it needs esbuild.
+  const { bundle }: { bundle(name: FunctionName): { readonly directory: string } } = require("./bundle");
+  return bundle(functionName).directory;
+}
+
+/**
+ * A copy whose files everyone may read: files that were installed or built under umask 077 keep their modes in the asset, and Lambda,
+ * which runs as another user, fails with EACCES at each start.
+ */
+function stage(functionName: FunctionName, bundle: string): string {
+  if (!existsSync(join(bundle, "index.js"))) {
+    throw new Error(`${join(bundle, "index.js")} is missing: run npm ci in the clone, or npm pack and install the tarball`);
+  }
+  const folder = mkdtempSync(join(tmpdir(), `flagsmith-to-segment-${functionName}-`));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  chmodSync(folder, 0o755);
+  for (const name of ["index.js", "index.js.map"].filter((each) => existsSync(join(bundle, each)))) {
+    copyFileSync(join(bundle, name), join(folder, name));
+    chmodSync(join(folder, name), 0o644);
+  }
+  return folder;
+}
+
+function networkOf({
+  vpc,
+  vpcSubnets,
+  securityGroups,
+}: FunctionPlace): Pick<FunctionProps, "vpc" | "vpcSubnets" | "securityGroups"> {
+  if (vpc === undefined) return {};
+  return {
+    vpc,
+    ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
+    ...(securityGroups === undefined ? {} : { securityGroups: [...securityGroups] }),
+  };
+}
+
+/** What Lambda does with a function's role in a VPC. CDK adds it to roles of its own making only; EC2's Describe takes no resource. */
+function grantNetworkInterfaces(role: Role): void {
+  const interfaces = Stack.of(role).formatArn({ service: "ec2", resource: "*", resourceName: "*" });
+  const act = ["CreateNetworkInterface", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"];
+  const look = ["DescribeNetworkInterfaces", "DescribeSubnets"];
+  for (const [actions, resource] of [[act, interfaces] as const, [look, "*"] as const]) {
+    role.addToPolicy(new PolicyStatement({ actions: actions.map((action) => `ec2:${action}`), resources: [resource] }));
+  }
+}
+
+/** Lets a grantee read one SecureString, and its key decrypt that parameter and no other. */
+export function grantParameter(
+  grantee: IGrantable,
+  scope: Construct,
+  sid: string,
+  name: string,
+  kmsKeyArn: string | undefined,
+): void {
+  const arn = Stack.of(scope).formatArn({
     service: "ssm",
     resource: "parameter",
     resourceName: name.replace(/^\//, ""),
     arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
   });
-  reader.addToRolePolicy(
-    new PolicyStatement({ sid: `Read${sid}`, effect: Effect.ALLOW, actions: ["ssm:GetParameter"], resources: [arn] }),
-  );
+  const allow = (statement: PolicyStatement) => grantee.grantPrincipal.addToPrincipalPolicy(statement);
+  allow(new PolicyStatement({ sid: `Read${sid}`, effect: Effect.ALLOW, actions: ["ssm:GetParameter"], resources: [arn] }));
   // The AWS-managed key lets every principal of the account decrypt through SSM; a key of the customer's own does not.
   if (kmsKeyArn === undefined) return;
-  reader.addToRolePolicy(
+  allow(
     new PolicyStatement({
       sid: `Decrypt${sid}`,
       effect: Effect.ALLOW,

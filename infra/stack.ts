@@ -25,18 +25,14 @@ export class FlagsmithToSegmentStack extends Stack {
     const alarms = { alarmEmail, alarmTopicArn, runbookUrl, expectTraffic };
     const { dashboardUrl } = new Monitoring(this, "Monitoring", { pipeline, ...alarms });
     this.pipeline = pipeline;
-    this.output("WebhookUrl", "Paste into Flagsmith's webhook integration", pipeline.webhookUrl);
-    this.output("DashboardUrl", "What is going on", dashboardUrl);
-    this.output("QueueUrl", "Identify calls that wait for Segment", pipeline.queue.queueUrl);
-    this.output("DeadLetterQueueUrl", "Calls that were given up, with their reason", pipeline.deadLetterQueue.queueUrl);
-    this.output("RedriveDeadLetters", "Sends dead-letter messages again, see RUNBOOK.md", redrive(pipeline));
+    // CloudFormation sorts them, so WebhookUrl is the last and most visible one.
     this.output("CreateWebhookSecret", "Creates a random webhook secret", pipeline.createWebhookSecret);
     this.output("CreateWriteKey", "Creates the parameter of Segment's write key", pipeline.createWriteKey);
-    this.output("ReceiveLogGroup", "Log of function receive", pipeline.receive.logGroup.logGroupName);
-    this.output("DeliverLogGroup", "Log of function deliver", pipeline.deliver.logGroup.logGroupName);
-    this.output("AccessLogGroup", "Log of API Gateway", pipeline.accessLogs.logGroupName);
-    const { deliveredTable: table } = pipeline;
-    if (table !== undefined) this.output("DeliveredTable", "What Segment has, as fingerprints by person", table.tableName);
+    this.output("DashboardUrl", "Shows what is going on", dashboardUrl);
+    const next = `npm run doctor -- --region ${this.region} --environment ${environmentName}`;
+    this.output("NextStep", "Checks the pipeline, and says what is missing", next);
+    this.output("RedriveDeadLetters", "Sends dead letters again, see RUNBOOK.md", redrive(pipeline));
+    this.output("WebhookUrl", "Paste it into Flagsmith's webhook integration", pipeline.webhookUrl);
   }
 
   private output(id: string, description: string, value: string): void {

@@ -1,17 +1,25 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Annotations, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import { TIMING } from "../lambda/timing";
 
+interface FifoQueueProps extends Pick<QueueProps, "deadLetterQueue"> {
+  readonly encryptionKey: IKey | undefined;
+}
+
 /** High-throughput FIFO: order within an identity, 3,000 messages per second and more across them. */
-export function addFifoQueue(scope: Construct, id: string, props: Pick<QueueProps, "deadLetterQueue"> = {}): Queue {
+export function addFifoQueue(scope: Construct, id: string, { encryptionKey, ...props }: FifoQueueProps): Queue {
   return new Queue(scope, id, {
     ...props,
     fifo: true,
     deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
     fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-    encryption: QueueEncryption.SQS_MANAGED,
+    ...(encryptionKey === undefined
+      ? { encryption: QueueEncryption.SQS_MANAGED }
+      : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey }),
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
     visibilityTimeout: Duration.millis(TIMING.visibilityMs),
@@ -21,12 +29,30 @@ export function addFifoQueue(scope: Construct, id: string, props: Pick<QueueProp
 }
 
 /** What Segment has, as fingerprints. Losing it costs one repeat of each user's traits. */
-export function addDeliveredTable(scope: Construct): Table {
+export function addDeliveredTable(scope: Construct, encryptionKey: IKey | undefined): Table {
   return new Table(scope, "Delivered", {
     partitionKey: { name: "identity", type: AttributeType.STRING },
     billingMode: BillingMode.PAY_PER_REQUEST,
     timeToLiveAttribute: "expiresAt",
-    encryption: TableEncryption.DEFAULT,
+    ...(encryptionKey === undefined
+      ? { encryption: TableEncryption.DEFAULT }
+      : { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }),
     removalPolicy: RemovalPolicy.DESTROY,
   });
+}
+
+/** Log groups need a statement in the key's policy, which an imported key does not take: then synth shows the statement to add. */
+export function letLogsUse(scope: Construct, key: IKey): void {
+  const { region, account, partition, urlSuffix } = Stack.of(scope);
+  const statement = new PolicyStatement({
+    sid: "FlagsmithToSegmentLogs",
+    principals: [new ServicePrincipal(`logs.${region}.${urlSuffix}`)],
+    actions: ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+    resources: ["*"],
+    conditions: { ArnLike: { "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:*` } },
+  });
+  if (key.addToResourcePolicy(statement, true).statementAdded) return;
+  const text = JSON.stringify(Stack.of(scope).resolve(statement.toStatementJson()));
+  const message = `The policy of encryptionKey must let CloudWatch Logs use the key, or the deploy fails. Add this statement to it: ${text}`;
+  Annotations.of(scope).addWarningV2("flagsmith-to-segment:encryption-key", message);
 }

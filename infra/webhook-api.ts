@@ -2,6 +2,7 @@ import { RemovalPolicy } from "aws-cdk-lib";
 import { AccessLogField, AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import { CfnIntegration, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import { type Alias, CfnPermission, type IFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
@@ -20,7 +21,7 @@ const ACCESS_LOG = {
 };
 
 /** `POST /webhook`, throttled, with an access log. */
-export function addWebhookApi(scope: Construct, receive: Alias, options: ResolvedOptions) {
+export function addWebhookApi(scope: Construct, receive: Alias, options: ResolvedOptions, encryptionKey: IKey | undefined) {
   const name = pipelineName(scope);
   const api = new HttpApi(scope, "Api", { apiName: name, createDefaultStage: false });
   // CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
@@ -31,10 +32,11 @@ export function addWebhookApi(scope: Construct, receive: Alias, options: Resolve
     // With this prefix AWS's own permission counts: an account's resource policy may be full, and then the stage can't be created.
     logGroupName: `/aws/vendedlogs/flagsmith-to-segment/${name}`,
     retention: options.logRetentionDays,
+    ...(encryptionKey === undefined ? {} : { encryptionKey }),
     removalPolicy: RemovalPolicy.DESTROY,
   });
   const { rateLimit = 0, burstLimit = 0 } = options.throttle;
-  new HttpStage(scope, "Stage", {
+  const stage = new HttpStage(scope, "Stage", {
     httpApi: api,
     stageName: "$default",
     autoDeploy: true,
@@ -44,7 +46,7 @@ export function addWebhookApi(scope: Construct, receive: Alias, options: Resolve
       format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
     },
   });
-  return { api, accessLogs };
+  return { api, stage, accessLogs };
 }
 
 /** In an update that moves the integration to another alias, webhooks would be answered 500 until API Gateway may invoke it. */

@@ -1,3 +1,8 @@
+/** As ES2022's own, which apps with an older `lib` do not have. */
+export interface ErrorCause {
+  readonly cause?: unknown;
+}
+
 /** Who must act so that the error ends. */
 export type Actor = "sender" | "operator" | "aws";
 
@@ -10,7 +15,7 @@ export abstract class FlagsmithToSegmentError extends Error {
   abstract readonly code: string;
   abstract readonly actor: Actor;
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: ErrorCause) {
     super(message, options);
     this.name = new.target.name;
   }
@@ -31,7 +36,7 @@ export class UnreadableMessageError extends FlagsmithToSegmentError {
   readonly code = "unreadable-message";
   readonly actor = "operator";
 
-  constructor(expected: string, options?: ErrorOptions) {
+  constructor(expected: string, options?: ErrorCause) {
     super(`queue message: expected ${expected}`, options);
   }
 }
@@ -58,7 +63,7 @@ export class AwsCallError extends FlagsmithToSegmentError {
     action: string,
     readonly code: string,
     readonly retryable: boolean,
-    cause: { detail?: string } & ErrorOptions = {},
+    cause: { detail?: string } & ErrorCause = {},
   ) {
     super(`${action} failed: ${code}${cause.detail ? ` (${cause.detail})` : ""}`, cause);
     this.actor = retryable ? "aws" : "operator";
@@ -84,7 +89,7 @@ export class ParameterError extends FlagsmithToSegmentError {
     readonly code: "parameter-missing" | "parameter-empty" | "parameter-placeholder" | "parameter-unreadable",
     readonly actor: Actor,
     readonly remedy: string,
-    options?: ErrorOptions,
+    options?: ErrorCause,
   ) {
     super(`${parameter}: ${code}`, options);
   }

@@ -1,12 +1,38 @@
 import { Duration } from "aws-cdk-lib";
-import { ComparisonOperator, type IMetric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { type Alarm, ComparisonOperator, type IMetric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import type { FlagsmithToSegment } from "../flagsmith-to-segment";
 import type { MetricName } from "./metrics";
 import type { Question } from "./queries";
 
+/** Construct ids of the alarms that every pipeline has. */
+type AlwaysAlarm =
+  | "Unavailable"
+  | "WrongSecret"
+  | "UnsignedWebhooks"
+  | "Invalid"
+  | "PlaceholderSecret"
+  | "LogEntriesHidden"
+  | "RefusedByApiGateway"
+  | "ReceiveErrors"
+  | "ReceiveThrottles"
+  | "DeadLetters"
+  | "DeadLettersWait"
+  | "NothingDelivered"
+  | "Backlog"
+  | "LongQueue"
+  | "Overdue"
+  | "WriteKeyRefused"
+  | "EndpointRefused"
+  | "DeliverErrors";
+/** Of those that an option switches on: `forward: "changes"`, `mergeBacklog`, `expectTraffic`. */
+type OptionalAlarm = "TableFailing" | "BacklogMerged" | "NoTraffic";
+
+/** The alarms by construct id. */
+export type Alarms = Readonly<Record<AlwaysAlarm, Alarm>> & Readonly<Partial<Record<OptionalAlarm, Alarm>>>;
+
 /** Its description says all of this; its title is the heading of an article in RUNBOOK.md. */
 export interface AlarmRule {
-  readonly id: string;
+  readonly id: AlwaysAlarm | OptionalAlarm;
   readonly title: string;
   /** `loss`: what is refused or given up does not come again. `delay`: it is kept, and comes late. */
   readonly severity: "loss" | "delay";

@@ -30,9 +30,9 @@ const HEIGHT = 6;
  * One screen, read from the top: what is wrong, receive, deliver, what it costs, and where to ask further. Counts of what is always
  * there are queries over the lines, which cost nothing while nobody looks. Each graph has one unit.
  */
-export function addDashboard(scope: Construct, { dashboardName, pipeline, alarms, insightsUrl }: DashboardOptions): void {
+export function addDashboard(scope: Construct, { dashboardName, pipeline, alarms, insightsUrl }: DashboardOptions): Dashboard {
   const { deliveredTable } = pipeline;
-  new Dashboard(scope, "Dashboard", {
+  return new Dashboard(scope, "Dashboard", {
     dashboardName,
     widgets: [
       [new AlarmStatusWidget({ title: "Alarms", alarms: [...alarms], width: COLUMNS, height: 4 })],

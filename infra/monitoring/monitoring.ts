@@ -1,5 +1,5 @@
 import { Annotations, CfnMapping, Stack, Token } from "aws-cdk-lib";
-import { Alarm } from "aws-cdk-lib/aws-cloudwatch";
+import { Alarm, type CfnAlarm, type Dashboard } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { CfnQueryDefinition } from "aws-cdk-lib/aws-logs";
@@ -13,7 +13,7 @@ import type { FlagsmithToSegment } from "../flagsmith-to-segment";
 import { plainName } from "../name";
 import { assertProps, optionErrors } from "../option-checks";
 import { ALARM_OPTIONS, OPTION_NAMES } from "../option-rules";
-import { type AlarmRule, alarmProps } from "./alarms";
+import { type AlarmRule, type Alarms, alarmProps } from "./alarms";
 import { addDashboard } from "./dashboard";
 import { DELIVER_ALARMS } from "./deliver-alarms";
 import type { LogSource } from "./metrics";
@@ -25,6 +25,8 @@ export type AlarmOptions = Pick<Options, (typeof ALARM_OPTIONS)[number]>;
 
 export interface MonitoringProps extends AlarmOptions {
   readonly pipeline: FlagsmithToSegment;
+  /** Topics that get each alarm, beside `alarmTopicArn` and `alarmEmail`. @default - none */
+  readonly alarmTopics?: readonly ITopic[] | undefined;
 }
 
 const NOT_ALARM_OPTIONS = OPTION_NAMES.filter((name) => !ALARM_OPTIONS.some((alarm) => alarm === name));
@@ -37,14 +39,25 @@ const CONSOLES = {
   "aws-eusc": { domain: "console.amazonaws-eusc.eu" },
 };
 
-/** Dashboard, alarms and saved queries, all over the log lines whose events and fields `names.ts` lists. */
+/**
+ * Dashboard, alarms and saved queries, all over the log entries whose events and fields `names.ts` lists.
+ *
+ * @example
+ * const { alarms } = new Monitoring(this, "Monitoring", { pipeline, alarmTopics: [onCall] });
+ * alarms.DeadLetters.addAlarmAction(new SsmAction(OpsItemSeverity.HIGH));
+ */
 export class Monitoring extends Construct {
   readonly dashboardUrl: string;
+  readonly dashboard: Dashboard;
+  /** By construct id. */
+  readonly alarms: Alarms;
+  /** Of `alarmEmail`. */
+  readonly topic: Topic | undefined;
 
   /** @throws ConfigurationError for an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
-    const { pipeline, ...options } = assertProps(props, id);
+    const { pipeline, alarmTopics = [], ...options } = assertProps(props, id);
     const { region } = Stack.of(this);
     const isPipeline = isJsonObject(pipeline) && "deadLetterQueue" in pipeline;
     const errors = [
@@ -56,9 +69,12 @@ export class Monitoring extends Construct {
     const dashboardName = `${plainName(pipeline.name)}-${region}`;
     const cloudWatch = `https://${region}.${this.consoleDomain()}/cloudwatch/home?region=${region}`;
     this.dashboardUrl = `${cloudWatch}#dashboards/dashboard/${dashboardName}`;
-    const alarms = this.addAlarms(pipeline, options);
-    addDashboard(this, { dashboardName, pipeline, alarms, insightsUrl: `${cloudWatch}#logsV2:logs-insights` });
+    if (options.alarmEmail !== undefined) this.topic = this.addMailTopic(options.alarmEmail);
+    const alarms = this.addAlarms(pipeline, options, this.topicsOf(options.alarmTopicArn, alarmTopics));
+    this.alarms = Object.fromEntries(alarms.map((alarm) => [alarm.node.id, alarm])) as unknown as Alarms;
+    this.dashboard = addDashboard(this, { dashboardName, pipeline, alarms, insightsUrl: `${cloudWatch}#logsV2:logs-insights` });
     this.addQueries(pipeline);
+    warnIfNoOneIsNotified(this, alarms);
   }
 
   private consoleDomain(): string {
@@ -68,8 +84,7 @@ export class Monitoring extends Construct {
     return new CfnMapping(this, "Consoles", { mapping: CONSOLES }).findInMap(partition, "domain");
   }
 
-  private addAlarms(pipeline: FlagsmithToSegment, options: AlarmOptions): readonly Alarm[] {
-    const topics = this.topics(options);
+  private addAlarms(pipeline: FlagsmithToSegment, options: AlarmOptions, topics: readonly ITopic[]): readonly Alarm[] {
     const { expectTraffic, runbookUrl } = options;
     const add = (rule: AlarmRule, quietHours?: number): Alarm => {
       const alarm = new Alarm(this, rule.id, {
@@ -105,15 +120,9 @@ export class Monitoring extends Construct {
     ].join("\n");
   }
 
-  private topics({ alarmTopicArn, alarmEmail }: AlarmOptions): readonly ITopic[] {
-    const topics: ITopic[] = [];
-    if (alarmTopicArn !== undefined) topics.push(Topic.fromTopicArn(this, "GivenTopic", alarmTopicArn));
-    if (alarmEmail !== undefined) topics.push(this.addMailTopic(alarmEmail));
-    if (topics.length === 0) {
-      const message = "Nobody hears of the alarms: set alarmEmail or alarmTopicArn.";
-      Annotations.of(this).addWarningV2("flagsmith-to-segment:no-alarm-receiver", message);
-    }
-    return topics;
+  private topicsOf(alarmTopicArn: string | undefined, alarmTopics: readonly ITopic[]): readonly ITopic[] {
+    const given = alarmTopicArn === undefined ? [] : [Topic.fromTopicArn(this, "GivenTopic", alarmTopicArn)];
+    return [...given, ...(this.topic === undefined ? [] : [this.topic]), ...alarmTopics];
   }
 
   private addMailTopic(address: string): Topic {
@@ -144,4 +153,19 @@ export class Monitoring extends Construct {
       new CfnQueryDefinition(this, id, { name: `${name}/${question}?`, logGroupNames, queryString });
     }
   }
+}
+
+/** After all aspects, and whatever the app itself has added: an alarm without an action is one that no one hears. */
+function warnIfNoOneIsNotified(monitoring: Monitoring, alarms: readonly Alarm[]): void {
+  monitoring.node.addValidation({
+    validate: () => {
+      const actions = alarms.map(({ node }) => Stack.of(monitoring).resolve((node.defaultChild as CfnAlarm).alarmActions));
+      if (actions.every((action) => action === undefined || action.length === 0)) {
+        const message =
+          "No one is notified of alarms: set alarmEmail, alarmTopicArn or alarmTopics, or add actions to the alarms.";
+        Annotations.of(monitoring).addWarningV2("flagsmith-to-segment:no-alarm-receiver", message);
+      }
+      return [];
+    },
+  });
 }

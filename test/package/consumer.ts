@@ -5,7 +5,20 @@ import { dirname, join } from "node:path";
 
 const ROOT = join(__dirname, "../..");
 /** What `npm pack` reads. */
-const SOURCES = ["infra", "lambda", "package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "LICENSE", ".npmrc"];
+const SOURCES = [
+  "infra",
+  "lambda",
+  "test/README.md",
+  "test/bench/README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "package.json",
+  "tsconfig.json",
+  "README.md",
+  "CHANGELOG.md",
+  "LICENSE",
+  ".npmrc",
+];
 
 /** Runs a program, and gives what it printed. @throws Error with that, if it failed. */
 export function run(directory: string, program: string, ...args: readonly string[]): string {
@@ -112,6 +125,11 @@ const STRICT = {
 /** How apps resolve modules. `verbatimModuleSyntax` forbids imports in a CommonJS file. */
 const MODULES = [
   { ...STRICT, target: "es2020", lib: ["es2020"], module: "preserve", moduleResolution: "bundler" },
+  // CDK's own declarations are not made for exactOptionalPropertyTypes, and need Disposable.
+  {
+    ...{ ...STRICT, skipLibCheck: false, exactOptionalPropertyTypes: false },
+    ...{ target: "es2020", lib: ["es2020", "esnext.disposable"], module: "esnext", moduleResolution: "bundler" },
+  },
   { ...STRICT, target: "es2022", lib: ["es2022"], module: "node16", moduleResolution: "node16", verbatimModuleSyntax: false },
 ];
 

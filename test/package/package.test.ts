@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import {
   CJS_APP,
   compile,
@@ -13,6 +13,33 @@ import {
   TYPED_APP,
   typesOf,
 } from "./consumer";
+
+/** What an app can see of types: the constructs, and what they name. */
+const DECLARATIONS = [
+  "infra/environment-name.d.ts",
+  "infra/flagsmith-to-segment.d.ts",
+  "infra/index.d.ts",
+  "infra/monitoring/alarms.d.ts",
+  "infra/monitoring/dashboard.d.ts",
+  "infra/monitoring/deliver-alarms.d.ts",
+  "infra/monitoring/metrics.d.ts",
+  "infra/monitoring/monitoring.d.ts",
+  "infra/monitoring/queries.d.ts",
+  "infra/monitoring/receive-alarms.d.ts",
+  "infra/name.d.ts",
+  "infra/option-checks.d.ts",
+  "infra/option-rules.d.ts",
+  "infra/overrides.d.ts",
+  "infra/pipeline-function.d.ts",
+  "infra/storage.d.ts",
+  "infra/webhook-api.d.ts",
+  "lambda/config.d.ts",
+  "lambda/errors.d.ts",
+  "lambda/json.d.ts",
+  "lambda/names.d.ts",
+  "lambda/options.d.ts",
+  "lambda/timing.d.ts",
+];
 
 let tarball: string;
 beforeAll(() => {
@@ -50,10 +77,55 @@ describe("the package, in an app that has nothing else", () => {
     install(app, tarball, "npm");
     const home = join(app, "node_modules/flagsmith-to-segment");
     expect(run(app, process.execPath, join(home, "dist/cli/index.js"), "--help")).toMatch(/^usage: flagsmith-to-segment/);
-    const strange = filesBelow(home).filter((name) => /\.ts$|test|node_modules|cdk\.json/.test(name.replace(/\.d\.ts$/, "")));
+    const strange = filesBelow(home).filter((name) =>
+      /\.ts$|test\/.*\.(?!md$)|node_modules|cdk\.json/.test(name.replace(/\.d\.ts$/, "")),
+    );
     expect(strange).toEqual([]);
     const { sources, sourcesContent } = JSON.parse(readFileSync(join(home, "dist/functions/receive/index.js.map"), "utf8"));
     expect(sources.filter((path: string) => path.startsWith("/"))).toEqual([]);
     expect(sourcesContent ?? []).toEqual([]);
+  });
+
+  it("has these declarations, and no other", () => {
+    const app = createApp({});
+    install(app, tarball, "npm");
+    const declarations = filesBelow(join(app, "node_modules/flagsmith-to-segment/dist")).filter((name) =>
+      name.endsWith(".d.ts"),
+    );
+    expect(declarations.sort()).toEqual(DECLARATIONS);
+  });
+
+  it("has the target of each relative link in its documents", () => {
+    const app = createApp({});
+    install(app, tarball, "npm");
+    const home = join(app, "node_modules/flagsmith-to-segment");
+    const documents = filesBelow(home).filter((name) => name.endsWith(".md"));
+    expect(documents.length).toBeGreaterThan(6);
+    const dead = documents.flatMap((name) => {
+      const links = readFileSync(join(home, name), "utf8").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g);
+      return [...links].map(([, path = ""]) => join(dirname(name), path)).filter((path) => !existsSync(join(home, path)));
+    });
+    expect(dead).toEqual([]);
+  });
+
+  it("makes assets that everyone may read, installed and synthesized under umask 077", () => {
+    const umask = process.umask(0o077);
+    try {
+      const app = createApp({ "app.cjs": CJS_APP });
+      install(app, tarball, "npm");
+      run(app, process.execPath, "app.cjs");
+      const files = filesBelow(join(app, "cdk.out")).filter((name) => name.endsWith("index.js"));
+      expect(files).toHaveLength(2);
+      for (const name of files) expect(statSync(join(app, "cdk.out", name)).mode & 0o777).toBe(0o644);
+    } finally {
+      process.umask(umask);
+    }
+  });
+
+  it("says how to build it, where it was not built", () => {
+    const app = createApp({ "app.cjs": CJS_APP });
+    install(app, tarball, "npm");
+    rmSync(join(app, "node_modules/flagsmith-to-segment/dist/infra"), { recursive: true });
+    expect(() => run(app, process.execPath, "app.cjs")).toThrow(/is not built: run "npm ci && npm pack" there/);
   });
 });
