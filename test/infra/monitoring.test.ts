@@ -83,6 +83,11 @@ describe("the alarms", () => {
       },
       ["Dead letters", "Dead letters wait"],
     ],
+    [
+      "two messages that are dead-lettered half an hour apart",
+      { ...traffic, DeadLettered: during(3, 16, 1, undefined).map((value, index) => (index % 6 === 3 ? value : undefined)) },
+      ["Dead letters"],
+    ],
     ["a secret rotated on one side", { ...traffic, WrongSignature: during(10, 14, 90, undefined) }, ["Wrong secret"]],
     [
       "a wrong secret at one evaluation in ten minutes",
@@ -96,6 +101,7 @@ describe("the alarms", () => {
       { "Receive Invocations": every(2, 3), Unsigned: every(2, 3) },
       ["Unsigned webhooks"],
     ],
+    ["a stranger who sends four of five webhooks", { ...traffic, Unsigned: steady(80) }, []],
     [
       "a scan of ten minutes",
       { "Receive Invocations": during(3, 5, 40, undefined), Unsigned: during(3, 5, 40, undefined) },

@@ -42,10 +42,16 @@ describe("DeliveredTable", () => {
     "reads a record of %d fingerprints as it was written, with all 20 digits of its sequence",
     async (count) => {
       const written = record(18_849_496_460_467_696_129n, "value--1", count);
-      await table.write(`user-${count}`, written, 1_800_000_000.5);
+      await table.write(`user-${count}`, written, 1_800_000_000);
       await expect(table.read(`user-${count}`)).resolves.toEqual(written);
     },
   );
+
+  it("writes the time from which DynamoDB may delete the record, in whole seconds", async () => {
+    await table.write("a", record(1n, "value--1"), 1_800_000_000.5);
+    const key = { TableName: "delivered", Key: { identity: { S: "a" } }, ConsistentRead: true };
+    expect(await dynamodb.send("GetItem", key)).toMatchObject({ Item: { expiresAt: { N: "1800000001" } } });
+  });
 
   it("replaces a record with the same or an earlier sequence, and refuses to replace a later one", async () => {
     await table.write("b", record(2n, "value--1"), 1_800_000_000);

@@ -187,6 +187,11 @@ const DELIVER = [
       "if (this.#record?.source !== source) return false;",
       "if (this.#record === undefined) return false;",
     ],
+    [
+      "a record expires after its fingerprints are due",
+      "this.now() / 1_000 + this.changes.refreshSeconds",
+      "this.changes.refreshSeconds",
+    ],
     ["a due trait is sent", " && !this.#isDue(known);", ";"],
     ["removed up to the message before", "sequence: firstSequence - 1n", "sequence: firstSequence"],
     ["after a failed write the record is read again", "this.#mustRead = true;\n    await", "await"],
@@ -208,6 +213,8 @@ const DELIVER = [
         "#sequence <= :sequence OR #sequence > :sequence",
       ],
       ["a record may be written twice at one sequence", "#sequence <= :sequence", "#sequence < :sequence"],
+      ["a record is read consistently", "ConsistentRead: true", "ConsistentRead: false"],
+      ["a record's expiry is written", "Math.ceil(expiresAtSeconds)", "Math.ceil(0)"],
       ["a record stays below 400 KB", "MAX_ENTRIES = 15_000", "MAX_ENTRIES = 40_000"],
     ],
   ),
@@ -217,7 +224,47 @@ const DELIVER = [
     ["a 400 while not healthy names the write key", "if (status === 400 && !healthy)", "if (status === 420)"],
     ["the operator must act on a refusal", 'code === "endpoint-refused" ? "operator"', 'code === "server-error" ? "operator"'],
   ]),
-  ...within("lambda/adapters/parameter.ts", UNIT, [["a failure is remembered", "timing.parameterFailureMs", "0"]]),
+  ...within("lambda/adapters/parameter.ts", UNIT, [
+    ["a failure is remembered", "timing.parameterFailureMs", "0"],
+    ["a refresh waits for a read in flight", "return this.#inFlight ?? this.get(deadlineMs)", "return this.get(deadlineMs)"],
+  ]),
+  ...within("lambda/adapters/segment.ts", UNIT, [
+    ["Segment's connections are not used after a pause", "hasPassed(this.#lastUsedAtMs, now(), timing.maxIdleMs)", "false"],
+    [
+      "a clock that went back counts as a pause before a call to Segment",
+      "hasPassed(this.#lastUsedAtMs, now(), timing.maxIdleMs)",
+      "now() - this.#lastUsedAtMs >= timing.maxIdleMs",
+    ],
+  ]),
+  ...within("lambda/adapters/aws-call.ts", UNIT, [
+    ["AWS's 408 is retried", "status === 408 || ", ""],
+    [
+      "AWS's connections are not used after a pause",
+      "hasPassed(this.#lastUsedAtMs, now, this.machine.timing.maxIdleMs)",
+      "false",
+    ],
+    [
+      "a clock that went back counts as a pause before a call to AWS",
+      "hasPassed(this.#lastUsedAtMs, now, this.machine.timing.maxIdleMs)",
+      "now - this.#lastUsedAtMs >= this.machine.timing.maxIdleMs",
+    ],
+  ]),
+  ...within("lambda/adapters/queue.ts", UNIT, [
+    ["a batch has room for attributes", "256 * 1024 - MAX_BATCH * 512", "256 * 1024"],
+  ]),
+  ...within(
+    "lambda/wiring.ts",
+    ["test/integration/wiring"],
+    [
+      [
+        "a refused write key is read again after a second",
+        "machine.timing.writeKeyRefreshMs",
+        "machine.timing.secretRefreshMs",
+      ],
+      ["a wrong secret is read again after ten seconds", "machine.timing.secretRefreshMs", "machine.timing.writeKeyRefreshMs"],
+      ["a dry run merges nothing", "options.mergeBacklog && !dryRun", "options.mergeBacklog"],
+    ],
+  ),
   ...within("lambda/log.ts", UNIT, [
     [
       "a foreign error's message is not told",
@@ -259,7 +306,22 @@ const INFRASTRUCTURE = [
     ["a key decrypts its parameter only", 'conditions: { StringEquals: { "kms:EncryptionContext:PARAMETER_ARN": arn } },', ""],
   ]),
   ...within("infra/storage.ts", INFRA, [["a queue survives its stack", "RETAIN_ON_UPDATE_OR_DELETE", "DESTROY"]]),
+  ...within(
+    "infra/webhook-api.ts",
+    ["test/integration/monitoring"],
+    [
+      [
+        "a request that API Gateway refuses has no status of an integration",
+        "integrationStatus: AccessLogField.contextIntegrationStatus()",
+        "integrationStatus: AccessLogField.contextStatus()",
+      ],
+    ],
+  ),
+  ...within("infra/monitoring/receive-alarms.ts", INFRA, [
+    ["nine of ten webhooks are unsigned", "threshold: 90,", "threshold: 50,"],
+  ]),
   ...within("infra/monitoring/deliver-alarms.ts", INFRA, [
+    ["one alarm for the dead letters of an hour", "periods: 12,", "periods: 1,"],
     [
       "nothing delivered fires without any line",
       "IF((sent > 0) AND (deleted == 0), 1, 0)",

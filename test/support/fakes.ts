@@ -101,7 +101,7 @@ export function answered(status: number | undefined, askedSeconds?: number): Seg
 /** The table, in memory. `fail` is asked before each operation, and again after a write: its answer may be lost. */
 export class FakeRecords implements DeliveredRecords {
   readonly records = new Map<string, DeliveredRecord>();
-  readonly writes: DeliveredRecord[] = [];
+  readonly writes: (DeliveredRecord & { readonly expiresAtSeconds: number })[] = [];
 
   constructor(private readonly fail: (operation: "read" | "write" | "written") => boolean = () => false) {}
 
@@ -110,12 +110,12 @@ export class FakeRecords implements DeliveredRecords {
     return this.records.get(userHash);
   }
 
-  async write(userHash: string, record: DeliveredRecord): Promise<void> {
+  async write(userHash: string, record: DeliveredRecord, expiresAtSeconds: number): Promise<void> {
     if (this.fail("write")) throw tableError();
     const last = this.records.get(userHash);
     if (last !== undefined && last.sequence > record.sequence) throw tableError("ConditionalCheckFailedException");
     this.records.set(userHash, record);
-    this.writes.push(record);
+    this.writes.push({ ...record, expiresAtSeconds });
     if (this.fail("written")) throw tableError();
   }
 }

@@ -52,16 +52,29 @@ describe("AwsCall", () => {
     ]);
   });
 
-  it("keeps its connection", async () => {
-    const call = await start(() => ({}));
-    for (let i = 0; i < 3; i++) await call.send("Act", {});
-    expect(new Set(aws.requests.map(({ clientPort }) => clientPort)).size).toBe(1);
+  it.each([
+    ["uses its connection again", 0, 1],
+    ["uses no connection again after a pause of 4 s, because the other end may have closed it", 4_000, 2],
+    ["uses no connection again after the clock went back, because the pause is not known", -1, 2],
+  ])("%s", async (_, pauseMs, connections) => {
+    let nowMs = NOON;
+    const call = await start(
+      () => ({}),
+      "sqs",
+      () => nowMs,
+    );
+    for (let i = 0; i < 2; i++) await call.send("Act", {});
+    nowMs += pauseMs;
+    await call.send("Act", {});
+    expect(new Set(aws.requests.map(({ clientPort }) => clientPort)).size).toBe(connections);
   });
 
   it.each<[string, Behaviour, string]>([
     ["a throttle", fault("ThrottlingException"), "ThrottlingException"],
     ["a fault of AWS's", fault("InternalError", 500), "InternalError"],
     ["a proxy's answer", { status: 503, body: "<html>" }, "http-503"],
+    ["a 408", { status: 408 }, "http-408"],
+    ["a 429", { status: 429 }, "http-429"],
     ["a 200 that is not JSON", { body: "<html>" }, "no-json"],
     ["a 200 that is too long", { body: `"${"x".repeat(2 ** 20)}"` }, "no-json"],
     ["a reset", "reset", "ECONNRESET"],

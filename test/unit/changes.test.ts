@@ -132,6 +132,14 @@ describe("after a call was accepted", () => {
   });
 });
 
+describe("DynamoDB may delete a record", () => {
+  it("a day after the last of its fingerprints is due", async () => {
+    const { deliver, records } = setUp();
+    await deliver({ a: 1 }, 5n);
+    expect(records.writes).toMatchObject([{ expiresAtSeconds: NOON / 1_000 + REFRESH_SECONDS + 24 * 3_600 }]);
+  });
+});
+
 describe("after a write failed", () => {
   it("the record is read again, and only then", async () => {
     let failing = false;

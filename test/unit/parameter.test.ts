@@ -99,11 +99,11 @@ describe("Parameter", () => {
     await expect(parameter.get()).resolves.toEqual(["newest"]);
   });
 
-  it("makes one call for ten refreshes at once, however often forgers try", async () => {
-    const { parameter, calls } = store(holding("s"));
+  it("makes one call for ten refreshes at the same time, and gives the new value to each of them", async () => {
+    const { parameter, calls } = store(holding("old"), holding("new"));
     await parameter.get();
     const refreshes = Array.from({ length: 10 }, () => parameter.refresh());
-    await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill(["s"]));
+    await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill(["new"]));
     expect(calls).toHaveLength(2);
   });
 

@@ -9,9 +9,9 @@ let loopback: Loopback;
 
 const call = parseIdentifyCall(callBody());
 
-async function start(behaviour: Behaviour | ((index: number) => Behaviour), path = ""): Promise<Segment> {
-  loopback = await Loopback.start((_, index) => (typeof behaviour === "function" ? behaviour(index) : behaviour));
-  return new Segment(loopback.url + path, machine({ now: () => NOON + 5, timing: { segmentAttemptMs: 200 } }));
+async function start(behaviour: Behaviour, path = "", now = () => NOON + 5): Promise<Segment> {
+  loopback = await Loopback.start(() => behaviour);
+  return new Segment(loopback.url + path, machine({ now, timing: { segmentAttemptMs: 200 } }));
 }
 
 afterEach(() => loopback.stop());
@@ -66,12 +66,19 @@ describe("Segment", () => {
     await expect(segment.identify(call, "key")).resolves.toEqual(answer);
   });
 
-  it("keeps a connection", async () => {
-    const segment = await start({});
-    for (let i = 0; i < 3; i++) await segment.identify(call, "key");
-    const [first, , third] = loopback.requests.map(({ clientPort }) => clientPort);
-    // undici takes two by turns: one is still busy while its answer is handed over.
-    expect(third).toBe(first);
+  it.each([
+    ["uses its connections again", 0, true],
+    ["uses no connection again after a pause of 4 s, because the other end may have closed it", 4_000, false],
+    ["uses no connection again after the clock went back, because the pause is not known", -1, false],
+  ])("%s", async (_, pauseMs, again) => {
+    let nowMs = NOON;
+    const segment = await start({}, "", () => nowMs);
+    // undici uses two connections by turns: one is still busy while its answer is handed over.
+    for (let i = 0; i < 2; i++) await segment.identify(call, "key");
+    nowMs += pauseMs;
+    await segment.identify(call, "key");
+    const [third, ...earlier] = loopback.requests.map(({ clientPort }) => clientPort).reverse();
+    expect(earlier.includes(third)).toBe(again);
   });
 });
 
