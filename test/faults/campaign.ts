@@ -19,6 +19,8 @@ export interface CampaignOptions {
   readonly forward?: "every" | "changes";
   /** Of each function. @default 3 */
   readonly containers?: number;
+  /** Ends the run before its time, with an error. */
+  readonly signal?: AbortSignal;
 }
 
 /** 2026-11-23T00:00:00Z */
@@ -128,7 +130,7 @@ class Scenario {
 
   constructor(
     private readonly fault: Fault,
-    options: CampaignOptions,
+    private readonly options: CampaignOptions,
     private readonly world: World,
     private readonly containers: Containers,
     private readonly random: () => number,
@@ -164,6 +166,7 @@ class Scenario {
       await Promise.race(running);
       return true;
     }
+    this.options.signal?.throwIfAborted();
     const { clock, queue, agenda } = this.world;
     const next = [waiting[0]?.sentAt, queue.nextVisibleAt, agenda[0]?.at].filter((at) => at !== undefined);
     const workLeft = waiting.length > 0 || queue.size > 0;
