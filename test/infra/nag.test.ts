@@ -18,22 +18,22 @@ function synthesize(change: (stack: FlagsmithToSegmentStack) => void = () => {})
 }
 
 describe("cdk-nag and the template linter", () => {
-  it("find nothing but what is acknowledged", () => {
+  it("find only what is acknowledged", () => {
     expect(() => synthesize()).not.toThrow();
   });
 
-  it("would find a queue that takes messages without TLS", () => {
+  it("find a queue that accepts messages without TLS", () => {
     expect(() => synthesize((stack) => new Queue(stack, "Plain"))).toThrow(/AwsSolutions-SQS4/);
   });
 
-  it("would find a visibility below deliver's time-out", () => {
+  it("find a visibility timeout below deliver's timeout", () => {
     const shorten = (stack: FlagsmithToSegmentStack) => {
       for (const queue of stack.node.findAll().filter(CfnQueue.isCfnQueue)) queue.visibilityTimeout = 30;
     };
     expect(() => synthesize(shorten)).toThrow(/isibility/);
   });
 
-  it("leave no rule acknowledged without a reason", () => {
+  it("have a reason for each rule that is acknowledged", () => {
     const reasons = synthesize()
       .node.findAll()
       .flatMap(({ node }) => node.metadata)

@@ -123,7 +123,7 @@ describe("after a call was accepted", () => {
     expect([await isUnchanged({ a: 1 }, "old key"), await isUnchanged({ a: 1 })]).toEqual([false, false]);
   });
 
-  it("fingerprints that are due are left out, because these traits are sent again in any case", async () => {
+  it("fingerprints that are due are removed, because these traits are sent again in any case", async () => {
     const { deliver, clock, records } = setUp();
     await deliver({ a: 1 }, 5n);
     clock.nowMs += 24 * HOUR_MS;

@@ -4,7 +4,6 @@ import { callBody, NOON } from "../cloud/events";
 import { type Behaviour, Loopback } from "../support/loopback";
 import { machine } from "../support/machine";
 
-/** What one attempt comes to; what needs time and sockets is tested with the bundle. */
 let loopback: Loopback;
 
 const call = parseIdentifyCall(callBody());
@@ -16,8 +15,8 @@ async function start(behaviour: Behaviour, path = "", now = () => NOON + 5): Pro
 
 afterEach(() => loopback.stop());
 
-describe("Segment", () => {
-  it("gets the call with the key as user of Basic auth, and the time of the attempt", async () => {
+describe("an attempt at Segment", () => {
+  it("sends the call with its time, and the write key as user of Basic auth", async () => {
     const segment = await start({ body: '{"success":true}' });
     await expect(segment.identify(call, "key")).resolves.toEqual({
       code: "accepted",
@@ -40,12 +39,12 @@ describe("Segment", () => {
     ]);
   });
 
-  it("says how long an answer asks to wait", async () => {
+  it("returns how long the answer asks to wait", async () => {
     const segment = await start({ status: 429, headers: { "retry-after": "7", "x-ratelimit-reset": "9" } });
     await expect(segment.identify(call, "key")).resolves.toMatchObject({ status: 429, askedSeconds: 9 });
   });
 
-  it("keeps a path of the endpoint", async () => {
+  it("keeps the path of the endpoint", async () => {
     await (await start({}, "/segment/")).identify(call, "key");
     expect(loopback.requests[0]?.path).toBe("/segment/v1/identify");
   });
@@ -57,10 +56,10 @@ describe("Segment", () => {
   });
 
   it.each<[string, Behaviour, string]>([
-    ["silence", "hang", "timeout"],
+    ["nothing", "hang", "timeout"],
     ["a reset", "reset", "UND_ERR_SOCKET"],
-    ["no HTTP", "garbage", "not-http"],
-  ])("takes %s for no answer", async (_, behaviour, reason) => {
+    ["an answer that is not HTTP", "garbage", "not-http"],
+  ])("returns no-answer after %s", async (_, behaviour, reason) => {
     const segment = await start(behaviour);
     const answer = { code: "no-answer", status: undefined, reason, askedSeconds: undefined, elapsedMs: 0 };
     await expect(segment.identify(call, "key")).resolves.toEqual(answer);
