@@ -1,8 +1,15 @@
 import { parameterNames } from "../../infra/environment-name";
 import { CONFIG_VARIABLE, type DeliverConfig, type ReceiveConfig } from "../../lambda/config";
+import type { DeliverHandler } from "../../lambda/deliver/deliver";
 import { type Options, resolveOptions } from "../../lambda/options";
+import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { QUEUE_ARN } from "./events";
 import { CREDENTIALS, REGION } from "./server";
+
+export interface Handlers {
+  readonly receive: ReceiveHandler;
+  readonly deliver: DeliverHandler;
+}
 
 /** The variables of both functions. */
 export interface Environments {

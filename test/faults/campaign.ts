@@ -1,15 +1,15 @@
 import dns from "node:dns";
 import { RETRY_SECONDS } from "../../lambda/timing";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import type { Handlers } from "../cloud/environments";
 import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../cloud/events";
 import type { Message } from "../cloud/fifo-queue";
-import type { Handlers } from "../local/local-cloud";
 import { captureOutput } from "../support/capture";
+import { seeded, zipf } from "../support/random";
 import { check, type Findings, type SentEvent, traitName } from "./checker";
 import { BUSY, type Fault, type InvocationFault } from "./faults";
-import { seeded, zipf } from "./random";
-import { CAMPAIGN_TIMING, createWorld, SECRET, type World } from "./world";
+import { CAMPAIGN_TIMING, createWorld, type World } from "./world";
 
 export interface CampaignOptions {
   readonly events: number;
@@ -43,17 +43,13 @@ type PlannedEvent = Mutable<Omit<SentEvent, "answers">> & { readonly answers: nu
 export type Result = Findings & { readonly strikes: number };
 
 /** One fault from the first webhook to an empty queue; what happens by chance is drawn from the seed. */
-export async function runScenario(
-  fault: Fault,
-  options: CampaignOptions,
-  sabotage: (handlers: Handlers) => Handlers = (handlers) => handlers,
-): Promise<Result> {
+export async function runScenario(fault: Fault, options: CampaignOptions): Promise<Result> {
   const random = seeded(options.seed);
   const world = await createWorld(fault, options.forward ?? "every", START, random);
   const capture = captureOutput();
   const restoreLookup = failLookups(fault.lookupFails ?? 0, world, random);
   try {
-    const containers = new Containers(fault, world, random, options.containers ?? 3, sabotage);
+    const containers = new Containers(fault, world, random, options.containers ?? 3);
     const findings = await new Scenario(fault, options, world, containers, random).run();
     return { ...findings, strikes: world.strikes };
   } finally {
@@ -72,7 +68,6 @@ class Containers {
     private readonly world: World,
     private readonly random: () => number,
     count: number,
-    private readonly sabotage: (handlers: Handlers) => Handlers,
   ) {
     // Not all are of one age.
     this.#slots = Array.from({ length: count }, (_, index) => {
@@ -99,7 +94,7 @@ class Containers {
       timing: CAMPAIGN_TIMING,
       retrySeconds: RETRY_SECONDS,
     };
-    return this.sabotage({ receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) });
+    return { receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) };
   }
 }
 
@@ -201,12 +196,7 @@ class Scenario {
         flagPayload({ name: traitName(event.number, attempt, flag) }),
       );
       const body = bytesOf(evaluationPayload({ identity: event.identity, flags }));
-      const request = webhookEvent({
-        body,
-        secret: SECRET,
-        requestId: `request-${this.#requests++}`,
-        at: this.world.clock.now,
-      });
+      const request = webhookEvent({ body, requestId: `request-${this.#requests++}`, at: this.world.clock.now });
       const { statusCode = 0 } = await this.containers
         .any()
         .receive(request, { awsRequestId: request.requestContext.requestId });

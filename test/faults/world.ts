@@ -1,20 +1,17 @@
-import { parameterNames } from "../../infra/environment-name";
-import type { DeliverConfig, ReceiveConfig } from "../../lambda/config";
-import { resolveOptions } from "../../lambda/options";
 import { type Machine, TIMING } from "../../lambda/timing";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
-import { QUEUE_ARN } from "../cloud/events";
+import { type Environments, environmentsOf, NAMES, TABLE } from "../cloud/environments";
+import { SECRET } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { type ArrivingCall, FakeSegment } from "../cloud/segment";
-import { CREDENTIALS, close, listen, REGION } from "../cloud/server";
+import { close, listen } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
-import type { Environments } from "../local/local-cloud";
 import type { TakenCall } from "./checker";
 import type { Fault } from "./faults";
 
-export const SECRET = "campaign-secret";
-export const NAMES = parameterNames("campaign");
+export { environmentsOf };
+
 const OLD_KEY = "old-key";
 const NEW_KEY = "new-key";
 
@@ -115,6 +112,8 @@ export async function createWorld(
   });
   tableExists = true;
 
+  // A name that must be looked up.
+  const endpoint = fault.lookupFails === undefined ? segmentUrl : segmentUrl.replace("127.0.0.1", "localhost");
   const agenda: World["agenda"] = [];
   const schedule: World["schedule"] = (at, act) => {
     agenda.push({ at, act });
@@ -146,49 +145,10 @@ export async function createWorld(
     arrivals,
     dead,
     onArrival: () => false,
-    environments: environmentsOf({
-      forward,
-      sqsUrl,
-      ssmUrl,
-      dynamodbUrl,
-      segmentUrl: fault.lookupFails === undefined ? segmentUrl : segmentUrl.replace("127.0.0.1", "localhost"),
-    }),
+    environments: environmentsOf({ sqsUrl, ssmUrl, dynamodbUrl, segmentUrl: endpoint }, { forward }),
     stop: async () => {
       await Promise.all(servers.map(close));
     },
   };
   return world;
-}
-
-const TABLE = "delivered";
-
-interface Places {
-  readonly forward: "every" | "changes";
-  readonly sqsUrl: string;
-  readonly ssmUrl: string;
-  readonly dynamodbUrl: string;
-  readonly segmentUrl: string;
-}
-
-/** As infra writes them. */
-export function environmentsOf({ forward, sqsUrl, ssmUrl, dynamodbUrl, segmentUrl }: Places): Environments {
-  const options = resolveOptions({ segmentEndpoint: segmentUrl });
-  const shared = { ...options, urlSuffix: "invalid", queueUrl: `${sqsUrl}/queue.fifo` };
-  const receive: ReceiveConfig = { ...shared, stackName: "campaign", webhookSecretParameter: NAMES.webhookSecret };
-  const deliver: DeliverConfig = {
-    ...shared,
-    queueArn: QUEUE_ARN,
-    deadLetterQueueUrl: `${sqsUrl}/dead-letters.fifo`,
-    writeKeyParameter: NAMES.writeKey,
-    changes: forward === "changes" ? { table: TABLE, refreshHours: options.refreshHours } : undefined,
-  };
-  const aws = {
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-    AWS_ENDPOINT_URL_SQS: sqsUrl,
-    AWS_ENDPOINT_URL_SSM: ssmUrl,
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
-  };
-  return { receive: { ...aws, CONFIG: JSON.stringify(receive) }, deliver: { ...aws, CONFIG: JSON.stringify(deliver) } };
 }

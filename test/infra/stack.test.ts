@@ -90,6 +90,10 @@ describe("the functions", () => {
     template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Architectures: ["arm64"] });
   });
 
+  it("have no right to decrypt with a customer's key unless there is one", () => {
+    expect(JSON.stringify(template.toJSON())).not.toContain("kms:Decrypt");
+  });
+
   it("have log groups of their own, kept for 30 days or as configured", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 3);
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });

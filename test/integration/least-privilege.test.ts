@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import type { Environments } from "../cloud/environments";
 import { bytesOf, evaluationPayload } from "../cloud/events";
 import { bodyOf } from "../cloud/server";
-import type { Environments } from "../local/local-cloud";
 import { type Pipeline, startPipeline } from "../support/pipeline";
 import { type AwsUse, allows, type Statement, statementsOf } from "../support/policy";
 import { templateOf } from "../support/synth";

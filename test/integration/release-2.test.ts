@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { SQSBatchResponse } from "aws-lambda";
 import { CONFIG_VARIABLE } from "../../lambda/config";
+import { NAMES } from "../cloud/environments";
 import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../cloud/events";
 import type { SegmentBehaviour } from "../cloud/segment";
-import { createWorld, NAMES, SECRET, type World } from "../faults/world";
+import { createWorld, type World } from "../faults/world";
 import { BundleHost } from "../support/bundles";
 import release2Config from "../support/fixtures/release-2.0.0/config.json";
 
@@ -59,7 +60,7 @@ afterEach(async () => {
 /** An evaluation in which flag `plan` has this value. The emoji is one of the characters that release 2 escapes. */
 async function evaluate(release: Release, plan: string): Promise<void> {
   const body = bytesOf(evaluationPayload({ flags: [flagPayload({ name: "plan", value: `${plan} 🚩` })] }));
-  const event = webhookEvent({ body, secret: SECRET, requestId: `request-${requests++}`, at: world.clock.now });
+  const event = webhookEvent({ body, requestId: `request-${requests++}`, at: world.clock.now });
   expect(await hosts[release].receive.invoke(event)).toMatchObject({ statusCode: 202 });
 }
 

@@ -7,18 +7,22 @@ import { close, listen } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
 import { captureOutput } from "../support/capture";
-import { machine } from "../support/machine";
+import { machine, realMachine } from "../support/machine";
 
 /** The functions as they are composed, between fakes of AWS and Segment, over a clock that the test moves. */
 let goodKey: string;
 let reads: number;
+let silent: "SSM" | "SQS" | undefined;
 const clock = { now: NOON };
 const queueOptions = { clock, visibility: 1_000, retention: 1_000_000 };
 
-const ssm = new FakeSsm(() => void reads++);
+const ssm = new FakeSsm(() => {
+  reads++;
+  return silent === "SSM" ? "hanging" : undefined;
+});
 const segment = new FakeSegment({ behave: ({ writeKey }) => ({ status: writeKey === goodKey ? 200 : 401 }) });
 const queues = { "queue.fifo": new FifoQueue(queueOptions), "dead-letters.fifo": new FifoQueue(queueOptions) };
-const sqs = new FakeSqs({ queues });
+const sqs = new FakeSqs({ queues, behave: () => (silent === "SQS" ? "hanging" : undefined) });
 const servers = [ssm.server, sqs.server, segment.server];
 const capture = captureOutput();
 let places: Parameters<typeof environmentsOf>[0];
@@ -30,6 +34,7 @@ beforeAll(async () => {
 beforeEach(() => {
   clock.now = NOON;
   reads = 0;
+  silent = undefined;
   goodKey = "new-key";
   ssm.set(NAMES.writeKey, "old-key");
   ssm.set(NAMES.webhookSecret, "old secret");
@@ -77,6 +82,19 @@ describe("a webhook secret that does not match", () => {
     ssm.set(NAMES.webhookSecret, "new secret");
     expect(await statusAfter(9_999)).toBe(401);
     expect(await statusAfter(10_000)).toBe(202);
+  });
+});
+
+describe("a webhook", () => {
+  /** The time-outs of production, a tenth as long. */
+  const short = realMachine({ awsAttemptMs: 150, awsCallMs: 300, receiveBudgetMs: 600 });
+
+  it.each(["SSM", "SQS"] as const)("is answered with 503 if %s does not answer", async (service) => {
+    silent = service;
+    const receive = composeReceive(environmentsOf(places).receive, short);
+    const event = webhookEvent({ secret: "old secret" });
+    expect(await receive(event, { awsRequestId: "invocation" })).toMatchObject({ statusCode: 503 });
+    expect(capture.lines()).toMatchObject([{ event: "unavailable", actor: "aws" }]);
   });
 });
 

@@ -10,7 +10,7 @@ export interface Mutation {
   readonly tests: readonly string[];
 }
 
-const UNIT = ["test/unit", "test/property"];
+const UNIT = ["test/unit", "test/property", "test/fuzz"];
 const INFRA = ["test/infra", "test/integration/least-privilege"];
 
 type Row = readonly [rule: string, find: string, replace: string];

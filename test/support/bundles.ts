@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import cdkJson from "../../cdk.json";
 import { bundle } from "../../infra/bundle";
 import type { FunctionName } from "../../lambda/names";
-import type { Environments, Handlers } from "../local/local-cloud";
+import type { Environments, Handlers } from "../cloud/environments";
 
 const ROOT = join(__dirname, "../..");
 
