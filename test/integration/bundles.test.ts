@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { bundle } from "../../infra/bundle";
 import { BundleHost, cdkSynth, hostBundles } from "../support/bundles";
 import { evaluations, fixture, REAL_SECRET, type RealWebhook, realWebhooks, signatures } from "../support/fixtures";
+import ofRelease1 from "../support/fixtures/message-of-1.0.0.json";
 import { type Pipeline, startPipeline } from "../support/pipeline";
 
 /** Reserved names are sent as `flag_<name>`, and a value that exceeds a call gives way to the flag's state. */
@@ -66,6 +67,12 @@ describe("the bundles", () => {
       expect({ status, ...JSON.parse(text) }).toMatchObject({ status: "ignored" });
     },
   );
+
+  it("deliver a message of release 1.0.0", async () => {
+    pipeline.cloud.queue.queue.send(ofRelease1);
+    const { body } = await pipeline.identify(ofRelease1.deduplicationId);
+    expect(body).toEqual({ ...JSON.parse(ofRelease1.body), sentAt: expect.any(String) });
+  });
 
   it("write nothing but log entries", () => {
     for (const line of hosts.output().trim().split("\n")) {

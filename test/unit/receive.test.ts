@@ -5,6 +5,7 @@ import { compileSkip } from "../../lambda/receive/skip";
 import { bytesOf, evaluationPayload, flagPayload, NOON, SECRET, type WebhookInput, webhookEvent } from "../cloud/events";
 import { FakeParameter, FakeQueue, identifyOptions, RecordingLog } from "../support/fakes";
 import { fixture } from "../support/fixtures";
+import ofRelease1 from "../support/fixtures/message-of-1.0.0.json";
 
 function setUp(overrides: Partial<ReceiveDependencies> = {}) {
   const log = new RecordingLog();
@@ -48,6 +49,22 @@ describe("an evaluation with the right signature", () => {
     const about = { requestId: "invocation-1", apiRequestId: undefined, messageId, userId: "user-1", environment: 23 };
     const size = { traitCount: 1, calls: 1, bytes: body.length, durationMs: 7 };
     expect(log.line).toMatchObject({ event: "accepted", ...about, ...size });
+  });
+
+  it("is queued as release 1.0.0 did, with attributes that it did not read", async () => {
+    const { post, queue } = setUp();
+    await post({ body: fixture("02-multivariate.json") });
+    const [message] = queue.sent;
+    const before = JSON.parse(ofRelease1.body);
+    const now = JSON.parse(message?.body ?? "");
+    expect(Object.keys(now)).toEqual(Object.keys(before));
+    expect(now).toMatchObject({
+      userId: before.userId,
+      traits: before.traits,
+      context: { library: { name: "flagsmith-to-segment" } },
+    });
+    expect(message?.groupId).toBe(ofRelease1.groupId);
+    expect(message?.attributes).toMatchObject({ environment: Number(ofRelease1.attributes.environment.StringValue) });
   });
 
   const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytesOf(evaluationPayload())]);
