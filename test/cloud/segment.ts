@@ -39,7 +39,7 @@ export interface FakeSegmentOptions {
 
 /** Segment's Tracking API, and the settings by which its own destinations check a write key. */
 export class FakeSegment {
-  /** Every call that was taken, in order. */
+  /** Each call that was accepted, in order. */
   readonly calls: ArrivingCall[] = [];
   /** Statuses of the next calls, before `behave` is asked. */
   readonly refusals: number[] = [];

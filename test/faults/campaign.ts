@@ -39,7 +39,7 @@ const END = START + 20 * 24 * HOUR;
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 type PlannedEvent = Mutable<Omit<SentEvent, "answers">> & { readonly answers: number[] };
 
-/** What the checker found, and how often the fault struck. */
+/** What the checker found, and how often the fault happened. */
 export type Result = Findings & { readonly strikes: number };
 
 /** One fault from the first webhook to an empty queue; what happens by chance is drawn from the seed. */
@@ -139,7 +139,7 @@ class Scenario {
     while (await this.#step(waiting));
     const journal = {
       sent: this.#planned,
-      taken: this.world.taken,
+      acceptedCalls: this.world.acceptedCalls,
       deadLetters: this.world.deadLetters.messages.map(({ body, attributes, sentAt }) => {
         const { userId, traits } = JSON.parse(body);
         return { userId, traitNames: Object.keys(traits), reason: attributes.reason?.StringValue, at: sentAt };
@@ -171,7 +171,7 @@ class Scenario {
     return true;
   }
 
-  /** One identity's events follow each other; nobody else waits for them. */
+  /** One user's events follow each other; other users' do not wait for them. */
   #startSends(waiting: PlannedEvent[]): void {
     for (let index = 0; index < waiting.length && this.#sending.size < PARALLEL_SENDS; ) {
       const event = waiting[index];
@@ -235,7 +235,7 @@ class Scenario {
     };
     const { callSeconds } = this.fault;
     if (callSeconds === undefined) return end();
-    // One person's calls follow each other, and take their time by the clock.
+    // One user's calls follow each other, and last for some time by the clock.
     this.#lasting++;
     this.world.schedule(this.world.clock.now + 1_000 * callSeconds * Math.max(...calls), () => {
       this.#lasting--;
@@ -243,7 +243,7 @@ class Scenario {
     });
   }
 
-  /** Calls that reached Segment of each person in a batch, nobody else's invocation being under way for any of them. */
+  /** Calls that reached Segment of each user in a batch, while no other invocation has messages of these users. */
   #callsOf(messages: readonly Message[]): readonly number[] {
     return messages.map(({ body }) => this.world.arrivals.get(JSON.parse(body).userId) ?? 0);
   }
@@ -273,11 +273,11 @@ function plan(
   options: CampaignOptions,
   random: () => number,
 ): PlannedEvent[] {
-  const { events = options.events, people = options.identities } = fault;
-  const rank = zipf(people, random);
+  const { events = options.events, users = options.identities } = fault;
+  const rank = zipf(users, random);
   const interval = hours === undefined ? INTERVAL : (hours * HOUR) / events;
   return Array.from({ length: events }, (_, number) => ({
-    identity: random() < busy ? BUSY : `user-${byTurns ? number % people : rank()}`,
+    identity: random() < busy ? BUSY : `user-${byTurns ? number % users : rank()}`,
     number,
     flags: number % 20 === 19 ? 310 : 1 + Math.floor(random() * 5),
     sentAt: START + number * interval,

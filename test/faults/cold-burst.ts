@@ -63,7 +63,7 @@ export async function runColdBurst(seconds: number): Promise<ColdBurst> {
   };
   const invoke = async (number: number, attempt: number): Promise<boolean> => {
     const container = idle.pop() ?? (await create());
-    const body = bytesOf(evaluationPayload({ identity: `person-${number % 50}` }));
+    const body = bytesOf(evaluationPayload({ identity: `user-${number % 50}` }));
     const request = webhookEvent({ body, requestId: `${number}-${attempt}`, at: Date.now() });
     const { statusCode } = await container(request, { awsRequestId: `${number}` });
     idle.push(container);

@@ -7,7 +7,7 @@ import { type ArrivingCall, FakeSegment } from "../cloud/segment";
 import { close, listen } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
-import type { TakenCall } from "./checker";
+import type { AcceptedCall } from "./checker";
 import type { Fault } from "./faults";
 
 export { environmentsOf };
@@ -17,7 +17,7 @@ const NEW_KEY = "new-key";
 
 /**
  * Time-outs are real, so they are short; waiting is virtual, so it is as long as in production, but for parameters, which are
- * read often enough to meet the faults of SSM.
+ * read often enough to meet the failures of SSM.
  */
 export const CAMPAIGN_TIMING: Machine["timing"] = {
   ...TIMING,
@@ -40,7 +40,7 @@ export interface World {
   readonly clock: { now: number };
   readonly queue: FifoQueue;
   readonly deadLetters: FifoQueue;
-  readonly taken: TakenCall[];
+  readonly acceptedCalls: AcceptedCall[];
   /** The same calls, whole. */
   readonly segmentCalls: readonly ArrivingCall[];
   /** How often the fault struck. */
@@ -49,7 +49,7 @@ export interface World {
   readonly agenda: { readonly at: number; readonly act: () => Promise<void> | void }[];
   /** Adds to the agenda. `at` in milliseconds since 1970. */
   schedule(at: number, act: () => Promise<void> | void): void;
-  /** Calls that reached Segment, by person. */
+  /** Calls that reached Segment, by user. */
   readonly arrivals: Map<string, number>;
   /** Ids and handles of killed invocations: nothing of theirs gets through. */
   readonly dead: Set<string>;
@@ -71,7 +71,7 @@ export async function createWorld(
   const { window = 120_000 } = fault;
   const queue = new FifoQueue({ ...options, window, deadLetters: { queue: deadLetters, maxReceiveCount: 1_000 } });
   const dead = new Set<string>();
-  const taken: TakenCall[] = [];
+  const acceptedCalls: AcceptedCall[] = [];
   const arrivals = new Map<string, number>();
   const struck = <Behaviour>(behaviour: Behaviour): Behaviour => {
     if (behaviour !== undefined && Object(behaviour).status !== 200) world.strikes++;
@@ -92,7 +92,7 @@ export async function createWorld(
       return struck(fault.segment?.(call, random, secondsFromStart()) ?? { status: 200 });
     },
     onTaken: ({ userId, messageId, traits }) =>
-      taken.push({ userId, messageId, traitNames: Object.keys(traits), at: clock.now }),
+      acceptedCalls.push({ userId, messageId, traitNames: Object.keys(traits), at: clock.now }),
   });
   const sqs = new FakeSqs({
     queues: { "queue.fifo": queue, "dead-letters.fifo": deadLetters },
@@ -137,7 +137,7 @@ export async function createWorld(
     clock,
     queue,
     deadLetters,
-    taken,
+    acceptedCalls,
     segmentCalls: segment.calls,
     strikes: 0,
     agenda,

@@ -33,7 +33,7 @@ const record = (sequence: bigint, value: string, fingerprints = 1): DeliveredRec
   ),
 });
 
-describe("DeliveredTable", () => {
+describe("the table", () => {
   it("has no record of a user before the first write", async () => {
     await expect(table.read("stranger")).resolves.toBeUndefined();
   });
@@ -70,7 +70,7 @@ describe("DeliveredTable", () => {
     expect((await table.read("c"))?.fingerprints.size).toBe(14_999);
   });
 
-  it("fails with the reason of DynamoDB, and says that the operator must act", async () => {
+  it("fails with DynamoDB's error, and says that the operator must act", async () => {
     const nowhere = new DeliveredTable(dynamodb, "nowhere");
     const failure = { code: "table-failed", actor: "operator", cause: { code: "ResourceNotFoundException" } };
     await expect(nowhere.read("a")).rejects.toMatchObject(failure);

@@ -95,7 +95,7 @@ describe("the metric filters", () => {
     }),
   );
 
-  it("are those of the table, without dimensions, and billed only when there is something to count", () => {
+  it("count one per entry, without dimensions, and have no data while there is nothing to count", () => {
     const rules = Object.entries(METRICS).flatMap(([name, { length }]) => Array(length).fill(name));
     expect(filters.map(({ name }) => name).sort()).toEqual(rules.sort());
     for (const { dimensions, value, defaultValue } of filters) {
@@ -103,14 +103,14 @@ describe("the metric filters", () => {
     }
   });
 
-  // Nobody waits 15 minutes or for a third try here: the fields are there, and other numbers make them match.
+  // No message is 15 minutes old or attempted three times here, so the numbers of these fields are replaced.
   const late = ({ ageMs, attempt }: LogLine) => ({
     ...(ageMs === undefined ? {} : { ageMs: 900_001 }),
     ...(attempt === undefined ? {} : { attempt: 3 }),
   });
 
   it.each(filters.filter(({ log }) => log !== "access"))(
-    "$name matches some lines of $log, where they are written",
+    "match some but not all entries of $log: $name",
     ({ log, pattern }) => {
       const own = lines.filter(({ service }) => service === log);
       const matching = own.filter((line) => matchesFilter(pattern, { ...line, ...late(line) }));
@@ -131,7 +131,7 @@ describe("the metric filters", () => {
 });
 
 describe("the saved queries", () => {
-  it.each(Object.entries(QUERIES))("%s names only fields that are written where it asks", (_, { logs, text }) => {
+  it.each(Object.entries(QUERIES))("have only fields that exist in their logs: %s", (_, { logs, text }) => {
     const fields = Object.values<readonly string[]>(LOG_FIELDS).flat();
     const written = { receive: fields, deliver: fields, access: Object.keys(accessLogFormat()) };
     const known = new Set(["@timestamp", "service", ...logs.flatMap((log) => written[log])]);
@@ -155,8 +155,8 @@ function accessLogEntry(context: Readonly<Record<string, string>>): LogLine {
   return Object.fromEntries(written.map(([field, variable]) => [field, context[variable.replace("$context.", "")] ?? "-"]));
 }
 
-describe("the log's volume", () => {
-  it("is two lines for an event that goes well, each under 700 bytes", () => {
+describe("a delivered evaluation", () => {
+  it("has two log entries, each under 700 bytes", () => {
     for (const line of ["accepted", "delivered", "unchanged"].flatMap(byEvent)) {
       // AWS's request ids are 36 characters, those of the local cloud 16.
       expect(Buffer.byteLength(JSON.stringify(line)) + 20).toBeLessThan(700);

@@ -20,7 +20,7 @@ import { type Behaviour, CERTIFICATE, Loopback } from "../support/loopback";
 const FREEZE_MS = TIMING.maxIdleMs + 2_000;
 
 const stops: (() => Promise<unknown>)[] = [];
-// All run at once: most of their time is waiting.
+// All run at the same time, because most of their time is waiting.
 afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });

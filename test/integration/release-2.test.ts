@@ -82,7 +82,7 @@ const plans = () => world.segmentCalls.map(({ traits }) => String(traits.plan).r
 it.each<[Release, Release]>([
   ["release 2", "this release"],
   ["this release", "release 2"],
-])("from %s to %s in the middle of an outage, each evaluation arrives, in order", async (from, to) => {
+])("after a change from %s to %s during an outage, each evaluation arrives, in order", async (from, to) => {
   await evaluate(from, "a");
   await deliver(from);
   behaviour = { status: 503 };
@@ -96,7 +96,7 @@ it.each<[Release, Release]>([
   expect([world.queue.size, world.deadLetters.size]).toEqual([0, 0]);
 });
 
-it("a record of release 2 counts as another source: what it says was delivered is sent once more", async () => {
+it("a record of release 2 counts as another source, so its traits are sent once more", async () => {
   await evaluate("release 2", "a");
   await deliver("release 2");
   await evaluate("release 2", "a");

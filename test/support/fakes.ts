@@ -18,7 +18,7 @@ export const identifyOptions: IdentifyOptions = {
 
 type Line = Omit<Outcome, "fields"> & Record<string, unknown>;
 
-/** Keeps every line, fields beside event and message. */
+/** Keeps each entry, its fields beside event and message. */
 export class RecordingLog implements Log {
   readonly lines: Line[] = [];
 
@@ -36,7 +36,7 @@ export class RecordingLog implements Log {
 
 type Read = readonly string[] | Error;
 
-/** A parameter whose reads are given one by one, the last one for good. */
+/** A parameter with a result for each read; the last one for all further reads. */
 export class FakeParameter {
   readonly name = "/flagsmith-to-segment/test/parameter";
   readonly remedy = `aws ssm put-parameter --name ${this.name}`;
@@ -60,7 +60,7 @@ export class FakeParameter {
   }
 }
 
-/** Stores what is sent, or throws what it is told to. */
+/** Stores what is sent, or throws the given error. */
 export class FakeQueue {
   readonly sent: OutgoingMessage[] = [];
   readonly visibility: { readonly id: string; readonly seconds: number }[] = [];
