@@ -4,7 +4,7 @@ import { bundle } from "../../infra/bundle";
 import { BundleHost, cdkSynth, hostBundles } from "../support/bundles";
 import { evaluations, fixture, REAL_SECRET, type RealWebhook, realWebhooks, signatures } from "../support/fixtures";
 import ofRelease1 from "../support/fixtures/message-of-1.0.0.json";
-import { type Pipeline, startPipeline } from "../support/pipeline";
+import { type Pipeline, startPipeline } from "./pipeline";
 
 /** Reserved names are sent as `flag_<name>`, and a value that exceeds a call gives way to the flag's state. */
 function withSpecialCases(builtin: RealWebhook["builtin"]) {

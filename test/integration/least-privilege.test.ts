@@ -4,9 +4,9 @@ import { composeDeliver, composeReceive } from "../../lambda/wiring";
 import type { Environments } from "../cloud/environments";
 import { bytesOf, evaluationPayload } from "../cloud/events";
 import { bodyOf } from "../cloud/server";
-import { type Pipeline, startPipeline } from "../support/pipeline";
 import { type AwsUse, allows, type Statement, statementsOf } from "../support/policy";
 import { templateOf } from "../support/synth";
+import { type Pipeline, startPipeline } from "./pipeline";
 
 type Caller = "receive" | "deliver";
 type Use = AwsUse & { readonly caller: Caller };

@@ -9,8 +9,8 @@ import { setUpDeliver } from "../support/deliver";
 import { FakeRecords } from "../support/fakes";
 import { realMachine } from "../support/machine";
 import { matchesFilter } from "../support/metric-filter";
-import { type Pipeline, startPipeline } from "../support/pipeline";
 import { templateOf } from "../support/synth";
+import { type Pipeline, startPipeline } from "./pipeline";
 
 const template = templateOf();
 

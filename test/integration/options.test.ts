@@ -1,6 +1,6 @@
 import type { Options } from "../../lambda/options";
 import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
-import { type Pipeline, startPipeline } from "../support/pipeline";
+import { type Pipeline, startPipeline } from "./pipeline";
 
 /** Each option from `cdk.json` through template and environment to the call. */
 async function withPipeline<Result>(options: Options, use: (pipeline: Pipeline) => Promise<Result>): Promise<Result> {

@@ -2,7 +2,7 @@ import type { Options } from "../../lambda/options";
 import { sign } from "../../lambda/receive/signature";
 import type { ArrivingCall } from "../cloud/segment";
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from "../local/local-cloud";
-import { captureOutput, type LogLine } from "./capture";
+import { captureOutput, type LogLine } from "../support/capture";
 
 export interface Sent {
   readonly status: number;
