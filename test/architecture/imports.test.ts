@@ -3,8 +3,8 @@ import { dirname, join, relative } from "node:path";
 
 const ROOT = join(__dirname, "../..");
 
-/** The floors of the house: a file may import its own room and the floors below. The first row that matches counts. */
-const FLOORS: readonly (readonly [room: RegExp, floor: number])[] = [
+/** Layers of lambda/: a file may import its own folder and the layers below. The first row that matches counts. */
+const LAYERS: readonly (readonly [folder: RegExp, layer: number])[] = [
   [/^lambda\/[^/]+\.lambda\.ts$/, 4],
   [/^lambda\/wiring\.ts$/, 3],
   [/^lambda\/(receive|deliver)\//, 2],
@@ -12,7 +12,7 @@ const FLOORS: readonly (readonly [room: RegExp, floor: number])[] = [
   [/^lambda\/[^/]+\.ts$/, 0],
 ];
 
-const floorOf = (path: string) => FLOORS.find(([room]) => room.test(path))?.[1];
+const layerOf = (path: string) => LAYERS.find(([folder]) => folder.test(path))?.[1];
 
 interface Import {
   readonly from: string;
@@ -43,18 +43,18 @@ function resolve(from: string, specifier: string): string {
 }
 
 const lambda = importsBelow("lambda");
-const inside = lambda.filter(({ to }) => floorOf(to) !== undefined);
+const inside = lambda.filter(({ to }) => layerOf(to) !== undefined);
 const packagesOf = (folder: string) =>
-  new Set(lambda.filter(({ from, to }) => from.startsWith(folder) && floorOf(to) === undefined).map(({ to }) => to));
+  new Set(lambda.filter(({ from, to }) => from.startsWith(folder) && layerOf(to) === undefined).map(({ to }) => to));
 
-describe("the floors", () => {
-  it("have a place for every file of lambda", () => {
-    expect(sourcesBelow("lambda").filter((path) => floorOf(path) === undefined)).toEqual([]);
+describe("the layers of lambda", () => {
+  it("include each file", () => {
+    expect(sourcesBelow("lambda").filter((path) => layerOf(path) === undefined)).toEqual([]);
   });
 
   it("are imported downwards only", () => {
     expect(inside.length).toBeGreaterThan(30);
-    expect(inside.filter(({ from, to }) => Number(floorOf(from)) < Number(floorOf(to)))).toEqual([]);
+    expect(inside.filter(({ from, to }) => Number(layerOf(from)) < Number(layerOf(to)))).toEqual([]);
   });
 
   it("keep receive and deliver apart", () => {
@@ -66,7 +66,7 @@ describe("the floors", () => {
     expect(crossing).toEqual([]);
   });
 
-  it("keep the clock, chance, the environment and every library out of receive and deliver", () => {
+  it("use no clock, no random numbers, no environment and no library in receive and deliver", () => {
     for (const folder of ["lambda/receive", "lambda/deliver"]) {
       for (const path of sourcesBelow(folder)) {
         expect(textOf(path)).not.toMatch(/process\.|Date\.now|new Date\(\)|Math\.random|console\./);
@@ -76,7 +76,7 @@ describe("the floors", () => {
     }
   });
 
-  it("keep infra to what both sides share, and lambda away from infra and tests", () => {
+  it("share only some files with infra, and import nothing from infra and test", () => {
     const shared = ["config", "errors", "json", "names", "options", "timing"].map((name) => `lambda/${name}.ts`);
     const ofCommands = ["identify-call", "receive/signature"].map((name) => `lambda/${name}.ts`);
     const local = importsBelow("infra").filter(({ to }) => to.startsWith("lambda/"));
@@ -88,11 +88,11 @@ describe("the floors", () => {
     expect(lambda.filter(({ to }) => /^(infra|test)\//.test(to))).toEqual([]);
   });
 
-  it("give infra no library of the functions'", () => {
+  it("bring no library of the functions to infra", () => {
     const reached = new Set(["config", "errors", "json", "names", "options", "timing"].map((name) => `lambda/${name}.ts`));
     for (const path of reached)
-      for (const { from, to } of lambda) if (from === path && floorOf(to) !== undefined) reached.add(to);
-    const packages = lambda.filter(({ from, to }) => reached.has(from) && floorOf(to) === undefined).map(({ to }) => to);
+      for (const { from, to } of lambda) if (from === path && layerOf(to) !== undefined) reached.add(to);
+    const packages = lambda.filter(({ from, to }) => reached.has(from) && layerOf(to) === undefined).map(({ to }) => to);
     expect(packages.filter((name) => !name.startsWith("node:"))).toEqual([]);
   });
 });

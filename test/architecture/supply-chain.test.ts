@@ -21,7 +21,7 @@ const locked = Object.entries(packages)
   .map(([path, entry]) => ({ name: path.replace(/^.*node_modules\//, ""), ...entry }));
 
 describe("the supply chain", () => {
-  it("pins every package by its hash, but for builds of development tools for other platforms", () => {
+  it("pins each package by its hash, except builds of development tools for other platforms", () => {
     const unpinned = locked.filter(({ integrity, inBundle }) => integrity === undefined && inBundle !== true);
     expect(unpinned).toEqual(unpinned.filter((each) => each.dev && each.optional && each.os !== undefined));
   });
@@ -31,11 +31,11 @@ describe("the supply chain", () => {
     expect(allowScripts).toEqual(Object.fromEntries(scripted.map((each) => [each.name, false])));
   });
 
-  it("holds no package whose licence binds those who use it", () => {
+  it("has no package under the AGPL", () => {
     expect(locked.filter(({ license }) => license?.includes("AGPL"))).toEqual([]);
   });
 
-  it("tells Segment the version that is shipped", () => {
+  it("names the released version to Segment", () => {
     expect(LIBRARY).toEqual({ name, version });
   });
 });

@@ -1,10 +1,13 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import dynalite from "dynalite";
 
 /** `lost-answer`: DynamoDB did it, the answer never comes. `throttled-writes`: reads work. */
 export type DynamodbBehaviour = "throttled" | "throttled-writes" | "lost-answer" | "hanging" | undefined;
 
-/** Dynalite, which knows DynamoDB's expressions, behind what may happen on the way. Its memory goes with the process. */
+/**
+ * Dynalite, which knows DynamoDB's expressions, behind what may happen on the way. A read that does not ask for consistency finds
+ * nothing, because it may miss any write. Its memory goes with the process.
+ */
 export function createDynamodb(behave: () => DynamodbBehaviour = () => undefined): Server {
   const dynamodb = dynalite({ createTableMs: 0 });
   return createServer((request, response) => {
@@ -17,8 +20,21 @@ export function createDynamodb(behave: () => DynamodbBehaviour = () => undefined
       return;
     }
     if (behaviour === "lost-answer") response.end = () => response;
+    else if (String(request.headers["x-amz-target"]).endsWith(".GetItem")) missUnlessConsistent(request, response);
     dynamodb.emit("request", request, response);
   });
+}
+
+/** Replaces the answer to an eventually consistent read by one without an item. */
+function missUnlessConsistent(request: IncomingMessage, response: ServerResponse): void {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const end = response.end.bind(response);
+  response.end = (...answer: never[]) => {
+    const { ConsistentRead } = JSON.parse(Buffer.concat(chunks).toString());
+    if (ConsistentRead === true || response.statusCode !== 200) return end(...answer);
+    return response.setHeader("content-length", 2) && end("{}");
+  };
 }
 
 /** As CloudFormation would from the template's properties. */

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import { bodyOf } from "./server";
+import { type Behaviour, type Reply, reply } from "./wire";
 
 /** An identify call as it reaches Segment, for the first or a later time. */
 export interface ArrivingCall {
@@ -19,21 +20,15 @@ export interface ArrivingCall {
   readonly clientPort: number | undefined;
 }
 
-export type SegmentBehaviour =
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly delay?: number }
-  /** Closed before Segment took the call. */
-  | "reset-before"
-  /** Taken, then closed in the middle of the answer's head. */
-  | "reset-within"
-  /** Taken, then closed instead of an answer. */
-  | "reset-after"
-  | "hanging"
-  /** Taken, and answered with a byte now and then. */
-  | "dripping"
-  /** Taken, and answered with something that is not HTTP. */
-  | "garbage";
+/** A reply, or: closed before Segment accepted the call; accepted, then as the name says. */
+export type SegmentBehaviour = Reply | "reset-before" | keyof typeof ACCEPTED_BUT | "hanging";
 
-const TAKEN: ReadonlySet<unknown> = new Set(["reset-within", "reset-after", "dripping", "garbage"]);
+const ACCEPTED_BUT = {
+  "reset-within": "reset-within",
+  "reset-after": "reset",
+  dripping: "drip",
+  garbage: "garbage",
+} as const satisfies Record<string, Behaviour>;
 
 export interface FakeSegmentOptions {
   /** @default - 200 */
@@ -46,7 +41,7 @@ export interface FakeSegmentOptions {
 
 /** Segment's Tracking API, and the settings by which its own destinations check a write key. */
 export class FakeSegment {
-  /** Every call that was taken, in order. */
+  /** Each call that was accepted, in order. */
   readonly calls: ArrivingCall[] = [];
   /** Statuses of the next calls, before `behave` is asked. */
   readonly refusals: number[] = [];
@@ -80,13 +75,14 @@ export class FakeSegment {
     const call = this.#read(request, bytes);
     const refusal = this.refusals.shift();
     const behaviour = refusal === undefined ? (this.#options.behave?.(call) ?? { status: 200 }) : { status: refusal };
-    const taken = TAKEN.has(behaviour) || Object(behaviour).status === 200;
-    if (taken) {
+    const isReply = typeof behaviour === "object";
+    if (isReply ? behaviour.status === 200 : behaviour in ACCEPTED_BUT) {
       this.calls.push(call);
       for (const listener of this.#listeners) listener(call);
     }
     if (this.#options.keepAlive === false) response.setHeader("connection", "close");
-    await answer(request, response, behaviour);
+    const body = Object(behaviour).status === 200 ? '{"success":true}' : "refused";
+    reply(isReply ? { body, ...behaviour } : toWire(behaviour), request, response);
   };
 
   readonly server = createServer(this.listener);
@@ -114,35 +110,7 @@ export class FakeSegment {
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, behaviour: SegmentBehaviour): Promise<void> {
-  if (typeof behaviour === "object") {
-    const { status, headers, delay } = behaviour;
-    if (delay !== undefined) await new Promise((resolve) => setTimeout(resolve, delay));
-    response.writeHead(status, headers).end(status === 200 ? '{"success":true}' : "refused");
-    return;
-  }
-  const { socket } = request;
-  switch (behaviour) {
-    case "hanging":
-      return;
-    case "reset-before":
-    case "reset-after":
-      socket.resetAndDestroy();
-      return;
-    case "reset-within":
-      socket.write("HTTP/1.1 200 OK\r\ncontent-le", () => socket.resetAndDestroy());
-      return;
-    case "garbage":
-      socket.end("\u0000\u0001 200 ok, sort of\r\n\r\n");
-      return;
-    case "dripping": {
-      const bytes = [..."HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"];
-      const timer = setInterval(() => {
-        const byte = bytes.shift();
-        if (byte === undefined || socket.destroyed) clearInterval(timer);
-        else socket.write(byte);
-      }, 50);
-      socket.once("close", () => clearInterval(timer));
-    }
-  }
+function toWire(behaviour: Exclude<SegmentBehaviour, Reply>): Behaviour {
+  if (behaviour === "hanging") return "hang";
+  return behaviour === "reset-before" ? "reset" : ACCEPTED_BUT[behaviour];
 }

@@ -42,7 +42,7 @@ export interface FakeSqsOptions {
   readonly isDead?: (receiptHandle: string) => boolean;
 }
 
-/** A fault of SQS's: its type. */
+/** An error of SQS, by its type. */
 class SqsFault extends Error {
   override readonly name = "SqsFault";
 }

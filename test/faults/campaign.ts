@@ -1,15 +1,15 @@
 import dns from "node:dns";
 import { RETRY_SECONDS } from "../../lambda/timing";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import type { Handlers } from "../cloud/environments";
 import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../cloud/events";
 import type { Message } from "../cloud/fifo-queue";
-import type { Handlers } from "../local/local-cloud";
 import { captureOutput } from "../support/capture";
+import { seeded, zipf } from "../support/random";
 import { check, type Findings, type SentEvent, traitName } from "./checker";
 import { BUSY, type Fault, type InvocationFault } from "./faults";
-import { seeded, zipf } from "./random";
-import { CAMPAIGN_TIMING, createWorld, SECRET, type World } from "./world";
+import { CAMPAIGN_TIMING, createWorld, type World } from "./world";
 
 export interface CampaignOptions {
   readonly events: number;
@@ -19,6 +19,8 @@ export interface CampaignOptions {
   readonly forward?: "every" | "changes";
   /** Of each function. @default 3 */
   readonly containers?: number;
+  /** Ends the run before its time, with an error. */
+  readonly signal?: AbortSignal;
 }
 
 /** 2026-11-23T00:00:00Z */
@@ -37,21 +39,17 @@ const END = START + 20 * 24 * HOUR;
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 type PlannedEvent = Mutable<Omit<SentEvent, "answers">> & { readonly answers: number[] };
 
-/** What the checker found, and how often the fault struck. */
+/** What the checker found, and how often the fault happened. */
 export type Result = Findings & { readonly strikes: number };
 
 /** One fault from the first webhook to an empty queue; what happens by chance is drawn from the seed. */
-export async function runScenario(
-  fault: Fault,
-  options: CampaignOptions,
-  sabotage: (handlers: Handlers) => Handlers = (handlers) => handlers,
-): Promise<Result> {
+export async function runScenario(fault: Fault, options: CampaignOptions): Promise<Result> {
   const random = seeded(options.seed);
   const world = await createWorld(fault, options.forward ?? "every", START, random);
   const capture = captureOutput();
   const restoreLookup = failLookups(fault.lookupFails ?? 0, world, random);
   try {
-    const containers = new Containers(fault, world, random, options.containers ?? 3, sabotage);
+    const containers = new Containers(fault, world, random, options.containers ?? 3);
     const findings = await new Scenario(fault, options, world, containers, random).run();
     return { ...findings, strikes: world.strikes };
   } finally {
@@ -70,7 +68,6 @@ class Containers {
     private readonly world: World,
     private readonly random: () => number,
     count: number,
-    private readonly sabotage: (handlers: Handlers) => Handlers,
   ) {
     // Not all are of one age.
     this.#slots = Array.from({ length: count }, (_, index) => {
@@ -97,7 +94,7 @@ class Containers {
       timing: CAMPAIGN_TIMING,
       retrySeconds: RETRY_SECONDS,
     };
-    return this.sabotage({ receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) });
+    return { receive: composeReceive(receive, machine), deliver: composeDeliver(deliver, machine) };
   }
 }
 
@@ -128,7 +125,7 @@ class Scenario {
 
   constructor(
     private readonly fault: Fault,
-    options: CampaignOptions,
+    private readonly options: CampaignOptions,
     private readonly world: World,
     private readonly containers: Containers,
     private readonly random: () => number,
@@ -142,7 +139,7 @@ class Scenario {
     while (await this.#step(waiting));
     const journal = {
       sent: this.#planned,
-      taken: this.world.taken,
+      acceptedCalls: this.world.acceptedCalls,
       deadLetters: this.world.deadLetters.messages.map(({ body, attributes, sentAt }) => {
         const { userId, traits } = JSON.parse(body);
         return { userId, traitNames: Object.keys(traits), reason: attributes.reason?.StringValue, at: sentAt };
@@ -164,6 +161,7 @@ class Scenario {
       await Promise.race(running);
       return true;
     }
+    this.options.signal?.throwIfAborted();
     const { clock, queue, agenda } = this.world;
     const next = [waiting[0]?.sentAt, queue.nextVisibleAt, agenda[0]?.at].filter((at) => at !== undefined);
     const workLeft = waiting.length > 0 || queue.size > 0;
@@ -173,7 +171,7 @@ class Scenario {
     return true;
   }
 
-  /** One identity's events follow each other; nobody else waits for them. */
+  /** One user's events follow each other; other users' do not wait for them. */
   #startSends(waiting: PlannedEvent[]): void {
     for (let index = 0; index < waiting.length && this.#sending.size < PARALLEL_SENDS; ) {
       const event = waiting[index];
@@ -198,12 +196,7 @@ class Scenario {
         flagPayload({ name: traitName(event.number, attempt, flag) }),
       );
       const body = bytesOf(evaluationPayload({ identity: event.identity, flags }));
-      const request = webhookEvent({
-        body,
-        secret: SECRET,
-        requestId: `request-${this.#requests++}`,
-        at: this.world.clock.now,
-      });
+      const request = webhookEvent({ body, requestId: `request-${this.#requests++}`, at: this.world.clock.now });
       const { statusCode = 0 } = await this.containers
         .any()
         .receive(request, { awsRequestId: request.requestContext.requestId });
@@ -242,7 +235,7 @@ class Scenario {
     };
     const { callSeconds } = this.fault;
     if (callSeconds === undefined) return end();
-    // One person's calls follow each other, and take their time by the clock.
+    // One user's calls follow each other, and last for some time by the clock.
     this.#lasting++;
     this.world.schedule(this.world.clock.now + 1_000 * callSeconds * Math.max(...calls), () => {
       this.#lasting--;
@@ -250,7 +243,7 @@ class Scenario {
     });
   }
 
-  /** Calls that reached Segment of each person in a batch, nobody else's invocation being under way for any of them. */
+  /** Calls that reached Segment of each user in a batch, while no other invocation has messages of these users. */
   #callsOf(messages: readonly Message[]): readonly number[] {
     return messages.map(({ body }) => this.world.arrivals.get(JSON.parse(body).userId) ?? 0);
   }
@@ -280,11 +273,11 @@ function plan(
   options: CampaignOptions,
   random: () => number,
 ): PlannedEvent[] {
-  const { events = options.events, people = options.identities } = fault;
-  const rank = zipf(people, random);
+  const { events = options.events, users = options.identities } = fault;
+  const rank = zipf(users, random);
   const interval = hours === undefined ? INTERVAL : (hours * HOUR) / events;
   return Array.from({ length: events }, (_, number) => ({
-    identity: random() < busy ? BUSY : `user-${byTurns ? number % people : rank()}`,
+    identity: random() < busy ? BUSY : `user-${byTurns ? number % users : rank()}`,
     number,
     flags: number % 20 === 19 ? 310 : 1 + Math.floor(random() * 5),
     sentAt: START + number * interval,

@@ -5,7 +5,7 @@
 export interface Journal {
   readonly sent: readonly SentEvent[];
   /** Calls that Segment took, in order. */
-  readonly taken: readonly TakenCall[];
+  readonly acceptedCalls: readonly AcceptedCall[];
   readonly deadLetters: readonly DeadLetter[];
   /** What is still in the queue at the end. */
   readonly waiting: readonly WaitingCall[];
@@ -29,7 +29,7 @@ export interface SentEvent {
   readonly answers: readonly number[];
 }
 
-export interface TakenCall {
+export interface AcceptedCall {
   readonly userId: string;
   readonly messageId: string;
   readonly traitNames: readonly string[];
@@ -51,15 +51,15 @@ export interface Findings {
   readonly delivered: number;
   /** Calls beyond the first with the same messageId; Segment drops them. */
   readonly duplicates: number;
-  /** Calls that brought something to Segment after something later of the same person. */
+  /** Calls that brought something to Segment after something later of the same user. */
   readonly reordered: number;
   /** Accepted events of which a trait is neither at Segment, nor among the dead letters, nor in the queue. */
   readonly lost: number;
-  /** Dead letters by reason; `none` = nobody said why. */
+  /** Dead letters by reason; `none` = without a reason. */
   readonly deadLettered: Readonly<Record<string, number>>;
   /** Seconds from the webhook to the dead letter, at least and at most; undefined without dead letters. */
   readonly deadLetteredAfter: readonly [from: number, to: number] | undefined;
-  /** Milliseconds from the webhook to the last of its traits at Segment, of those whom the fault strikes and of all others. */
+  /** Milliseconds from the webhook to the last of its traits at Segment, of the affected users and of all others. */
   readonly worstDelay: number;
   readonly othersWorstDelay: number;
   /** Calls still in the queue at the end, and milliseconds that the oldest has waited. */
@@ -71,12 +71,12 @@ export interface Findings {
 
 const ACCEPTED = 202;
 
-/** `strikes` tells whom the fault is about; it is about everybody where there is no such person. */
+/** `strikes`: whether the fault affects a user. */
 export function check(
-  { sent, taken, deadLetters, waiting }: Journal,
+  { sent, acceptedCalls, deadLetters, waiting }: Journal,
   strikes: (identity: string) => boolean = () => true,
 ): Findings {
-  const first = firstArrivals(taken);
+  const first = firstArrivals(acceptedCalls);
   const arrived = new Map<string, number>();
   for (const { userId, traitNames, at } of first) {
     for (const trait of traitNames) {
@@ -100,7 +100,7 @@ export function check(
     events: sent.length,
     accepted: accepted.length,
     delivered: delays.length,
-    duplicates: taken.length - first.length,
+    duplicates: acceptedCalls.length - first.length,
     reordered: countReordered(first),
     lost: accepted.filter((event) => traitsOf(event).some((key) => !arrived.has(key) && !kept.has(key))).length,
     deadLettered: countReasons(deadLetters),
@@ -122,9 +122,9 @@ export function traitName(event: number, attempt: number, flag: number): string 
   return `e${event}.${attempt}.${flag}`;
 }
 
-function firstArrivals(taken: readonly TakenCall[]): readonly TakenCall[] {
+function firstArrivals(acceptedCalls: readonly AcceptedCall[]): readonly AcceptedCall[] {
   const seen = new Set<string>();
-  return taken.filter(({ messageId }) => {
+  return acceptedCalls.filter(({ messageId }) => {
     if (seen.has(messageId)) return false;
     seen.add(messageId);
     return true;
@@ -132,7 +132,7 @@ function firstArrivals(taken: readonly TakenCall[]): readonly TakenCall[] {
 }
 
 /** A call is out of order if a trait that it brings first is of an earlier event, try or part than one that came before. */
-function countReordered(first: readonly TakenCall[]): number {
+function countReordered(first: readonly AcceptedCall[]): number {
   const last = new Map<string, readonly number[]>();
   const seen = new Set<string>();
   let reordered = 0;

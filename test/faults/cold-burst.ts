@@ -1,13 +1,13 @@
 import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { composeReceive } from "../../lambda/wiring";
-import { bytesOf, evaluationPayload, webhookEvent } from "../cloud/events";
+import { environmentsOf, NAMES } from "../cloud/environments";
+import { bytesOf, evaluationPayload, SECRET, webhookEvent } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { close, listen } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
 import { captureOutput } from "../support/capture";
 import { realMachine } from "../support/machine";
-import { environmentsOf, NAMES, SECRET } from "./world";
 
 export interface ColdBurst {
   readonly events: number;
@@ -53,8 +53,7 @@ export async function runColdBurst(seconds: number): Promise<ColdBurst> {
   });
   const sqs = new FakeSqs({ queues: { "queue.fifo": queue } });
   const [ssmUrl, sqsUrl] = [await listen(ssm.server), await listen(sqs.server)];
-  const places = { forward: "every", sqsUrl, ssmUrl, dynamodbUrl: sqsUrl, segmentUrl: sqsUrl } as const;
-  const { receive: environment } = environmentsOf(places);
+  const { receive: environment } = environmentsOf({ sqsUrl, ssmUrl, segmentUrl: sqsUrl });
   const idle: ReceiveHandler[] = [];
   let containers = 0;
   const create = async () => {
@@ -64,8 +63,8 @@ export async function runColdBurst(seconds: number): Promise<ColdBurst> {
   };
   const invoke = async (number: number, attempt: number): Promise<boolean> => {
     const container = idle.pop() ?? (await create());
-    const body = bytesOf(evaluationPayload({ identity: `person-${number % 50}` }));
-    const request = webhookEvent({ body, secret: SECRET, requestId: `${number}-${attempt}`, at: Date.now() });
+    const body = bytesOf(evaluationPayload({ identity: `user-${number % 50}` }));
+    const request = webhookEvent({ body, requestId: `${number}-${attempt}`, at: Date.now() });
     const { statusCode } = await container(request, { awsRequestId: `${number}` });
     idle.push(container);
     return statusCode === 202;

@@ -11,12 +11,12 @@ type Random = () => number;
  * What may happen to an invocation of deliver:
  * - `killed`: in the middle of its batch; nothing that it would still have done gets through
  * - `unreported`: killed after its work, before SQS learned of it
- * - `doubled`: the event source invokes twice at once with the same batch
- * - `undeleted`: reported, but SQS gives the messages out again
+ * - `doubled`: the event source invokes twice at the same time with the same batch
+ * - `undeleted`: reported, but the messages become visible again
  */
 export type InvocationFault = "killed" | "unreported" | "doubled" | "undeleted" | undefined;
 
-/** One row of the campaign. What a fault does not name works as it should. */
+/** One row of the campaign. Everything else works. */
 export interface Fault {
   readonly name: string;
   readonly segment?: (call: ArrivingCall, random: Random, secondsFromStart: number) => SegmentBehaviour;
@@ -33,25 +33,25 @@ export interface Fault {
   readonly rotation?: { readonly atSegment: number; readonly atSsm: number };
   /** Milliseconds by which each container's clock is off. */
   readonly skews?: readonly number[];
-  /** Hours over which the webhooks are spread, and how many there are of how many people. @default - 20 per second, as told */
+  /** Hours over which the webhooks are spread, their number, and the number of users. @default - 20 per second, by the options */
   readonly hours?: number;
   readonly events?: number;
-  readonly people?: number;
+  readonly users?: number;
   /** Seconds that a call to Segment takes, by the clock. @default 0 */
   readonly callSeconds?: number;
   /** Hours after which the row ends, whatever still waits. @default - when the queue is empty */
   readonly endsAfter?: number;
   /** Seconds for which the oldest event may wait at that end. */
   readonly oldest?: number;
-  /** Share of the webhooks that is of one person, `BUSY`. */
+  /** Share of the webhooks that is of one user, `BUSY`. */
   readonly busy?: number;
   /** Messages, from the oldest, among which SQS looks for groups. @default 120,000 */
   readonly window?: number;
-  /** Whom it is about. @default - everybody */
+  /** Users whom it affects. @default - all */
   readonly strikes?: (identity: string) => boolean;
-  /** Seconds within which every event of all others must be at Segment; of everybody, where it is about everybody. */
+  /** Seconds within which each event of all other users must be at Segment; of all users, if it affects all. */
   readonly within?: number;
-  /** Seconds within which every event of those whom it is about must be at Segment. */
+  /** Seconds within which each event of the affected users must be at Segment. */
   readonly withinStruck?: number;
   /** Reasons of dead letters that are expected, with how many there are at most. */
   readonly expects?: Readonly<Partial<Record<"isolated-failure" | "expired", number>>>;
@@ -83,7 +83,7 @@ const poison = (status: number): Partial<Fault> => ({
   hours: 5,
   endsAfter: 5,
   events: 400,
-  people: 60,
+  users: 60,
   byTurns: true,
   oldest: 5 * HOUR,
   segment: (call) => (isPoison(call) ? { status } : OK),
@@ -144,8 +144,8 @@ const FAULTS: readonly Fault[] = [
   { name: "SQS schedule fails", ...often(0.2, { status: 500 }), ...sqs(0.5, "ChangeMessageVisibilityBatch", "error") },
   { name: "deliver killed in mid-batch", ...invocation(0.2, "killed") },
   { name: "deliver killed before it reports", ...invocation(0.2, "unreported") },
-  { name: "batch delivered twice at once", ...invocation(0.2, "doubled") },
-  { name: "message given out again", ...invocation(0.2, "undeleted") },
+  { name: "batch delivered twice at the same time", ...invocation(0.2, "doubled") },
+  { name: "message visible again", ...invocation(0.2, "undeleted") },
   {
     name: "dead-letter queue unreachable",
     ...poison(400),
@@ -157,7 +157,7 @@ const FAULTS: readonly Fault[] = [
   { name: "DynamoDB hanging", dynamodb: (random) => (random() < 0.1 ? "hanging" : undefined) },
   { name: "DynamoDB answer lost", dynamodb: (random) => (random() < 0.1 ? "lost-answer" : undefined) },
   {
-    name: "all at once",
+    name: "all at the same time",
     hours: 1,
     endsAfter: 2,
     // Nothing is dead-lettered before it is three hours old.
@@ -181,7 +181,7 @@ const FAULTS: readonly Fault[] = [
     name: "poison call of a busy user",
     hours: 8,
     events: 640,
-    people: 60,
+    users: 60,
     busy: 0.3,
     segment: ({ userId, traits }) => ({ status: userId === BUSY && isOfEvent(traits, 40, 60) ? 503 : 200 }),
     strikes: (identity) => identity === BUSY,
@@ -192,15 +192,15 @@ const FAULTS: readonly Fault[] = [
     name: "proxy restarts with 404s",
     hours: 1,
     events: 640,
-    people: 60,
+    users: 60,
     segment: (_, __, seconds) => ({ status: seconds > 600 && seconds < 660 ? 404 : 200 }),
     within: 5 * MINUTE,
   },
   {
-    name: "firewall refuses one value",
+    name: "firewall refuses one user's value",
     hours: 6,
     events: 640,
-    people: 60,
+    users: 60,
     segment: ({ userId, traits }) => ({ status: userId === "user-2" && isOfEvent(traits, 0, 100) ? 403 : 200 }),
     strikes: (identity) => identity === "user-2",
     within: MINUTE,
@@ -212,7 +212,7 @@ const FAULTS: readonly Fault[] = [
     endsAfter: 5,
     oldest: 5 * HOUR,
     events: 1_200,
-    people: 60,
+    users: 60,
     segment: ({ userId }) => ({ status: isShare(userId, 0.1) ? 403 : 200 }),
     strikes: (identity) => isShare(identity, 0.1),
     within: MINUTE,
@@ -224,7 +224,7 @@ const FAULTS: readonly Fault[] = [
     endsAfter: 5,
     oldest: 4 * HOUR,
     events: 500,
-    people: 100,
+    users: 100,
     byTurns: true,
     segment: ({ userId }) => ({ status: QUIET_REJECTED.includes(userId) ? 400 : 200 }),
     strikes: (identity) => QUIET_REJECTED.includes(identity),
@@ -236,15 +236,15 @@ const FAULTS: readonly Fault[] = [
     name: "endpoint answers 400 to all",
     hours: 4,
     events: 160,
-    people: 15,
+    users: 15,
     segment: (_, __, seconds) => ({ status: seconds > HOUR && seconds < 3 * HOUR ? 400 : 200 }),
     within: 2 * HOUR + 30 * MINUTE,
   },
   {
-    name: "400 to everybody for 26 hours",
+    name: "400 to all for 26 hours",
     hours: 28,
     events: 60,
-    people: 6,
+    users: 6,
     segment: (_, __, seconds) => ({ status: seconds < 26 * HOUR ? 400 : 200 }),
     within: 26 * HOUR + 30 * MINUTE,
   },
@@ -252,7 +252,7 @@ const FAULTS: readonly Fault[] = [
     name: "one bad node",
     hours: 4,
     events: 640,
-    people: 60,
+    users: 60,
     // Every fifth connection ends at it.
     segment: ({ clientPort = 0 }) => ({ status: Math.floor(clientPort / 2) % 5 === 0 ? 400 : 200 }),
     within: 30 * MINUTE,
@@ -261,7 +261,7 @@ const FAULTS: readonly Fault[] = [
     name: "outage of six hours",
     hours: 12,
     events: 80,
-    people: 10,
+    users: 10,
     segment: (_, random, seconds) => ({ status: seconds < 6 * HOUR || random() < 0.01 ? 503 : 200 }),
     within: 6 * HOUR + 30 * MINUTE,
   },
@@ -269,7 +269,7 @@ const FAULTS: readonly Fault[] = [
     name: "four hours of outage, then 5 % of 503s",
     hours: 8,
     events: 160,
-    people: 20,
+    users: 20,
     recycles: false,
     segment: (_, random, seconds) => ({ status: seconds < 4 * HOUR || random() < 0.05 ? 503 : 200 }),
     within: 4 * HOUR + 30 * MINUTE,
@@ -278,7 +278,7 @@ const FAULTS: readonly Fault[] = [
     name: "endpoint comes and goes",
     hours: 3,
     events: 80,
-    people: 15,
+    users: 15,
     segment: (_, __, seconds) => ({ status: seconds < 2 * HOUR && seconds % 240 >= 60 ? 503 : 200 }),
     within: 2 * HOUR + 15 * MINUTE,
   },
@@ -286,7 +286,7 @@ const FAULTS: readonly Fault[] = [
     name: "half of the users fail for four hours",
     hours: 6,
     events: 500,
-    people: 50,
+    users: 50,
     byTurns: true,
     segment: ({ userId }, _, seconds) => ({ status: seconds < 4 * HOUR && isShare(userId, 0.5) ? 503 : 200 }),
     strikes: (identity) => isShare(identity, 0.5),
@@ -296,7 +296,7 @@ const FAULTS: readonly Fault[] = [
     name: "80 % of the users fail for four hours",
     hours: 6,
     events: 320,
-    people: 30,
+    users: 30,
     byTurns: true,
     segment: ({ userId }, _, seconds) => ({ status: seconds < 4 * HOUR && isShare(userId, 0.8) ? 503 : 200 }),
     strikes: (identity) => isShare(identity, 0.8),
@@ -306,7 +306,7 @@ const FAULTS: readonly Fault[] = [
     name: "one user's 429 asks for 30 minutes",
     hours: 1,
     events: 320,
-    people: 30,
+    users: 30,
     segment: ({ userId }, _, seconds) => {
       return userId === "user-0" && seconds < HOUR / 2 ? { status: 429, headers: { "retry-after": "1800" } } : OK;
     },
@@ -318,7 +318,7 @@ const FAULTS: readonly Fault[] = [
     // 25 per second, beside one per second of twenty others.
     hours: 1 / 60,
     events: 1_560,
-    people: 20,
+    users: 20,
     busy: 25 / 26,
     callSeconds: 0.12,
     window: 100,
@@ -330,7 +330,7 @@ const FAULTS: readonly Fault[] = [
     name: "flood with lost answers",
     hours: 1 / 60,
     events: 1_560,
-    people: 20,
+    users: 20,
     busy: 25 / 26,
     callSeconds: 0.12,
     ...often(0.1, "reset-after"),
@@ -345,7 +345,7 @@ const FAULTS: readonly Fault[] = [
     name: "partial outage",
     hours: 3,
     events: 640,
-    people: 60,
+    users: 60,
     segment: (_, random, seconds) => ({ status: seconds < 2 * HOUR && random() < 0.3 ? 503 : 200 }),
     within: 30 * MINUTE,
   },
@@ -361,7 +361,7 @@ export function faultsMet(forward: "every" | "changes"): readonly Fault[] {
   return forward === "changes" ? FAULTS : FAULTS.filter(({ name }) => !name.startsWith("DynamoDB"));
 }
 
-/** What a row did not promise, in words: dead letters that nobody expects, too few of those that are, and others' delays. */
+/** What a row found but did not promise: unexpected dead letters, too few of the expected ones, and delays of other users. */
 export function verdictOn(
   fault: Fault,
   { deadLettered, deadLetteredAfter, worstDelay, othersWorstDelay, oldestWaiting }: Findings,

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   if (!events || !identities || !containers || seed === undefined || Number.isNaN(seed)) {
     throw new UsageError(USAGE, "--events, --identities, --seed and --containers are numbers");
   }
-  // A fault of DynamoDB is met with that option only.
+  // Rows of DynamoDB need that option.
   const { only, forward = only?.startsWith("DynamoDB") ? "changes" : "every" } = values;
   if (forward !== "every" && forward !== "changes") throw new UsageError(USAGE, "--forward: allowed is every or changes");
   const faults = faultsMet(forward).filter(({ name }) => only === undefined || name === only);
@@ -32,9 +32,7 @@ async function main(): Promise<void> {
     const names = [...faultsMet("changes").map(({ name }) => name), COLD_BURST].map((name) => `  ${name}`);
     throw new UsageError(USAGE, `--only: no such fault with --forward ${forward}; there are\n${names.join("\n")}`);
   }
-  console.log(
-    `seed ${seed}, ${faults.length} rows of ${events} events of ${identities} people where they do not say otherwise,`,
-  );
+  console.log(`seed ${seed}, ${faults.length} rows of ${events} events of ${identities} users, unless a row says otherwise,`);
   console.log(`${containers} containers of each function, forward ${forward}`);
   console.log([NAME.padEnd(34), ...COLUMNS.map(([title]) => title.padStart(10)), "  dead-lettered"].join(""));
   let bad = 0;

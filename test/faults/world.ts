@@ -1,26 +1,23 @@
-import { parameterNames } from "../../infra/environment-name";
-import type { DeliverConfig, ReceiveConfig } from "../../lambda/config";
-import { resolveOptions } from "../../lambda/options";
 import { type Machine, TIMING } from "../../lambda/timing";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
-import { QUEUE_ARN } from "../cloud/events";
+import { type Environments, environmentsOf, NAMES, TABLE } from "../cloud/environments";
+import { SECRET } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { type ArrivingCall, FakeSegment } from "../cloud/segment";
-import { CREDENTIALS, close, listen, REGION } from "../cloud/server";
+import { close, listen } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
-import type { Environments } from "../local/local-cloud";
-import type { TakenCall } from "./checker";
+import type { AcceptedCall } from "./checker";
 import type { Fault } from "./faults";
 
-export const SECRET = "campaign-secret";
-export const NAMES = parameterNames("campaign");
+export { environmentsOf };
+
 const OLD_KEY = "old-key";
 const NEW_KEY = "new-key";
 
 /**
  * Time-outs are real, so they are short; waiting is virtual, so it is as long as in production, but for parameters, which are
- * read often enough to meet the faults of SSM.
+ * read often enough to meet the failures of SSM.
  */
 export const CAMPAIGN_TIMING: Machine["timing"] = {
   ...TIMING,
@@ -43,7 +40,7 @@ export interface World {
   readonly clock: { now: number };
   readonly queue: FifoQueue;
   readonly deadLetters: FifoQueue;
-  readonly taken: TakenCall[];
+  readonly acceptedCalls: AcceptedCall[];
   /** The same calls, whole. */
   readonly segmentCalls: readonly ArrivingCall[];
   /** How often the fault struck. */
@@ -52,7 +49,7 @@ export interface World {
   readonly agenda: { readonly at: number; readonly act: () => Promise<void> | void }[];
   /** Adds to the agenda. `at` in milliseconds since 1970. */
   schedule(at: number, act: () => Promise<void> | void): void;
-  /** Calls that reached Segment, by person. */
+  /** Calls that reached Segment, by user. */
   readonly arrivals: Map<string, number>;
   /** Ids and handles of killed invocations: nothing of theirs gets through. */
   readonly dead: Set<string>;
@@ -74,7 +71,7 @@ export async function createWorld(
   const { window = 120_000 } = fault;
   const queue = new FifoQueue({ ...options, window, deadLetters: { queue: deadLetters, maxReceiveCount: 1_000 } });
   const dead = new Set<string>();
-  const taken: TakenCall[] = [];
+  const acceptedCalls: AcceptedCall[] = [];
   const arrivals = new Map<string, number>();
   const struck = <Behaviour>(behaviour: Behaviour): Behaviour => {
     if (behaviour !== undefined && Object(behaviour).status !== 200) world.strikes++;
@@ -95,7 +92,7 @@ export async function createWorld(
       return struck(fault.segment?.(call, random, secondsFromStart()) ?? { status: 200 });
     },
     onTaken: ({ userId, messageId, traits }) =>
-      taken.push({ userId, messageId, traitNames: Object.keys(traits), at: clock.now }),
+      acceptedCalls.push({ userId, messageId, traitNames: Object.keys(traits), at: clock.now }),
   });
   const sqs = new FakeSqs({
     queues: { "queue.fifo": queue, "dead-letters.fifo": deadLetters },
@@ -115,6 +112,8 @@ export async function createWorld(
   });
   tableExists = true;
 
+  // A name that must be looked up.
+  const endpoint = fault.lookupFails === undefined ? segmentUrl : segmentUrl.replace("127.0.0.1", "localhost");
   const agenda: World["agenda"] = [];
   const schedule: World["schedule"] = (at, act) => {
     agenda.push({ at, act });
@@ -138,7 +137,7 @@ export async function createWorld(
     clock,
     queue,
     deadLetters,
-    taken,
+    acceptedCalls,
     segmentCalls: segment.calls,
     strikes: 0,
     agenda,
@@ -146,49 +145,10 @@ export async function createWorld(
     arrivals,
     dead,
     onArrival: () => false,
-    environments: environmentsOf({
-      forward,
-      sqsUrl,
-      ssmUrl,
-      dynamodbUrl,
-      segmentUrl: fault.lookupFails === undefined ? segmentUrl : segmentUrl.replace("127.0.0.1", "localhost"),
-    }),
+    environments: environmentsOf({ sqsUrl, ssmUrl, dynamodbUrl, segmentUrl: endpoint }, { forward }),
     stop: async () => {
       await Promise.all(servers.map(close));
     },
   };
   return world;
-}
-
-const TABLE = "delivered";
-
-interface Places {
-  readonly forward: "every" | "changes";
-  readonly sqsUrl: string;
-  readonly ssmUrl: string;
-  readonly dynamodbUrl: string;
-  readonly segmentUrl: string;
-}
-
-/** As infra writes them. */
-export function environmentsOf({ forward, sqsUrl, ssmUrl, dynamodbUrl, segmentUrl }: Places): Environments {
-  const options = resolveOptions({ segmentEndpoint: segmentUrl });
-  const shared = { ...options, urlSuffix: "invalid", queueUrl: `${sqsUrl}/queue.fifo` };
-  const receive: ReceiveConfig = { ...shared, stackName: "campaign", webhookSecretParameter: NAMES.webhookSecret };
-  const deliver: DeliverConfig = {
-    ...shared,
-    queueArn: QUEUE_ARN,
-    deadLetterQueueUrl: `${sqsUrl}/dead-letters.fifo`,
-    writeKeyParameter: NAMES.writeKey,
-    changes: forward === "changes" ? { table: TABLE, refreshHours: options.refreshHours } : undefined,
-  };
-  const aws = {
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-    AWS_ENDPOINT_URL_SQS: sqsUrl,
-    AWS_ENDPOINT_URL_SSM: ssmUrl,
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
-  };
-  return { receive: { ...aws, CONFIG: JSON.stringify(receive) }, deliver: { ...aws, CONFIG: JSON.stringify(deliver) } };
 }

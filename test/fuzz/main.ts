@@ -1,4 +1,4 @@
-import { seeded } from "../faults/random";
+import { seeded } from "../support/random";
 import { endWith, parseOptions, UsageError } from "../support/usage";
 import { judge } from "./oracle";
 import { generate } from "./requests";

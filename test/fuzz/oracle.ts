@@ -1,4 +1,7 @@
+import { inspect } from "node:util";
+import { parseIdentifyCall } from "../../lambda/identify-call";
 import { createLog } from "../../lambda/log";
+import { parseEvaluation } from "../../lambda/receive/evaluation";
 import { type ReceiveHandler, receiveHandler } from "../../lambda/receive/receive";
 import { NOON, webhookEvent } from "../cloud/events";
 import { captureOutput } from "../support/capture";
@@ -34,26 +37,35 @@ export async function judge(request: FuzzRequest): Promise<Outcome> {
   const { user, system } = process.cpuUsage(before);
   capture.end();
   const status = response.statusCode ?? 0;
-  const told = `${response.body} ${capture.text()}`;
-  const fault = faultOf(request, status, told, capture.lines().length, queue.sent.length);
+  const written = `${response.body} ${capture.text()}`;
+  const fault = faultOf(request, status, written, capture.lines().length, queue.sent.length);
   return { status, fault, cpu: (user + system) / 1_000 };
 }
 
-function faultOf(request: FuzzRequest, status: number, told: string, lines: number, queued: number): string | undefined {
+function faultOf(request: FuzzRequest, status: number, written: string, lines: number, queued: number): string | undefined {
   const authentic = request.signature === request.right;
   if (!authentic && status !== 401) return `answered ${status} to a wrong signature`;
   if (authentic && ![200, 202, 400].includes(status)) return `answered ${status} to a right signature`;
   if (queued > 0 !== (status === 202)) return `answered ${status} and queued ${queued}`;
   if (lines !== 1) return `wrote ${lines} lines`;
-  if (told.includes(SECRET)) return "told the secret";
-  if (told.includes(request.right)) return "told the signature";
-  if (request.signature && request.signature.length > 20 && told.includes(request.signature)) {
-    return "told the signature that was given";
+  if (written.includes(SECRET)) return "the secret got out";
+  if (written.includes(request.right)) return "the right signature got out";
+  if (request.signature && request.signature.length > 20 && written.includes(request.signature)) {
+    return "the given signature got out";
   }
-  // An accepted person and the names of flags are told on purpose; a mutation may have put a value there.
-  if (status !== 202 && told.includes(MARKER)) return "told a value of the body";
-  if (status === 202 && told.replaceAll(/"(userId|renamed|overwritten|cut)":("[^"]*"|\[[^\]]*\])/g, "").includes(MARKER)) {
-    return "told a value of the body";
+  // The user and the names of flags of an accepted evaluation are logged on purpose; a mutation may have put a value there.
+  const names = /"(userId|renamed|overwritten|cut)":("[^"]*"|\[[^\]]*\])/g;
+  if ((status === 202 ? written.replaceAll(names, "") : written).includes(MARKER)) return "a value of the body got out";
+  const errors = errorOf(() => parseEvaluation(request.bytes)) + errorOf(() => parseIdentifyCall(request.bytes.toString()));
+  return errors.includes(MARKER) ? "an error holds a value of the body" : undefined;
+}
+
+/** All that is in an error, also its causes and hidden fields, because whoever prints an error prints them; "" without an error. */
+function errorOf(act: () => unknown): string {
+  try {
+    act();
+    return "";
+  } catch (error) {
+    return inspect(error, { depth: 20, showHidden: true, maxStringLength: Number.POSITIVE_INFINITY });
   }
-  return undefined;
 }

@@ -73,7 +73,7 @@ function manyFlags(count: number): readonly object[] {
 function oddEvaluation(random: Random): object {
   const pick = picker(random);
   const odd = () =>
-    pick<unknown>([MARKER, "number", null, true, 1e308, -0, "", [], {}, [MARKER], { a: MARKER }, "\uFFFF\u0000", "😀"]);
+    pick<unknown>([MARKER, "number", null, true, 1e308, -0, "", [], {}, [MARKER], { [MARKER]: MARKER }, "\uFFFF\u0000", "😀"]);
   const flag = () => ({
     ...flagPayload({ name: pick(["email", "__proto__", "f", "ключ 🚩", ""]), enabled: random() < 0.5, value: odd() }),
     ...(random() < 0.1 ? { [pick(["enabled", "feature", "feature_state_value"])]: odd() } : {}),

@@ -17,137 +17,81 @@ const complete = templateOf({ forward: "changes", expectTraffic: 2, runbookUrl: 
 const PERIODS = 24;
 type Numbers = readonly (number | undefined)[];
 const steady = (value: number | undefined): Numbers => Array(PERIODS).fill(value);
-const during = (from: number, to: number, inside: number | undefined, outside: number | undefined): Numbers =>
+const during = (from: number, to: number, inside: number, outside?: number): Numbers =>
   steady(outside).map((value, index) => (index >= from && index < to ? inside : value));
 const every = (periods: number, value: number): Numbers =>
   steady(undefined).map((_, index) => (index % periods === 0 ? value : undefined));
 
-/** AWS's own metrics of a pipeline with traffic. None of the lines that the pipeline's own metrics count was ever written. */
+const SENT = "Queue NumberOfMessagesSent";
+const DELETED = "Queue NumberOfMessagesDeleted";
+const AGE = "Queue ApproximateAgeOfOldestMessage";
+const DEAD = "DeadLetterQueue ApproximateNumberOfMessagesVisible";
+
+/** AWS's own metrics of a pipeline with traffic. No entry that the pipeline's own metrics count was ever written. */
 const traffic: Series = {
-  "Receive Invocations": steady(100),
-  "Receive Errors": steady(0),
-  "Receive Throttles": steady(0),
-  "Deliver Errors": steady(0),
-  "Queue NumberOfMessagesSent": steady(100),
-  "Queue NumberOfMessagesDeleted": steady(100),
-  "Queue ApproximateAgeOfOldestMessage": steady(2),
-  "DeadLetterQueue ApproximateNumberOfMessagesVisible": steady(0),
+  ...{ "Receive Invocations": steady(100), "Receive Errors": steady(0), "Receive Throttles": steady(0) },
+  ...{ "Deliver Errors": steady(0), [SENT]: steady(100), [DELETED]: steady(100), [AGE]: steady(2), [DEAD]: steady(0) },
 };
+const outage: Series = { [DELETED]: during(6, 18, 0, 100), [AGE]: during(9, 19, 3_600, 2) };
 
-const outage: Series = {
-  ...traffic,
-  "Queue NumberOfMessagesDeleted": during(6, 18, 0, 100),
-  "Queue ApproximateAgeOfOldestMessage": during(9, 19, 3_600, 2),
-};
+type Scenario = readonly [title: string, series: Series, ...alarms: readonly string[]];
 
-describe("the alarms", () => {
-  it.each<[string, Series, readonly string[]]>([
-    ["no data at all", {}, ["No traffic"]],
-    ["normal days", traffic, []],
-    [
-      "one stranger and one evaluation in a quiet night",
-      { ...traffic, "Receive Invocations": every(12, 2), Unsigned: every(12, 1) },
-      [],
-    ],
-    [
-      "an outage of Segment",
-      { ...outage, Overdue: during(9, 18, 40, undefined) },
-      ["Backlog", "Nothing delivered", "Calls fail for long"],
-    ],
-    ["an outage of ten minutes", { ...traffic, "Queue NumberOfMessagesDeleted": during(6, 8, 0, 100) }, []],
-    ["a deliver that is never invoked, without a line of its own", withoutDeliver(outage), ["Backlog", "Nothing delivered"]],
-    [
-      "the same, of which SQS tells the age only",
-      {
-        "Queue ApproximateAgeOfOldestMessage": outage["Queue ApproximateAgeOfOldestMessage"] ?? [],
-        "Queue NumberOfMessagesSent": steady(1),
-      },
-      ["Backlog"],
-    ],
-    [
-      "one person's calls that fail, which SQS leaves out of the age",
-      { ...traffic, Overdue: every(7, 1) },
-      ["Calls fail for long"],
-    ],
-    [
-      "a call that fails alone",
-      { ...traffic, FailsAlone: every(24, 1), "DeadLetterQueue ApproximateNumberOfMessagesVisible": during(9, PERIODS, 1, 0) },
-      ["Dead letters wait"],
-    ],
-    [
-      "a call that Segment rejects",
-      {
-        ...traffic,
-        DeadLettered: during(9, 10, 1, undefined),
-        "DeadLetterQueue ApproximateNumberOfMessagesVisible": during(9, PERIODS, 1, 0),
-      },
-      ["Dead letters", "Dead letters wait"],
-    ],
-    ["a secret rotated on one side", { ...traffic, WrongSignature: during(10, 14, 90, undefined) }, ["Wrong secret"]],
-    [
-      "a wrong secret at one evaluation in ten minutes",
-      { "Receive Invocations": every(2, 3), WrongSignature: every(2, 3) },
-      ["Wrong secret"],
-    ],
-    ["a stranger who insists beside the traffic", { ...traffic, WrongSignature: steady(20), Unsigned: steady(20) }, []],
-    ["a Flagsmith without a secret", { ...traffic, Unsigned: steady(100) }, ["Unsigned webhooks"]],
-    [
-      "the same at one evaluation in ten minutes",
-      { "Receive Invocations": every(2, 3), Unsigned: every(2, 3) },
-      ["Unsigned webhooks"],
-    ],
-    [
-      "a scan of ten minutes",
-      { "Receive Invocations": during(3, 5, 40, undefined), Unsigned: during(3, 5, 40, undefined) },
-      [],
-    ],
-    ["a field that Flagsmith renamed", { ...traffic, Invalid: steady(100) }, ["Invalid webhooks"]],
-    ["a deleted secret", { ...traffic, Unavailable: during(3, 4, 1, undefined) }, ["Unavailable"]],
-    ["a placeholder for a secret", { ...traffic, PlaceholderSecret: steady(1) }, ["Placeholder secret"]],
-    [
-      "a throttle that is too low",
-      { ...traffic, RefusedByApiGateway: during(3, 4, 50, undefined) },
-      ["Refused by API Gateway"],
-    ],
-    ["a write key rotated on one side", { ...traffic, WriteKeyRefused: during(6, 18, 40, undefined) }, ["Write key refused"]],
-    [
-      "one call that waits with a wrong write key, tried every 36 minutes",
-      { ...traffic, WriteKeyRefused: every(7, 1), Overdue: every(7, 1) },
-      ["Write key refused", "Calls fail for long"],
-    ],
-    [
-      "one call that waits for a write key, tried every 36 minutes",
-      { ...traffic, PlaceholderSecret: every(7, 1), Overdue: every(7, 1) },
-      ["Placeholder secret", "Calls fail for long"],
-    ],
-    [
-      "one call that waits at a wrong endpoint, tried every 12 minutes",
-      { ...traffic, EndpointRefused: every(3, 1) },
-      ["Endpoint refused"],
-    ],
-    [
-      "one call that waits at a wrong endpoint, tried every 36 minutes",
-      { ...traffic, EndpointRefused: every(7, 1) },
-      ["Endpoint refused"],
-    ],
-    ["one batch that crashes again every 6 minutes", { ...traffic, "Deliver Errors": every(2, 1) }, ["Deliver fails"]],
-    ["a wrong endpoint", { ...traffic, EndpointRefused: during(6, 18, 40, undefined) }, ["Endpoint refused"]],
-    ["a proxy that restarts", { ...traffic, EndpointRefused: during(6, 7, 40, undefined) }, []],
-    ["a crash of receive, deliver never invoked", { "Receive Errors": during(3, 4, 1, 0) }, ["Receive fails"]],
-    ["a receive that only throttles", { "Receive Throttles": during(3, 4, 1, undefined) }, ["Receive throttled"]],
-    ["a crash of deliver", { ...traffic, "Deliver Errors": during(3, 4, 1, 0) }, ["Deliver fails"]],
-    ["a table that is gone", { ...traffic, TableFailing: during(3, 9, 50, undefined) }, ["DynamoDB fails"]],
-    ["a flood of 25 minutes", { ...traffic, Merged: during(3, 8, 500, undefined) }, []],
-    ["a flood of an hour", { ...traffic, Merged: during(3, 15, 500, undefined) }, ["Backlog merged"]],
-  ])("over %s", (_, series, expected) => {
-    const quiet = series["Queue NumberOfMessagesSent"] === undefined ? ["No traffic"] : [];
-    const once = Object.fromEntries([...expected, ...quiet].map((title) => [title, 1]));
-    expect(alarmsOver(complete, series, PERIODS)).toEqual(once);
+const BESIDE_TRAFFIC: readonly Scenario[] = [
+  ["normal days", {}],
+  ["a quiet night with one unsigned webhook per hour", { "Receive Invocations": every(12, 2), Unsigned: every(12, 1) }],
+  ["an outage of Segment", { ...outage, Overdue: during(9, 18, 40) }, "Backlog", "Nothing delivered", "Calls fail for long"],
+  ["an outage of ten minutes", { [DELETED]: during(6, 8, 0, 100) }],
+  ["a time in which deliver is never invoked", { ...outage, "Deliver Errors": [] }, "Backlog", "Nothing delivered"],
+  ["failures of one user, whose messages SQS excludes from the age", { Overdue: every(7, 1) }, "Calls fail for long"],
+  ["a time in which the dead-letter queue is not empty", { [DEAD]: during(9, PERIODS, 1, 0) }, "Dead letters wait"],
+  ["the dead-lettering of one message", { DeadLettered: during(9, 10, 1) }, "Dead letters"],
+  ["the dead-lettering of a message every half hour", { DeadLettered: every(6, 1) }, "Dead letters"],
+  ["a rotation of the secret in Flagsmith only", { WrongSignature: during(10, 14, 90) }, "Wrong secret"],
+  ["wrong and unsigned webhooks of a stranger", { WrongSignature: steady(20), Unsigned: steady(20) }],
+  ["unsigned webhooks of a stranger, four of five of all", { Unsigned: steady(80) }],
+  ["webhooks of a Flagsmith without a secret", { Unsigned: steady(100) }, "Unsigned webhooks"],
+  ["webhooks with a field that Flagsmith renamed", { Invalid: steady(100) }, "Invalid webhooks"],
+  ["the time after the secret was deleted", { Unavailable: during(3, 4, 1) }, "Unavailable"],
+  ["a placeholder in a parameter", { PlaceholderSecret: steady(1) }, "Placeholder secret"],
+  ["throttling by API Gateway", { RefusedByApiGateway: during(3, 4, 50) }, "Refused by API Gateway"],
+  ["a rotation of the write key in Segment only", { WriteKeyRefused: during(6, 18, 40) }, "Write key refused"],
+  ["an attempt with a wrong write key every 36 minutes", { WriteKeyRefused: every(7, 1) }, "Write key refused"],
+  ["an attempt without a write key every 36 minutes", { PlaceholderSecret: every(7, 1) }, "Placeholder secret"],
+  ["an attempt at a wrong endpoint every 12 minutes", { EndpointRefused: every(3, 1) }, "Endpoint refused"],
+  ["an attempt at a wrong endpoint every 36 minutes", { EndpointRefused: every(7, 1) }, "Endpoint refused"],
+  ["an hour of attempts at a wrong endpoint", { EndpointRefused: during(6, 18, 40) }, "Endpoint refused"],
+  ["five minutes of refusals by a proxy that restarts", { EndpointRefused: during(6, 7, 40) }],
+  ["a crash of deliver every 6 minutes", { "Deliver Errors": every(2, 1) }, "Deliver fails"],
+  ["one crash of deliver", { "Deliver Errors": during(3, 4, 1, 0) }, "Deliver fails"],
+  ["half an hour without the table", { TableFailing: during(3, 9, 50) }, "DynamoDB fails"],
+  ["25 minutes of merged calls", { Merged: during(3, 8, 500) }],
+  ["an hour of merged calls", { Merged: during(3, 15, 500) }, "Backlog merged"],
+];
+
+/** At one evaluation in ten minutes, for example: AWS publishes nothing while nothing happens. */
+const WITHOUT_TRAFFIC: readonly Scenario[] = [
+  ["a time without any data", {}, "No traffic"],
+  ["the age of the oldest message alone", { [AGE]: outage[AGE] ?? [], [SENT]: steady(1) }, "Backlog"],
+  ["wrong signatures only", { "Receive Invocations": every(2, 3), WrongSignature: every(2, 3) }, "Wrong secret", "No traffic"],
+  ["unsigned webhooks only", { "Receive Invocations": every(2, 3), Unsigned: every(2, 3) }, "Unsigned webhooks", "No traffic"],
+  ["ten minutes of them", { "Receive Invocations": during(3, 5, 40), Unsigned: during(3, 5, 40) }, "No traffic"],
+  ["a crash of receive", { "Receive Errors": during(3, 4, 1, 0) }, "Receive fails", "No traffic"],
+  ["throttling of receive", { "Receive Throttles": during(3, 4, 1) }, "Receive throttled", "No traffic"],
+];
+
+describe("alarms", () => {
+  it.each([
+    ...BESIDE_TRAFFIC.map(
+      ([title, series, ...alarms]) => [`beside traffic: ${title}`, { ...traffic, ...series }, alarms] as const,
+    ),
+    ...WITHOUT_TRAFFIC.map(([title, series, ...alarms]) => [`without traffic: ${title}`, series, alarms] as const),
+  ])("fire once each, and only those that are expected, %s", (_, series, expected) => {
+    expect(alarmsOver(complete, series, PERIODS)).toEqual(Object.fromEntries(expected.map((title) => [title, 1])));
   });
 
   it.each(
     Object.values(complete.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => [alarm.AlarmName, alarm]),
-  )("%s: its text is whole, within CloudWatch's limit wherever it is deployed", (_, alarm) => {
+  )("have a complete text within CloudWatch's limit, whatever the region: %s", (_, alarm) => {
     const text = deployed(alarm.AlarmDescription);
     expect(text).toMatch(
       /^\[(loss|delay)\] \S.+\.\nFix: .+[.?]\nDashboard: https:\/\/\S+#dashboards\/dashboard\/\S+\nSaved query: (.+)\nRunbook: \S.+$/,
@@ -158,7 +102,7 @@ describe("the alarms", () => {
     expect(saved).toContain(/^Saved query: (.+)$/m.exec(text)?.[1]);
   });
 
-  it("lead to an article of the runbook, by their title", () => {
+  it("have an article of the same title in the runbook", () => {
     const runbook = readFileSync(join(__dirname, "../../infra/RUNBOOK.md"), "utf8");
     const titles = Object.values(complete.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) =>
       String(alarm.AlarmName).replace(/^\S+ /, ""),
@@ -170,18 +114,18 @@ describe("the alarms", () => {
     expect(deployed(complete.findResources("AWS::CloudWatch::Alarm"))).toContain("Runbook: https://wiki.example.com/flagsmith");
   });
 
-  it("have a runbook whose placeholders for secrets are those that the functions refuse", () => {
+  it("have a runbook whose placeholders for secrets are those that the functions reject", () => {
     const documents = ["README.md", "infra/RUNBOOK.md"].map((name) => readFileSync(join(__dirname, "../..", name), "utf8"));
     const values = documents.flatMap((text) => text.match(/(?<=put-parameter[^`]*? --value )[^`]+/g) ?? []);
     const pasted = values.flatMap((value) => value.match(/(?<=')<.+?>(?=')/g) ?? []);
     expect(pasted.sort()).toEqual([PLACEHOLDERS.webhookSecret, PLACEHOLDERS.writeKey, PLACEHOLDERS.writeKey]);
   });
 
-  it("tell whom the options name, that they go off and that they are over", () => {
+  it("notify the receivers of the options, also when they end", () => {
     const alarmTopicArn = "arn:aws:sns:us-east-1:123456789012:on-call";
-    const told = templateOf({ alarmEmail: "on-call@example.com", alarmTopicArn });
-    told.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "on-call@example.com" });
-    told.hasResourceProperties("AWS::SNS::TopicPolicy", {
+    const configured = templateOf({ alarmEmail: "on-call@example.com", alarmTopicArn });
+    configured.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "on-call@example.com" });
+    configured.hasResourceProperties("AWS::SNS::TopicPolicy", {
       PolicyDocument: {
         Statement: Match.arrayWith([
           Match.objectLike({ Effect: "Allow", Action: "sns:Publish", Principal: { Service: "cloudwatch.amazonaws.com" } }),
@@ -189,24 +133,24 @@ describe("the alarms", () => {
       },
     });
     const actions = [alarmTopicArn, { Ref: Match.stringLikeRegexp("Alarms") }];
-    told.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: actions, OKActions: actions });
+    configured.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: actions, OKActions: actions });
   });
 
-  it("tell nobody by default, and synth says so", () => {
+  it("notify no receiver by default, and synth warns of that", () => {
     const environments = { production: {}, staging: { alarmEmail: "on-call@example.com" } };
     const { stacks } = synthesizeApp(environments, { warns: true });
     template.resourceCountIs("AWS::SNS::Topic", 0);
     const printed = jest.spyOn(console, "error").mockImplementation(() => {});
-    const [silent, told] = stacks.map((stack) => Annotations.fromStack(stack).findWarning("*", Match.anyValue()));
+    const [silent, notified] = stacks.map((stack) => Annotations.fromStack(stack).findWarning("*", Match.anyValue()));
     expect(silent).toMatchObject([
       { entry: { data: expect.stringMatching(/^Nobody hears of the alarms: .*no-alarm-receiver\]$/) } },
     ]);
-    expect(told).toEqual([]);
+    expect(notified).toEqual([]);
     expect(printed).toHaveBeenCalled();
     printed.mockRestore();
   });
 
-  it("are those of what is switched on", () => {
+  it("are those of the options that are on", () => {
     const titles = (from: Template) =>
       Object.values(from.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => alarm.AlarmName);
     expect(titles(complete)).toHaveLength(21);
@@ -214,7 +158,7 @@ describe("the alarms", () => {
   });
 });
 
-/** As it reads after a deploy to the longest region, with the longest names. */
+/** The text after a deploy to the region with the longest name. */
 function deployed(value: unknown): string {
   return JSON.stringify(value)
     .replace(/^\{"Fn::Join":\["",\[(.*)\]\]\}$/, "$1")
@@ -223,10 +167,6 @@ function deployed(value: unknown): string {
     .replaceAll('","', "")
     .replace(/^"(.*)"$/, "$1")
     .replaceAll("\\n", "\n");
-}
-
-function withoutDeliver(series: Series): Series {
-  return Object.fromEntries(Object.entries(series).filter(([name]) => !name.startsWith("Deliver ")));
 }
 
 describe("Monitoring", () => {
@@ -243,18 +183,18 @@ describe("Monitoring", () => {
       { segments: true },
       "Monitoring.segments: unknown option; allowed are alarmEmail, alarmTopicArn, runbookUrl, expectTraffic",
     ],
-  ])("refuses %j", (props, message) => {
+  ])("rejects %j", (props, message) => {
     expect(stackWith(props).monitoring).toThrow(message);
   });
 
-  it("takes the ARN of a topic in the same app", () => {
+  it("accepts the ARN of a topic in the same app", () => {
     const { stack, monitoring } = stackWith({});
     const alarmTopicArn = new Topic(stack, "Topic").topicArn;
     expect(stackWith({ alarmTopicArn }).monitoring).not.toThrow();
     expect(monitoring).not.toThrow();
   });
 
-  it("links to the console of any partition that is known at deploy only", () => {
+  it("links to the console of a partition that is known only at deploy", () => {
     const { stack, monitoring } = stackWith({});
     monitoring();
     const [domains] = Object.values(Template.fromStack(stack).findMappings("*"));
@@ -279,7 +219,7 @@ describe("Monitoring", () => {
 });
 
 describe("the saved queries", () => {
-  it("ask the logs that they are about, in a folder of the pipeline's name", () => {
+  it("search the logs that they are about, in a folder with the pipeline's name", () => {
     template.resourceCountIs("AWS::Logs::QueryDefinition", Object.keys(QUERIES).length);
     for (const [question, { logs }] of Object.entries(QUERIES)) {
       const groups = { receive: "ReceiveLogs", deliver: "DeliverLogs", access: "AccessLogs" };
@@ -299,7 +239,7 @@ describe("the dashboard", () => {
     );
   };
 
-  it("shows the alarms first, then receive, deliver, costs and the questions", () => {
+  it("shows the alarms first, then receive, deliver, costs and the saved queries", () => {
     const titles = titlesOf(template);
     expect(titles[0]).toBe("Alarms");
     expect(titles.filter((title) => title.startsWith("## "))).toEqual([
@@ -310,7 +250,7 @@ describe("the dashboard", () => {
     ]);
   });
 
-  it("groups what it draws by time alone: CloudWatch draws lines and areas of nothing else", () => {
+  it("groups what it draws by time only, because CloudWatch draws nothing else as lines and areas", () => {
     const [dashboard] = Object.values(complete.findResources("AWS::CloudWatch::Dashboard"));
     const parts: readonly unknown[] = dashboard?.Properties.DashboardBody["Fn::Join"][1];
     const { widgets } = JSON.parse(parts.map((part) => (typeof part === "string" ? part : "x")).join(""));
@@ -321,7 +261,7 @@ describe("the dashboard", () => {
     for (const { properties } of drawn) expect(properties.query).toMatch(/ by bin\(\d+[hm]\)$/);
   });
 
-  it("has no widgets of what is switched off", () => {
+  it("has no widgets of options that are off", () => {
     expect(titlesOf(template).join()).toContain("Merged messages");
     expect(titlesOf(templateOf({ mergeBacklog: false })).join()).not.toContain("Merged messages");
     expect(titlesOf(complete)).toContain("## Changes only");
@@ -336,7 +276,7 @@ describe("several pipelines in one stack", () => {
   }
   const both = Template.fromStack(stack);
 
-  it("have no name twice, and no metric in common", () => {
+  it("have no name and no metric in common", () => {
     const names = ["AWS::CloudWatch::Alarm/AlarmName", "AWS::CloudWatch::Dashboard/DashboardName"];
     names.push("AWS::Logs::QueryDefinition/Name", "AWS::ApiGatewayV2::Api/Name", "AWS::Logs::LogGroup/LogGroupName");
     for (const name of names) {

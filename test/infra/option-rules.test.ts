@@ -33,13 +33,13 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
 
 const faultsOf = (input: unknown, region?: string): string => optionErrors(input, { where: "production", region }).join("\n");
 
-describe("the options", () => {
-  it("may all be given, or none", () => {
+describe("options", () => {
+  it("are all optional, and may all be given", () => {
     expect(faultsOf({ ...every, segmentRegion: undefined })).toBe("");
     expect(faultsOf({})).toBe("");
   });
 
-  it("gathers every fault and lists what is allowed", () => {
+  it("are rejected with all errors at the same time, and with what is allowed", () => {
     const faults = faultsOf({ segmentRegion: "mars", colour: "red" });
     expect(faults).toContain('production.segmentRegion: allowed is "us" or "eu"; got "mars"');
     expect(faults).toContain("production.colour: unknown option; allowed are segmentRegion, segmentEndpoint,");
@@ -90,31 +90,34 @@ describe("the options", () => {
     ["kmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/mine"],
     ["segmentEndpoint", "https://:password@segment.example.com"],
     ["segmentEndpoint", "https://api.segment.io/v1/identify"],
-  ])("refuses %s: %j", (name, value) => {
+  ])("are rejected: %s %j", (name, value) => {
     expect(faultsOf({ [name]: value })).toContain(`production.${name}: allowed is `);
   });
 
-  it.each(["http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000"])("takes %s: it is loopback", (url) => {
-    expect(faultsOf({ segmentEndpoint: url })).toBe("");
-  });
+  it.each(["http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000"])(
+    "may have an http endpoint on loopback: %s",
+    (url) => {
+      expect(faultsOf({ segmentEndpoint: url })).toBe("");
+    },
+  );
 
-  it("says what to do instead of an option that an earlier release had", () => {
+  it("are rejected with what to do if an earlier release had them", () => {
     expect(faultsOf({ placeholderIdentities: "identify" })).toMatch(
       /production\.placeholderIdentities: this release has no such option; remove it: .* "identities": \{ "include": \["\*", "undefined"/,
     );
   });
 
-  it("refuses two places for Segment", () => {
+  it("are rejected if region and endpoint of Segment are both given", () => {
     expect(faultsOf({ segmentRegion: "eu", segmentEndpoint: "https://segment.example.com" })).toContain(
       "production: segmentRegion and segmentEndpoint both say where Segment is",
     );
   });
 
-  it.each([null, [], "production"])("refuses %j for a set of options", (input) => {
+  it.each([null, [], "production"])("are rejected if they are not an object: %j", (input) => {
     expect(faultsOf(input)).toContain("production: allowed is an object of options");
   });
 
-  it("counts in bytes what names flags and traits: Lambda's variables have 4 KB", () => {
+  it("are limited to 3,000 bytes of names, because Lambda's variables have 4 KB", () => {
     const cyrillic = { include: ["ж".repeat(1_490)] };
     expect(faultsOf({ flags: cyrillic })).toContain(
       "production: allowed are 2800 bytes for traitPrefix, flags, flagsmithTraits, identities, experiments, removeTraits together, in which a quote counts twice",
@@ -125,13 +128,13 @@ describe("the options", () => {
     expect([faultsOf(sixLetters(150)), faultsOf(sixLetters(329)).slice(0, 30)]).toEqual(["", "production: allowed are 2800 b"]);
   });
 
-  it("does not take a name of Object.prototype for an option", () => {
+  it("are rejected if they have the name of a property of Object.prototype", () => {
     expect(faultsOf({ constructor: 1 })).toContain("production.constructor: unknown option");
   });
 });
 
-describe("resolveOptions", () => {
-  it("takes what is undefined for not given, within throttle as well", () => {
+describe("options that are not given", () => {
+  it("have their defaults, also if they are undefined and within throttle", () => {
     const { traitStyle, throttle } = resolveOptions({
       traitStyle: undefined,
       throttle: { rateLimit: undefined, burstLimit: 5 },
@@ -139,7 +142,7 @@ describe("resolveOptions", () => {
     expect({ traitStyle, throttle }).toEqual({ traitStyle: "flagsmith", throttle: { rateLimit: 1_000, burstLimit: 5 } });
   });
 
-  it("takes the endpoint of the region unless one is given", () => {
+  it("are replaced by the endpoint of the region, for Segment", () => {
     expect(resolveOptions({}).segmentEndpoint).toBe("https://api.segment.io");
     expect(resolveOptions({ segmentRegion: "eu" }).segmentEndpoint).toBe("https://events.eu1.segmentapis.com");
     expect(resolveOptions(every).segmentEndpoint).toBe("https://segment.example.com/proxy");

@@ -26,19 +26,19 @@ const configOf = (from: Template, description: RegExp) => {
 const functionOf = (description: RegExp) => ({ Description: Match.stringLikeRegexp(description.source) });
 
 describe("the API", () => {
-  it("has the webhook's route and no other", () => {
+  it("has no other route than the webhook's", () => {
     template.resourceCountIs("AWS::ApiGatewayV2::Route", 1);
     template.hasResourceProperties("AWS::ApiGatewayV2::Route", { RouteKey: "POST /webhook" });
     template.hasResourceProperties("AWS::ApiGatewayV2::Integration", { PayloadFormatVersion: "2.0" });
   });
 
-  it("throttles, by default and as told", () => {
+  it("throttles by default and as configured", () => {
     const throttled = (rate: number, burst: number) => ({
       DefaultRouteSettings: { ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst },
     });
     template.hasResourceProperties("AWS::ApiGatewayV2::Stage", throttled(1_000, 2_000));
-    const told = templateOf({ throttle: { rateLimit: 5 } });
-    told.hasResourceProperties("AWS::ApiGatewayV2::Stage", throttled(5, 2_000));
+    const configured = templateOf({ throttle: { rateLimit: 5 } });
+    configured.hasResourceProperties("AWS::ApiGatewayV2::Stage", throttled(5, 2_000));
   });
 
   it("logs access as JSON", () => {
@@ -48,7 +48,7 @@ describe("the API", () => {
   });
 });
 
-it("takes any id of a construct, which the access log's name can't have", () => {
+it("the access log's name begins with /aws/vendedlogs, and has no character of the construct's id that names of logs can't have", () => {
   const stack = new Stack(undefined, "Flags");
   new FlagsmithToSegment(stack, "My pipeline (eu)", { environmentName: "production" });
   const named = { LogGroupName: "/aws/vendedlogs/flagsmith-to-segment/Flags/My_pipeline__eu_-b3cd8a0d" };
@@ -76,7 +76,7 @@ describe("the queues", () => {
     });
   });
 
-  it("are joined by a receive limit that is SQS's highest", () => {
+  it("are connected by SQS's highest receive limit, because deliver decides what is dead-lettered", () => {
     const dead = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.absent() }).id;
     template.hasResourceProperties("AWS::SQS::Queue", {
       RedrivePolicy: { deadLetterTargetArn: { "Fn::GetAtt": [dead, "Arn"] }, maxReceiveCount: 1_000 },
@@ -90,7 +90,11 @@ describe("the functions", () => {
     template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Architectures: ["arm64"] });
   });
 
-  it("write to log groups of their own, kept for a month or as told", () => {
+  it("have no right to decrypt with a customer's key unless there is one", () => {
+    expect(JSON.stringify(template.toJSON())).not.toContain("kms:Decrypt");
+  });
+
+  it("have log groups of their own, kept for 30 days or as configured", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 3);
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
@@ -100,12 +104,12 @@ describe("the functions", () => {
   it.each([
     ["receive", /^Verifies/, ["queueUrl", "stackName", "traitPrefix", "urlSuffix", "webhookSecretParameter"]],
     ["deliver", /^Delivers/, ["changes", "deadLetterQueueUrl", "queueArn", "queueUrl", "segmentEndpoint", "writeKeyParameter"]],
-  ] as const)("give %s one variable, with what it is told", (_, description, names) => {
+  ] as const)("include %s, whose configuration is in one variable", (_, description, names) => {
     const config = configOf(templateOf({ forward: "changes" }), description);
     expect(Object.keys(config)).toEqual(expect.arrayContaining([...names]));
   });
 
-  it("keep their variables within Lambda's 4 KB, whatever is as long as it may be", () => {
+  it("stay within Lambda's 4 KB of variables with the longest options", () => {
     const longest = {
       traitPrefix: "🚩".repeat(50),
       flags: { include: ["x".repeat(1_300)] },
@@ -129,7 +133,7 @@ describe("the functions", () => {
     }
   });
 
-  it("take batches from the queue, some at once, and report what failed", () => {
+  it("include deliver, which is invoked with batches and reports messages that failed", () => {
     const queue = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.anyValue() }).id;
     template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
       BatchSize: 10,
@@ -139,7 +143,7 @@ describe("the functions", () => {
     });
   });
 
-  it("have a visibility of six times deliver's time-out", () => {
+  it("include deliver, whose timeout is a sixth of the queue's visibility timeout", () => {
     const { properties } = only(template, "AWS::Lambda::Function", functionOf(/^Delivers/));
     expect(Object(properties).Timeout).toBe(TIMING.deliverFunctionMs / 1_000);
     template.hasResourceProperties("AWS::SQS::Queue", {
@@ -149,12 +153,12 @@ describe("the functions", () => {
   });
 });
 
-describe("the table of what was delivered", () => {
-  it("is there only for changes", () => {
+describe("the table", () => {
+  it("exists only with forward: changes", () => {
     template.resourceCountIs("AWS::DynamoDB::Table", 0);
   });
 
-  it("is paid by the request, encrypted, and forgets", () => {
+  it("is billed per request, and deletes expired records", () => {
     const changes = templateOf({ forward: "changes" });
     const { id } = only(changes, "AWS::DynamoDB::Table");
     changes.hasResourceProperties("AWS::DynamoDB::Table", {
@@ -167,50 +171,8 @@ describe("the table of what was delivered", () => {
   });
 });
 
-describe("access", () => {
-  /** Action by resource, of the role whose name holds `name`. */
-  const statements = (from: Template, name: string) => {
-    const policies = from.findResources("AWS::IAM::Policy", { Properties: { PolicyName: Match.stringLikeRegexp(name) } });
-    return Object.values(policies).flatMap(({ Properties: { PolicyDocument } }) => PolicyDocument.Statement);
-  };
-  const reads = (name: string) =>
-    JSON.stringify(statements(template, name).filter(({ Action }) => Action === "ssm:GetParameter"));
-
-  it("lets receive read the webhook secret only, and deliver the write key only", () => {
-    expect(reads("Receive")).toContain(":parameter/flagsmith-to-segment/production/webhook-secret");
-    expect(reads("Receive")).not.toContain("segment-write-key");
-    expect(reads("Deliver")).toContain(":parameter/flagsmith-to-segment/production/segment-write-key");
-    expect(reads("Deliver")).not.toContain("webhook-secret");
-  });
-
-  it("lets a customer's own key decrypt these parameters only", () => {
-    const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
-    const withKey = templateOf({ kmsKeyArn });
-    for (const name of ["Receive", "Deliver"]) {
-      expect(statements(withKey, name)).toContainEqual(
-        expect.objectContaining({
-          Action: "kms:Decrypt",
-          Resource: kmsKeyArn,
-          Condition: { StringEquals: { "kms:EncryptionContext:PARAMETER_ARN": expect.anything() } },
-        }),
-      );
-    }
-    expect(JSON.stringify(template.toJSON())).not.toContain("kms:Decrypt");
-  });
-
-  it("needs no managed policy, no wildcard action and no wildcard resource", () => {
-    expect(JSON.stringify(template.findResources("AWS::IAM::Role"))).not.toContain("ManagedPolicyArns");
-    const all = statements(template, "");
-    expect(all.length).toBeGreaterThan(5);
-    for (const { Action, Resource } of all) {
-      expect(JSON.stringify(Action)).not.toContain("*");
-      expect(JSON.stringify(Resource)).not.toContain("*");
-    }
-  });
-});
-
 describe("the outputs", () => {
-  it("are the URLs, the commands and the logs", () => {
+  it("are the URLs, the commands and the log groups", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
       ...["AccessLogGroup", "CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "DeadLetterQueueUrl", "DeliverLogGroup"],
       ...["QueueUrl", "ReceiveLogGroup", "RedriveDeadLetters", "WebhookUrl"],
@@ -223,7 +185,7 @@ describe("the outputs", () => {
 
 describe("the redrive of dead letters", () => {
   // SQS refuses one without a destination for messages that were sent there, as deliver's are: CouldNotDetermineMessageSource.
-  it("names the queue as the destination", () => {
+  it("has the queue as its destination", () => {
     const arnOf = (id: string) => ({ "Fn::GetAtt": [expect.stringMatching(`^FlagsmithToSegment${id}[0-9A-F]+$`), "Arn"] });
     const [{ Value: command } = { Value: undefined }] = Object.values(template.findOutputs("RedriveDeadLetters"));
     expect(Object(command)["Fn::Join"][1]).toEqual([
@@ -238,14 +200,14 @@ describe("the redrive of dead letters", () => {
 });
 
 describe("the commands that create the parameters", () => {
-  it("make a real secret, and overwrite nothing unless the reader says so", () => {
+  it("generate a secret, and overwrite no parameter that exists", () => {
     const [secret, key] = ["CreateWebhookSecret", "CreateWriteKey"].map((name) => JSON.stringify(template.findOutputs(name)));
     expect(secret).toContain('--value \\"$(openssl rand -hex 32)\\"');
     expect(key).toContain("--value '<the write key>'");
     expect([secret, key].join()).not.toContain("--overwrite");
   });
 
-  it("carry the region, and the customer's key where there is one", () => {
+  it("have the region, and the customer's key if there is one", () => {
     const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
     const commands = (from: Template) => JSON.stringify(from.findOutputs("*"));
     expect(commands(template)).toContain('--region ",{"Ref":"AWS::Region"}');
@@ -255,7 +217,7 @@ describe("the commands that create the parameters", () => {
 });
 
 describe("the queues of a deleted stack", () => {
-  it("stay when the stack goes, but not after a first deploy that failed", () => {
+  it("are kept, except after a first deploy that failed", () => {
     for (const queue of Object.values(template.findResources("AWS::SQS::Queue"))) {
       expect(queue).toMatchObject({ DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" });
     }
@@ -263,50 +225,42 @@ describe("the queues of a deleted stack", () => {
 });
 
 describe("capacity", () => {
-  it("is ten batches at once and nothing reserved, or as told", () => {
+  it("is ten batches at the same time and no reserved concurrency, or as configured", () => {
     const source = (from: Template) => only(from, "AWS::Lambda::EventSourceMapping").properties;
     expect(source(template)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 10 }, Enabled: true });
     expect(
       template.findResources("AWS::Lambda::Function", { Properties: { ReservedConcurrentExecutions: Match.anyValue() } }),
     ).toEqual({});
-    const told = templateOf({ maxConcurrency: 2, reservedConcurrency: 5, paused: true });
-    expect(source(told)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 2 }, Enabled: false });
-    told.hasResourceProperties("AWS::Lambda::Function", {
+    const configured = templateOf({ maxConcurrency: 2, reservedConcurrency: 5, paused: true });
+    expect(source(configured)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 2 }, Enabled: false });
+    configured.hasResourceProperties("AWS::Lambda::Function", {
       Description: Match.stringLikeRegexp("^Verifies"),
       ReservedConcurrentExecutions: 5,
     });
   });
 });
 
-describe("the access log", () => {
-  it("has a name that needs no room in the account's resource policy", () => {
-    template.hasResourceProperties("AWS::Logs::LogGroup", {
-      LogGroupName: "/aws/vendedlogs/flagsmith-to-segment/FlagsmithToSegment-production",
-    });
-  });
-});
-
-describe("props that are given as undefined", () => {
-  it("are not given", () => {
+describe("options that are undefined", () => {
+  it("count as not given", () => {
     const given = Object.fromEntries(Object.keys(OPTION_RULES).map((name) => [name, undefined]));
     expect(templateOf(given).toJSON()).toEqual(template.toJSON());
   });
 });
 
-describe("the construct in a stack of somebody's own", () => {
-  it("refuses a construct without a name, as plain JavaScript may make it", () => {
+describe("the construct in another stack", () => {
+  it("rejects an environment without a name, which plain JavaScript allows", () => {
     const props = JSON.parse("{}");
     expect(() => new FlagsmithToSegment(new Stack(), "Pipeline", props)).toThrow(/starts with a letter/);
   });
 
-  it("refuses a name that no parameter path can hold", () => {
+  it("rejects a name that can't be part of a parameter's name", () => {
     const stack = new Stack();
     expect(() => new FlagsmithToSegment(stack, "Pipeline", { environmentName: "my env/x" })).toThrow(
       "Pipeline.environmentName: an environment's name starts with a letter",
     );
   });
 
-  it("refuses a second one of the same environment, whose parameters it would share", () => {
+  it("rejects a second construct of the same environment, whose parameters it would share", () => {
     const stack = new Stack(undefined, "Own");
     new FlagsmithToSegment(stack, "One", { environmentName: "production" });
     new FlagsmithToSegment(new Stack(), "Other", { environmentName: "production" });
@@ -317,7 +271,7 @@ describe("the construct in a stack of somebody's own", () => {
 });
 
 describe("cdk.json", () => {
-  it("lets a synth open no socket, and the template linter fail it", () => {
+  it("makes a synth use no network, and fail on what the template linter finds", () => {
     expect(cdkJson).toMatchObject({
       notices: false,
       versionReporting: false,
@@ -327,13 +281,13 @@ describe("cdk.json", () => {
 });
 
 describe("an update of version 1.0.0", () => {
-  // A new id, or a change of one of these properties, replaces the resource in somebody's account. CHANGELOG.md lists both.
+  // A new id, or a change of one of these properties, replaces the resource in users' accounts. CHANGELOG.md lists both.
   const updated = templateOf({ forward: "changes", alarmEmail: "a@example.com" }).toJSON().Resources;
   const names = new Set(
     Object.values<object>(before).flatMap((resource) => Object.keys(resource).filter((name) => name !== "Type")),
   );
 
-  it("keeps every resource but metrics and one alarm", () => {
+  it("keeps every resource except metrics and one alarm", () => {
     const gone = Object.entries(before).filter(([id, { Type: type }]) => updated[id]?.Type !== type);
     const kinds = gone.map(
       ([id, { Type: type }]) => `${type} ${id.replace(/[0-9A-F]{8}$/, "").replace(/.*(Metric|Monitoring)/, "")}`,
@@ -347,7 +301,7 @@ describe("an update of version 1.0.0", () => {
     ]);
   });
 
-  it("replaces the dashboard and the access log only", () => {
+  it("replaces only the dashboard and the access log", () => {
     const replaced = Object.entries<Readonly<Record<string, unknown>>>(before).filter(([id, was]) => {
       const is = updated[id]?.Properties;
       return (
@@ -370,33 +324,33 @@ function isNamed(was: object, is: Readonly<Record<string, unknown>>, name: strin
 }
 
 describe("environments", () => {
-  it("get a stack each, with parameters of their own", () => {
+  it("have a stack each", () => {
     const { stacks } = synthesizeApp({ production: {}, staging: { dryRun: true } });
     expect(stacks.map(({ stackName }) => stackName)).toEqual(["FlagsmithToSegment-production", "FlagsmithToSegment-staging"]);
   });
 
-  it("are one called production if cdk.json names none", () => {
+  it("are one called production if cdk.json has none", () => {
     expect(synthesizeApp(undefined).stacks.map(({ stackName }) => stackName)).toEqual(["FlagsmithToSegment-production"]);
   });
 
-  it("are read from text as well, as -c environments= gives it", () => {
+  it("are read from JSON text as well, which -c environments= gives", () => {
     expect(synthesizeApp('{"blue":{"segmentRegion":"eu"}}').stacks.map(({ stackName }) => stackName)).toEqual([
       "FlagsmithToSegment-blue",
     ]);
   });
 
-  it("say which account and region they go to", () => {
+  it("may have an account and a region", () => {
     const { stacks } = synthesizeApp({ production: { account: "123456789012", region: "eu-west-1" } });
     expect(stacks.map(({ account, region }) => [account, region])).toEqual([["123456789012", "eu-west-1"]]);
   });
 
   it.each([
     ["a list", [], "environments: allowed is an object"],
-    ["none", {}, "environments: at least one is needed"],
+    ["an empty object", {}, "environments: at least one is needed"],
     ["a name with a slash", { "a/b": {} }, "environments.a/b: an environment's name starts with a letter"],
-    ["a text that is no JSON", "{production", "or its JSON text; got a text that is not JSON"],
+    ["a text that is not JSON", "{production", "or its JSON text; got a text that is not JSON"],
     ["an unknown option", { staging: { regions: "eu" } }, "environments.staging.regions: unknown option; allowed are"],
-    ["options that are no object", { staging: "eu" }, "environments.staging: allowed is an object of options"],
+    ["options that are not an object", { staging: "eu" }, "environments.staging: allowed is an object of options"],
     [
       "a wrong account",
       { staging: { account: 123456789012 } },
@@ -404,7 +358,7 @@ describe("environments", () => {
     ],
     ["a wrong AWS region", { staging: { region: "Ireland" } }, "environments.staging.region: allowed is a region"],
     ["a wrong region", { staging: { segmentRegion: "uk" } }, 'environments.staging.segmentRegion: allowed is "us" or "eu"'],
-  ])("are refused for %s, with what is allowed", (_, environments, message) => {
+  ])("are rejected for %s, with what is allowed", (_, environments, message) => {
     expect(() => synthesizeApp(environments)).toThrow(message);
   });
 });

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { bundle } from "../../infra/bundle";
 import { BundleHost, cdkSynth, hostBundles } from "../support/bundles";
 import { evaluations, fixture, REAL_SECRET, type RealWebhook, realWebhooks, signatures } from "../support/fixtures";
-import { type Pipeline, startPipeline } from "../support/pipeline";
+import ofRelease1 from "../support/fixtures/message-of-1.0.0.json";
+import { type Pipeline, startPipeline } from "./pipeline";
 
 /** Reserved names are sent as `flag_<name>`, and a value that exceeds a call gives way to the flag's state. */
 function withSpecialCases(builtin: RealWebhook["builtin"]) {
@@ -32,16 +33,19 @@ describe("the bundles", () => {
     await hosts.stop();
   });
 
-  it.each(evaluations)("bring $name to Segment", async ({ name, expected }) => {
+  it.each(evaluations)("send exactly the expected traits of $name", async ({ name, expected }) => {
     const { status, messageId } = await pipeline.post(fixture(name), { signature: signatures.files[name] });
     expect(status).toBe(202);
-    expect((await pipeline.identify(messageId)).body).toMatchObject(expected);
+    const { body, writeKey } = await pipeline.identify(messageId);
+    expect(writeKey).toBe("write-key");
+    const added = { context: expect.anything(), timestamp: expect.any(String), sentAt: expect.any(String) };
+    expect(body).toEqual({ ...expected, ...added, messageId });
   });
 
   const evaluated = realWebhooks.filter(({ builtin }) => builtin !== undefined);
 
   it.each(evaluated)(
-    "bring to Segment what Flagsmith's own integration sent: $name",
+    "send the traits that Flagsmith's own Segment integration sent: $name",
     async ({ name, body, signature, builtin }) => {
       const before = pipeline.cloud.segment.calls.length;
       const { status } = await pipeline.post(body, { signature });
@@ -57,14 +61,20 @@ describe("the bundles", () => {
   );
 
   it.each(realWebhooks.filter(({ builtin }) => builtin === undefined))(
-    "ignore another event: $name",
+    "ignore another event of Flagsmith: $name",
     async ({ body, signature }) => {
       const { status, text } = await pipeline.post(body, { signature });
       expect({ status, ...JSON.parse(text) }).toMatchObject({ status: "ignored" });
     },
   );
 
-  it("print nothing but log lines", () => {
+  it("deliver a message of release 1.0.0", async () => {
+    pipeline.cloud.queue.queue.send(ofRelease1);
+    const { body } = await pipeline.identify(ofRelease1.deduplicationId);
+    expect(body).toEqual({ ...JSON.parse(ofRelease1.body), sentAt: expect.any(String) });
+  });
+
+  it("write nothing but log entries", () => {
     for (const line of hosts.output().trim().split("\n")) {
       expect(JSON.parse(line)).toMatchObject({ event: expect.stringMatching(/^(accepted|ignored|delivered)$/) });
     }
@@ -77,7 +87,7 @@ describe.each([
 ] as const)("the bundle of %s", (functionName, kilobytes, packages) => {
   const { directory, metafile } = bundle(functionName);
 
-  it("holds the signer, Powertools and, to call Segment, undici: nothing else from outside", () => {
+  it("contains no other package than the signer, Powertools and, to call Segment, undici", () => {
     const [output] = Object.values(metafile.outputs).filter(({ entryPoint }) => entryPoint !== undefined);
     const held = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
     const outside = held.flatMap(([path]) => /node_modules\/(@aws\/[^/]+|[^/]+)/.exec(path)?.[1] ?? []);
@@ -85,13 +95,13 @@ describe.each([
     expect(statSync(join(directory, "index.js")).size).toBeLessThan(kilobytes * 1024);
   });
 
-  it("has a source map with relative paths and without the sources: its hash is the same everywhere", () => {
+  it("has a source map with relative paths and without sources, so that its hash is the same on every machine", () => {
     const map = JSON.parse(readFileSync(join(directory, "index.js.map"), "utf8"));
     expect(map.sources).toContain(`../../../lambda/${functionName}.lambda.ts`);
     expect(map.sourcesContent).toBeUndefined();
   });
 
-  it("says in one line that the environment is not what the stack writes", async () => {
+  it("logs one entry if its configuration is not what the stack writes", async () => {
     const host = new BundleHost(functionName, { CONFIG: "{" });
     await expect(host.invoke({ Records: [] })).rejects.toThrow("CONFIG: not what the stack writes");
     await host.stop();
@@ -112,7 +122,7 @@ describe("cdk synth", () => {
     expect(deployed.sort()).toEqual(bundles.sort());
   });
 
-  it("says what is allowed when cdk.json is wrong, in a few lines and without a stack", () => {
+  it("says what is allowed if cdk.json is wrong, without a stack trace", () => {
     const { status, output, directory } = cdkSynth({ production: { segmentRegion: "mars", flagz: true } });
     rmSync(directory, { recursive: true });
     expect(status).toBe(1);

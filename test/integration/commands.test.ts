@@ -6,7 +6,7 @@ import { findPipeline, webhookUrlOf } from "../../infra/cli/pipeline";
 import { hashIdentity } from "../../lambda/identify-call";
 import type { Options } from "../../lambda/options";
 import { bytesOf, callBody, evaluationPayload, flagPayload } from "../cloud/events";
-import { type Pipeline, startPipeline } from "../support/pipeline";
+import { type Pipeline, startPipeline } from "./pipeline";
 
 let pipeline: Pipeline;
 

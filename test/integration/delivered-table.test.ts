@@ -33,7 +33,7 @@ const record = (sequence: bigint, value: string, fingerprints = 1): DeliveredRec
   ),
 });
 
-describe("DeliveredTable", () => {
+describe("the table", () => {
   it("has no record of a user before the first write", async () => {
     await expect(table.read("stranger")).resolves.toBeUndefined();
   });
@@ -42,10 +42,16 @@ describe("DeliveredTable", () => {
     "reads a record of %d fingerprints as it was written, with all 20 digits of its sequence",
     async (count) => {
       const written = record(18_849_496_460_467_696_129n, "value--1", count);
-      await table.write(`user-${count}`, written, 1_800_000_000.5);
+      await table.write(`user-${count}`, written, 1_800_000_000);
       await expect(table.read(`user-${count}`)).resolves.toEqual(written);
     },
   );
+
+  it("writes the time from which DynamoDB may delete the record, in whole seconds", async () => {
+    await table.write("a", record(1n, "value--1"), 1_800_000_000.5);
+    const key = { TableName: "delivered", Key: { identity: { S: "a" } }, ConsistentRead: true };
+    expect(await dynamodb.send("GetItem", key)).toMatchObject({ Item: { expiresAt: { N: "1800000001" } } });
+  });
 
   it("replaces a record with the same or an earlier sequence, and refuses to replace a later one", async () => {
     await table.write("b", record(2n, "value--1"), 1_800_000_000);
@@ -64,7 +70,7 @@ describe("DeliveredTable", () => {
     expect((await table.read("c"))?.fingerprints.size).toBe(14_999);
   });
 
-  it("fails with the reason of DynamoDB, and says that the operator must act", async () => {
+  it("fails with DynamoDB's error, and says that the operator must act", async () => {
     const nowhere = new DeliveredTable(dynamodb, "nowhere");
     const failure = { code: "table-failed", actor: "operator", cause: { code: "ResourceNotFoundException" } };
     await expect(nowhere.read("a")).rejects.toMatchObject(failure);

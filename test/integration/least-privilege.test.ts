@@ -1,12 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import type { Environments } from "../cloud/environments";
 import { bytesOf, evaluationPayload } from "../cloud/events";
 import { bodyOf } from "../cloud/server";
-import type { Environments } from "../local/local-cloud";
-import { type Pipeline, startPipeline } from "../support/pipeline";
 import { type AwsUse, allows, type Statement, statementsOf } from "../support/policy";
 import { templateOf } from "../support/synth";
+import { type Pipeline, startPipeline } from "./pipeline";
 
 type Caller = "receive" | "deliver";
 type Use = AwsUse & { readonly caller: Caller };
@@ -116,7 +116,7 @@ afterAll(async () => {
 const ofRole = (caller: Caller) => statements.filter(({ role }) => role.includes(caller === "receive" ? "Receive" : "Deliver"));
 
 describe("the synthesized policies", () => {
-  it("allow every call that was made", () => {
+  it("allow each call that the functions made", () => {
     const refused = uses.filter((use) => !ofRole(use.caller).some((statement) => allows(statement, use)));
     expect(refused).toEqual([]);
     expect(new Set(uses.map(({ caller, action }) => `${caller} ${action}`))).toEqual(
@@ -140,13 +140,13 @@ describe("the synthesized policies", () => {
     );
   });
 
-  it.each(["receive", "deliver"] as const)("give %s no statement that no call needs", (caller) => {
+  it.each(["receive", "deliver"] as const)("have no statement for %s that no call needs", (caller) => {
     const needless = ofRole(caller).filter((statement) => !uses.some((use) => use.caller === caller && allows(statement, use)));
     expect(ofRole(caller).length).toBeGreaterThan(3);
     expect(needless).toEqual([]);
   });
 
-  it("belong to the two roles and give no action that no call needs, but what Lambda asks of an event source", () => {
+  it("allow no action that no call needs, except what Lambda requires of an event source", () => {
     expect(statements).toHaveLength(ofRole("receive").length + ofRole("deliver").length);
     const given = statements.flatMap(({ role, actions, resources }) =>
       actions.flatMap((action) => resources.map((resource) => ({ role, action, resource }))),
@@ -158,7 +158,7 @@ describe("the synthesized policies", () => {
     expect(needless.map(({ action }) => action)).toEqual(["sqs:GetQueueAttributes"]);
   });
 
-  it("keep the write key from receive and the webhook secret from deliver", () => {
+  it("allow only deliver to read the write key, and only receive the webhook secret", () => {
     const { webhookSecret, writeKey } = pipeline.cloud.parameterNames;
     const reads = (caller: Caller, name: string) =>
       ofRole(caller).some((each) => each.resources.some((resource) => resource.endsWith(name)));
@@ -166,7 +166,7 @@ describe("the synthesized policies", () => {
     expect([reads("receive", writeKey), reads("deliver", webhookSecret)]).toEqual([false, false]);
   });
 
-  it("hold no wildcard", () => {
+  it("have no wildcard", () => {
     const text = statements.flatMap(({ actions, resources }) => [...actions, ...resources]);
     expect(text.filter((each) => each.includes("*"))).toEqual([]);
   });

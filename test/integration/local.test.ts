@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { readSettings } from "../local/settings";
 import { fixture, signatures } from "../support/fixtures";
 
-/** `npm start` and `npm run send`, as a person at the terminal has them. */
+/** `npm start` and `npm run send`, in processes of their own. */
 const ROOT = join(__dirname, "../..");
 const children: ChildProcess[] = [];
 
@@ -56,7 +56,7 @@ function run(args: readonly string[], environment: Readonly<Record<string, strin
 const READY = /^ready (http:\/\/127\.0\.0\.1:\d+\/webhook)$/m;
 
 describe("npm start", () => {
-  it("sends a sample through, says how to send more, and ends cleanly on Ctrl-C", async () => {
+  it("delivers a sample, prints how to send more, and ends on Ctrl-C", async () => {
     const local = run(["test/local/main.ts"], { PORT: "0" });
     const [, url = ""] = await local.until(READY);
     await local.until(/Ctrl-C/);
@@ -95,7 +95,7 @@ describe("npm start", () => {
     expect(await local.exit()).toBe(0);
   });
 
-  it("takes its secret, and does not show as sent what a Segment that is down did not take", async () => {
+  it("uses the secret of its variable, and shows no call that Segment did not accept", async () => {
     const settings = { SEGMENT_ENDPOINT: "https://127.0.0.1:1", FLAGSMITH_WEBHOOK_SECRET: signatures.secret };
     const local = run(["test/local/main.ts"], { PORT: "0", ...settings });
     const [, url = ""] = await local.until(READY);
@@ -113,7 +113,7 @@ describe("npm start", () => {
     expect(local.output).toMatch(/^not delivered, and gone now: 2 calls in the queue, 0 dead letters$/m);
   });
 
-  it("ends a command quietly whose reader has enough", async () => {
+  it("ends a command without an error if the reader of its output ends first", async () => {
     const command = `("${process.execPath}" --import tsx infra/cli/index.ts --help; echo "code $?" >&2) | true`;
     const shell = spawn("sh", ["-c", command], { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] });
     let output = "";
@@ -121,7 +121,7 @@ describe("npm start", () => {
     expect(output).toBe("code 0\n");
   });
 
-  it("ends when npm was ended alone", async () => {
+  it("ends if only its parent process was ended", async () => {
     const shell = spawn("sh", ["-c", `"${process.execPath}" --import tsx test/local/main.ts; true`], {
       cwd: ROOT,
       env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, PORT: "0", SAMPLE: "off" },
@@ -133,7 +133,7 @@ describe("npm start", () => {
   });
 
   it.each<[string, Record<string, string>, RegExp]>([
-    ["a port that is none", { PORT: "http" }, /^PORT: allowed is 0 to 65535.*; got "http"$/],
+    ["a port that is not a number", { PORT: "http" }, /^PORT: allowed is 0 to 65535.*; got "http"$/],
     ["a port out of range", { PORT: "65536" }, /^PORT: allowed is 0 to 65535.*$/],
     [
       "an endpoint that is not https",
@@ -147,13 +147,13 @@ describe("npm start", () => {
       { SEGMENT_ENDPOINT: "https://api.segment.io" },
       /^SEGMENT_WRITE_KEY: needed with SEGMENT_ENDPOINT/,
     ],
-    ["a way to forward that is none", { FORWARD: "some" }, /^FORWARD: allowed is "every" or "changes".*$/],
-    ["a wish that is none", { SAMPLE: "no" }, /^SAMPLE: allowed is on or off; got "no"$/],
-  ])("says what is wrong with %s", (_, environment, message) => {
+    ["an unknown value of FORWARD", { FORWARD: "some" }, /^FORWARD: allowed is "every" or "changes".*$/],
+    ["an unknown value of SAMPLE", { SAMPLE: "no" }, /^SAMPLE: allowed is on or off; got "no"$/],
+  ])("rejects %s with what is allowed", (_, environment, message) => {
     expect(() => readSettings(environment)).toThrow(message);
   });
 
-  it("says in one line that the port is in use", async () => {
+  it("prints one line if the port is in use", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = Object(server.address());

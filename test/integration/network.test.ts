@@ -1,22 +1,26 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
-import type { DeliverConfig, ReceiveConfig } from "../../lambda/config";
-import { resolveOptions } from "../../lambda/options";
-import { callBody, QUEUE_ARN, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
-import { CREDENTIALS, listen, REGION } from "../cloud/server";
+import { setImmediate } from "node:timers/promises";
+import { TIMING } from "../../lambda/timing";
+import { environmentsOf, NAMES } from "../cloud/environments";
+import { callBody, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
+import { close, listen } from "../cloud/server";
 import { FakeSsm } from "../cloud/ssm";
 import { BundleHost } from "../support/bundles";
 import { type Behaviour, CERTIFICATE, Loopback } from "../support/loopback";
 
-/** What the deployed bundles do over TLS, in processes of their own. Bounds on time are wide: the machine may be slow. */
+/**
+ * What the deployed bundles do over TLS, in processes of their own. On a slow machine an attempt may time out before its answer
+ * comes, so no test counts attempts.
+ */
 
-/** Milliseconds: longer than idle sockets are kept for. */
-const FREEZE = 6_000;
+/** Milliseconds that a container stands still: longer than idle connections are used for. */
+const FREEZE_MS = TIMING.maxIdleMs + 2_000;
 
 const stops: (() => Promise<unknown>)[] = [];
-// All run at once: most of their time is waiting.
+// All run at the same time, because most of their time is waiting.
 afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
 });
@@ -30,30 +34,13 @@ async function serve(answer: (index: number) => Behaviour): Promise<Loopback> {
 /** A function whose SSM works, and deliver's SQS as well. `url`: of what is tested, SQS for receive and Segment for deliver. */
 async function start(functionName: "receive" | "deliver", url: string, addresses?: readonly string[]): Promise<BundleHost> {
   const ssm = new FakeSsm();
-  ssm.set("/secret", SECRET);
-  ssm.set("/key", "write-key");
+  ssm.set(NAMES.webhookSecret, SECRET);
+  ssm.set(NAMES.writeKey, "write-key");
   const ssmUrl = await listen(ssm.server);
-  stops.push(async () => ssm.server.closeAllConnections());
-  stops.push(async () => ssm.server.close());
-  const sqs = functionName === "receive" ? url : (await serve(() => STORED)).url;
-  const config: ReceiveConfig & DeliverConfig = {
-    ...resolveOptions({ segmentEndpoint: url }),
-    urlSuffix: "invalid",
-    stackName: "stack",
-    webhookSecretParameter: "/secret",
-    writeKeyParameter: "/key",
-    queueUrl: `${sqs}/1/queue.fifo`,
-    deadLetterQueueUrl: `${sqs}/1/dead.fifo`,
-    queueArn: QUEUE_ARN,
-  };
+  stops.push(() => close(ssm.server));
+  const sqsUrl = functionName === "receive" ? url : (await serve(() => STORED)).url;
   const environment = {
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-    // For whatever has no variable of its own: SQS.
-    AWS_ENDPOINT_URL: sqs,
-    AWS_ENDPOINT_URL_SSM: ssmUrl,
-    CONFIG: JSON.stringify(config),
+    ...environmentsOf({ ssmUrl, sqsUrl, segmentUrl: url })[functionName],
     NODE_EXTRA_CA_CERTS: CERTIFICATE,
     ...(addresses === undefined ? {} : { ADDRESSES: addresses.join(",") }),
   };
@@ -77,131 +64,113 @@ async function deliver(host: BundleHost): Promise<Readonly<Record<string, unknow
 async function freeze(host: BundleHost, server: Loopback, sockets: "closed" | "open"): Promise<void> {
   host.child.kill("SIGSTOP");
   if (sockets === "closed") server.closeConnections();
-  await new Promise((resolve) => setTimeout(resolve, FREEZE));
+  await new Promise((resolve) => setTimeout(resolve, FREEZE_MS));
   host.child.kill("SIGCONT");
 }
 
-describe("over the network", () => {
-  it.concurrent("receive says who it is, and keeps its socket", async () => {
-    const sqs = await serve(() => STORED);
-    const host = await start("receive", sqs.url);
-    for (let i = 0; i < 2; i++) expect(await receive(host)).toMatchObject({ statusCode: 202 });
-    expect(sqs.requests.map(({ headers }) => headers["user-agent"])).toEqual(
-      Array(2).fill(expect.stringMatching(/^flagsmith-to-segment\/\d/)),
-    );
-    expect(new Set(sqs.requests.map(({ clientPort }) => clientPort)).size).toBe(1);
+/** The ports of the client's connections, of these requests. */
+const portsOf = (requests: Loopback["requests"]) => requests.map(({ clientPort }) => clientPort);
+
+describe.each([
+  ["receive", STORED, async (host: BundleHost) => expect(await receive(host)).toMatchObject({ statusCode: 202 })],
+  ["deliver", {}, async (host: BundleHost) => expect(await deliver(host)).toMatchObject({ event: "delivered" })],
+] as const)("the connections of %s", (name, answer, invoke) => {
+  it.concurrent("are used again, by requests that name the product", async () => {
+    const server = await serve(() => answer);
+    const host = await start(name, server.url);
+    // undici uses two connections by turns.
+    for (let i = 0; i < 5; i++) await invoke(host);
+    expect(new Set(portsOf(server.requests)).size).toBeLessThan(server.requests.length);
+    expect(server.requests[0]?.headers["user-agent"]).toMatch(/^flagsmith-to-segment\/\d/);
   });
 
   it.concurrent.each(["closed", "open"] as const)(
-    "does not use a socket again that idled across a freeze: %s",
+    "are not used again after the container was frozen, whether the server left them %s",
     async (sockets) => {
-      const sqs = await serve(() => STORED);
-      const host = await start("receive", sqs.url);
-      await receive(host);
-      await freeze(host, sqs, sockets);
-      expect(await receive(host)).toMatchObject({ statusCode: 202 });
-      const [first, second, ...others] = sqs.requests;
-      expect(second?.clientPort).not.toBe(first?.clientPort);
-      expect(others).toEqual([]);
+      const server = await serve(() => answer);
+      const host = await start(name, server.url);
+      await invoke(host);
+      const before = portsOf(server.requests);
+      await freeze(host, server, sockets);
+      await invoke(host);
+      const after = portsOf(server.requests).slice(before.length);
+      expect(after.filter((port) => before.includes(port))).toEqual([]);
     },
   );
+});
 
+describe("receive answers 503", () => {
   it.concurrent.each<[string, Behaviour, string]>([
-    ["a head that comes byte by byte", "drip", "timeout"],
-    ["a body that comes byte by byte", { rest: "drips" }, "no-json"],
-    ["a reset", "reset", "ECONNRESET"],
-    ["an error whose body breaks off", { status: 500, rest: "breaks" }, "http-500"],
-    ["an answer without end", { body: "x".repeat(4 * 1024 * 1024) }, "no-json"],
-    ["a redirect", { status: 307, headers: { location: "https://localhost:1/" } }, "http-307"],
-  ])("receive answers 503 in time to %s", async (_, behaviour, code) => {
+    ["SQS's headers arrive byte by byte", "drip", "timeout"],
+    ["SQS's body arrives byte by byte", { rest: "drips" }, "no-json"],
+    ["SQS resets the connection", "reset", "ECONNRESET"],
+    ["SQS's error is cut off", { status: 500, rest: "breaks" }, "http-500"],
+    ["SQS's body has 4 MB", { body: "x".repeat(4 * 1024 * 1024) }, "no-json"],
+    ["SQS redirects", { status: 307, headers: { location: "https://localhost:1/" } }, "http-307"],
+  ])("if %s", async (_, behaviour, code) => {
     const host = await start("receive", (await serve(() => behaviour)).url);
-    const startedAt = Date.now();
     expect(await receive(host)).toMatchObject({ statusCode: 503 });
-    expect(Date.now() - startedAt).toBeLessThan(10_000);
-    // On a slow machine every attempt may time out first.
-    expect([code, "timeout"]).toContain(host.lines[0]?.code);
     expect(host.lines).toMatchObject([{ event: "unavailable" }]);
+    expect([code, "timeout"]).toContain(host.lines[0]?.code);
   });
-  it.concurrent("deliver says who it is, and keeps its socket", async () => {
-    const segment = await serve(() => ({}));
-    const host = await start("deliver", segment.url);
-    for (let i = 0; i < 3; i++) expect(await deliver(host)).toMatchObject({ event: "delivered", status: 200 });
-    const [first, , third] = segment.requests;
-    expect(first?.headers["user-agent"]).toMatch(/^flagsmith-to-segment\/\d/);
-    expect(third?.clientPort).toBe(first?.clientPort);
-  });
+});
 
-  it.concurrent.each(["closed", "open"] as const)(
-    "does not use a socket again that idled across a freeze: %s",
-    async (sockets) => {
-      const segment = await serve(() => ({}));
-      const host = await start("deliver", segment.url);
-      await deliver(host);
-      await freeze(host, segment, sockets);
-      expect(await deliver(host)).toMatchObject({ event: "delivered" });
-      const [first, second, ...others] = segment.requests;
-      expect(second?.clientPort).not.toBe(first?.clientPort);
-      expect(others).toEqual([]);
-    },
-  );
-
+describe("deliver", () => {
   it.concurrent.each<[string, Behaviour, object]>([
-    ["a head that comes byte by byte", "drip", { event: "retrying", reason: "timeout" }],
-    ["silence", "hang", { event: "retrying", reason: "timeout" }],
-    ["a body that comes byte by byte", { rest: "drips" }, { event: "delivered", status: 200 }],
-    ["a body that breaks off", { status: 404, rest: "breaks" }, { event: "retrying", status: 404 }],
-    ["a body without end", { body: "x".repeat(4 * 1024 * 1024) }, { event: "delivered", status: 200 }],
-    ["a redirect", { status: 307, headers: { location: "https://localhost:1/" } }, { event: "retrying", status: 307 }],
-    ["something that is not HTTP", "garbage", { event: "retrying", reason: "not-http" }],
-  ])("deliver ends the call in time at %s", async (_, behaviour, line) => {
+    ["retries if Segment's headers arrive byte by byte", "drip", { event: "retrying", reason: "timeout" }],
+    ["retries if Segment does not answer", "hang", { event: "retrying", reason: "timeout" }],
+    ["counts a 200 whose body arrives byte by byte", { rest: "drips" }, { event: "delivered", status: 200 }],
+    ["counts a 404 whose body is cut off", { status: 404, rest: "breaks" }, { event: "retrying", status: 404 }],
+    ["counts a 200 whose body has 4 MB", { body: "x".repeat(4 * 1024 * 1024) }, { event: "delivered", status: 200 }],
+    ["follows no redirect", { status: 307, headers: { location: "https://localhost:1/" } }, { event: "retrying", status: 307 }],
+    ["retries if the answer is not HTTP", "garbage", { event: "retrying", reason: "not-http" }],
+  ])("%s", async (_, behaviour, entry) => {
     const host = await start("deliver", (await serve(() => behaviour)).url);
-    const startedAt = Date.now();
-    expect(await deliver(host)).toMatchObject(line);
-    expect(Date.now() - startedAt).toBeLessThan(30_000);
+    expect(await deliver(host)).toMatchObject(entry);
   });
-  /** A server whose queues are full, stopped: what connects now is dropped. */
+
+  /** A server that is stopped and whose queues are full, so that the kernel drops whatever wants to connect. */
   async function fullListener(
     port: number,
     ...addresses: readonly string[]
   ): Promise<{ readonly child: ChildProcess; readonly port: number }> {
     const child = fork(join(__dirname, "../support/silent-listener.js"), [String(port), ...addresses], { execArgv: [] });
+    stops.push(async () => child.kill("SIGKILL"));
     const [bound] = await once(child, "message");
     child.kill("SIGSTOP");
-    const fillers: Socket[] = [];
     for (const host of addresses) {
-      for (let i = 0; i < 8; i++) fillers.push(connect({ host, port: bound }).on("error", () => {}));
+      const fillers = Array.from({ length: 8 }, () => connect({ host, port: bound }).on("error", () => {}));
+      stops.push(async () => {
+        for (const filler of fillers) filler.destroy();
+      });
+      // Those that connect are in the queue; then it is full.
+      await Promise.race(fillers.map((filler) => once(filler, "connect")));
+      await setImmediate();
     }
-    stops.push(async () => {
-      for (const filler of fillers) filler.destroy();
-      child.kill("SIGKILL");
-    });
-    await new Promise((resolve) => setTimeout(resolve, 300));
     return { child, port: bound };
   }
 
-  it.concurrent("deliver reaches a live address behind two dead ones", async () => {
+  it.concurrent("reaches an address behind two that do not answer", async () => {
     const segment = await serve(() => ({}));
     await fullListener(segment.port, "127.0.0.2", "127.0.0.3");
     const host = await start("deliver", segment.url, ["127.0.0.2", "127.0.0.3", "127.0.0.1"]);
     expect(await deliver(host)).toMatchObject({ event: "delivered" });
-    expect(segment.requests).toHaveLength(1);
   });
 
-  it.concurrent("deliver survives a lost SYN, which is sent again after a second", async () => {
+  it.concurrent("survives the loss of its first SYN, which is sent again after a second", async () => {
     const { child, port } = await fullListener(0, "127.0.0.2");
     const host = await start("deliver", `https://localhost:${port}`, ["127.0.0.2"]);
+    // The container has started.
+    await host.invoke({});
     const delivered = deliver(host);
-    // By now the first SYN was dropped; the second finds room.
     setTimeout(() => child.kill("SIGCONT"), 700);
     expect(await delivered).toMatchObject({ event: "delivered", status: 200 });
   });
 
-  it.concurrent("deliver gives up connecting before the call's time is up", async () => {
+  it.concurrent("stops connecting before the attempt's time is over", async () => {
     const { port } = await fullListener(0, "127.0.0.2");
     const host = await start("deliver", `https://localhost:${port}`, ["127.0.0.2"]);
-    expect(await deliver(host)).toMatchObject({
-      event: "retrying",
-      reason: expect.stringMatching(/^(connect-timeout|ETIMEDOUT)$/),
-    });
+    const reason = expect.stringMatching(/^(connect-timeout|ETIMEDOUT)$/);
+    expect(await deliver(host)).toMatchObject({ event: "retrying", reason });
   });
 });

@@ -1,8 +1,8 @@
 import type { Options } from "../../lambda/options";
 import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
-import { type Pipeline, startPipeline } from "../support/pipeline";
+import { type Pipeline, startPipeline } from "./pipeline";
 
-/** Each option on its way from `cdk.json` through template and environment to what Segment gets. */
+/** Each option from `cdk.json` through template and environment to the call. */
 async function withPipeline<Result>(options: Options, use: (pipeline: Pipeline) => Promise<Result>): Promise<Result> {
   const pipeline = await startPipeline({ options });
   try {
@@ -35,11 +35,15 @@ const payload = evaluationPayload({
   ],
 });
 
-describe("options", () => {
+describe("what Segment gets", () => {
   it.each<[string, Options, object]>([
-    ["none", {}, { userId: NAMELESS, traits: { flag_email: "a@b.c", beta_color: "blue", beta_size: false, internal: 1 } }],
     [
-      "all that shape the call",
+      "without options",
+      {},
+      { userId: NAMELESS, traits: { flag_email: "a@b.c", beta_color: "blue", beta_size: false, internal: 1 } },
+    ],
+    [
+      "with all options that change the call",
       {
         traitPrefix: "ff_",
         traitStyle: "typed",
@@ -76,15 +80,15 @@ describe("options", () => {
     }),
   );
 
-  it("anonymousIdentities: drop answers 200 ignored", () =>
+  it("is nothing of an anonymous identity with anonymousIdentities: drop", () =>
     withPipeline({ anonymousIdentities: "drop" }, async (pipeline) => {
       const { status, text } = await pipeline.post(bytesOf(payload));
       expect(status).toBe(200);
       expect(JSON.parse(text)).toMatchObject({ status: "ignored" });
     }));
 
-  it("forward: changes sends A, B, A and no A again, and a set that lacks a trait is no change", () =>
-    // What comes at once would be merged.
+  it("is each change with forward: changes, and an absent trait is no change", () =>
+    // A backlog would be merged.
     withPipeline({ forward: "changes", mergeBacklog: false }, async (pipeline) => {
       const post = async (...flags: readonly object[]) =>
         (await pipeline.post(bytesOf(evaluationPayload({ identity: "poller", flags })))).messageId;
@@ -102,7 +106,7 @@ describe("options", () => {
       expect(lines.map(({ messageId }) => messageId)).toEqual(unchanged);
     }));
 
-  it("dryRun and logUserId: the call is logged instead of sent, the person is not named", () =>
+  it("is nothing with dryRun, which logs the call instead, without the user's name with logUserId: hashed", () =>
     withPipeline({ dryRun: true, logUserId: "hashed" }, async (pipeline) => {
       const { messageId } = await pipeline.post(bytesOf(evaluationPayload({ identity: "user-1" })));
       await pipeline.until(() => pipeline.log.some(({ event }) => event === "dry-run"));

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { SQSBatchResponse } from "aws-lambda";
 import { CONFIG_VARIABLE } from "../../lambda/config";
+import { NAMES } from "../cloud/environments";
 import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { bytesOf, evaluationPayload, flagPayload, webhookEvent } from "../cloud/events";
 import type { SegmentBehaviour } from "../cloud/segment";
-import { createWorld, NAMES, SECRET, type World } from "../faults/world";
+import { createWorld, type World } from "../faults/world";
 import { BundleHost } from "../support/bundles";
 import release2Config from "../support/fixtures/release-2.0.0/config.json";
 
@@ -59,7 +60,7 @@ afterEach(async () => {
 /** An evaluation in which flag `plan` has this value. The emoji is one of the characters that release 2 escapes. */
 async function evaluate(release: Release, plan: string): Promise<void> {
   const body = bytesOf(evaluationPayload({ flags: [flagPayload({ name: "plan", value: `${plan} 🚩` })] }));
-  const event = webhookEvent({ body, secret: SECRET, requestId: `request-${requests++}`, at: world.clock.now });
+  const event = webhookEvent({ body, requestId: `request-${requests++}`, at: world.clock.now });
   expect(await hosts[release].receive.invoke(event)).toMatchObject({ statusCode: 202 });
 }
 
@@ -81,7 +82,7 @@ const plans = () => world.segmentCalls.map(({ traits }) => String(traits.plan).r
 it.each<[Release, Release]>([
   ["release 2", "this release"],
   ["this release", "release 2"],
-])("from %s to %s in the middle of an outage, each evaluation arrives, in order", async (from, to) => {
+])("after a change from %s to %s during an outage, each evaluation arrives, in order", async (from, to) => {
   await evaluate(from, "a");
   await deliver(from);
   behaviour = { status: 503 };
@@ -95,7 +96,7 @@ it.each<[Release, Release]>([
   expect([world.queue.size, world.deadLetters.size]).toEqual([0, 0]);
 });
 
-it("a record of release 2 counts as another source: what it says was delivered is sent once more", async () => {
+it("a record of release 2 counts as another source, so its traits are sent once more", async () => {
   await evaluate("release 2", "a");
   await deliver("release 2");
   await evaluate("release 2", "a");

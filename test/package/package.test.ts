@@ -46,7 +46,7 @@ beforeAll(() => {
   tarball = pack();
 });
 
-describe("the package, in an app that has nothing else", () => {
+describe("the package, installed in an empty app,", () => {
   it.each([
     ["CommonJS, by npm", "app.cjs", CJS_APP, "npm"],
     ["ESM, by pnpm", "app.mjs", ESM_APP, "pnpm"],
@@ -66,13 +66,13 @@ describe("the package, in an app that has nothing else", () => {
     ]);
   });
 
-  it("satisfies strict compilers", () => {
+  it("compiles with strict options", () => {
     const app = createApp({ "app.ts": TYPED_APP, "package.json": "{}", ...TSCONFIGS });
     install(app, tarball, "npm", ["typescript"]);
     for (const name of Object.keys(TSCONFIGS)) expect(() => compile(app, name)).not.toThrow();
   });
 
-  it("has the commands, and nothing that is not for its users", () => {
+  it("has the commands, and no tests or sources", () => {
     const app = createApp({});
     install(app, tarball, "npm");
     const home = join(app, "node_modules/flagsmith-to-segment");

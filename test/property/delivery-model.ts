@@ -7,9 +7,9 @@ import { DAY_SECONDS, RETRY_SECONDS, TIMING } from "../../lambda/timing";
 import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { ATTRIBUTES, callBody, NOON } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
-import { seeded } from "../faults/random";
 import { deliverDependencies } from "../support/deliver";
 import { answered, FakeRecords, FakeSegment, RecordingLog } from "../support/fakes";
+import { seeded } from "../support/random";
 
 export type Traits = Readonly<Record<string, number>>;
 

@@ -87,7 +87,7 @@ describeProperties("forward: changes", () => {
     1_000 * RUNS,
   );
 
-  it("sends every evaluation that changed something, and only those, while nothing fails", async () => {
+  it("sends each evaluation that changed something, and no other, while nothing fails", async () => {
     const calm = { forward: "changes", merges: false, containers: 1, chances: {}, seed: 1 } as const;
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom(...VALUES), { minLength: 1, maxLength: 20 }), async (values) => {

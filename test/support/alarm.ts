@@ -13,7 +13,7 @@ const COMPARISONS: Readonly<Record<string, (value: number, threshold: number) =>
   LessThanOrEqualToThreshold: (value, threshold) => value <= threshold,
 };
 
-/** How often each alarm goes off, by its title, over so many series periods; those that never do are left out. */
+/** How often each alarm fires over so many periods, by its title. Alarms that do not fire are not included. */
 export function alarmsOver(template: Template, series: Series, seriesPeriods: number): Readonly<Record<string, number>> {
   const counted = Object.values(template.findResources("AWS::CloudWatch::Alarm")).map(
     ({ Properties: alarm }) => [String(alarm.AlarmName).replace(/^\S+ /, ""), timesOff(alarm, series, seriesPeriods)] as const,

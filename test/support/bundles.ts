@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import cdkJson from "../../cdk.json";
 import { bundle } from "../../infra/bundle";
 import type { FunctionName } from "../../lambda/names";
-import type { Environments, Handlers } from "../local/local-cloud";
+import type { Environments, Handlers } from "../cloud/environments";
 
 const ROOT = join(__dirname, "../..");
 
@@ -26,7 +26,7 @@ export function cdkSynth(environments: object): {
   return { status, output: stdout + stderr, directory };
 }
 
-/** Without an account, nor what an npx around it was told, which the npx inside would take for its own. */
+/** Without an account, and without the settings of an npx around it, which the npx inside would use. */
 export function synthEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(AWS_|npm_config_)/.test(name));
   return Object.fromEntries(kept);

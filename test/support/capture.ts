@@ -7,36 +7,64 @@ export interface Capture {
   lines(): readonly LogLine[];
   /** Forgets what was written so far. */
   clear(): void;
-  /** Gives the terminal back. */
+  /** Captures nothing more. */
   end(): void;
 }
 
-/** What goes to both streams, kept from the terminal. `passes`: what goes there all the same. */
+/** Says whether it keeps a text from the terminal. */
+type Keeper = (text: string) => boolean;
+
+/** Of all captures that have not ended. They may overlap, and end in any order: each gets all that is written meanwhile. */
+const keepers = new Set<Keeper>();
+let giveBack: (() => void) | undefined;
+
+/** What goes to both streams, kept from the terminal. `passes`: what goes there all the same, unless another capture keeps it. */
 export function captureOutput(passes: (text: string) => boolean = () => false): Capture {
-  let chunks: string[] = [];
+  let written = "";
+  let lines: LogLine[] = [];
+  /** How much of the text is among the lines already. */
+  let parsedLength = 0;
+  const keeper: Keeper = (text) => {
+    if (passes(text)) return false;
+    written += text;
+    return true;
+  };
+  keepers.add(keeper);
+  giveBack ??= interceptStreams();
+  return {
+    text: () => written,
+    lines: () => {
+      const end = written.lastIndexOf("\n") + 1;
+      const added = written.slice(parsedLength, end).split("\n");
+      lines = [...lines, ...added.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line))];
+      parsedLength = end;
+      return lines;
+    },
+    clear: () => {
+      written = "";
+      lines = [];
+      parsedLength = 0;
+    },
+    end: () => {
+      keepers.delete(keeper);
+      if (keepers.size > 0) return;
+      giveBack?.();
+      giveBack = undefined;
+    },
+  };
+}
+
+function interceptStreams(): () => void {
   const streams = [process.stdout, process.stderr];
-  const originals = streams.map((stream) => stream.write);
+  const originals = streams.map(({ write }) => write);
   for (const stream of streams) {
     const write = stream.write.bind(stream);
     stream.write = (chunk: string | Uint8Array, ...rest: never[]) => {
-      if (passes(String(chunk))) return write(chunk, ...rest);
-      chunks.push(String(chunk));
-      return true;
+      const kept = [...keepers].filter((keeps) => keeps(String(chunk)));
+      return kept.length > 0 || write(chunk, ...rest);
     };
   }
-  const text = () => chunks.join("");
-  return {
-    text,
-    lines: () =>
-      text()
-        .split("\n")
-        .filter((line) => line.startsWith("{"))
-        .map((line) => JSON.parse(line)),
-    clear: () => {
-      chunks = [];
-    },
-    end: () => {
-      for (const [index, stream] of streams.entries()) stream.write = originals[index] ?? stream.write;
-    },
+  return () => {
+    for (const [index, stream] of streams.entries()) stream.write = originals[index] ?? stream.write;
   };
 }

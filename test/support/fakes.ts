@@ -20,7 +20,7 @@ export const identifyOptions: IdentifyOptions = {
 
 type Line = Omit<Outcome, "fields"> & Record<string, unknown>;
 
-/** Keeps every line, fields beside event and message. */
+/** Keeps each entry, its fields beside event and message. */
 export class RecordingLog implements Log {
   readonly lines: Line[] = [];
 
@@ -38,7 +38,7 @@ export class RecordingLog implements Log {
 
 type Read = readonly string[] | Error;
 
-/** A parameter whose reads are given one by one, the last one for good. */
+/** A parameter with a result for each read; the last one for all further reads. */
 export class FakeParameter {
   readonly name = "/flagsmith-to-segment/test/parameter";
   readonly remedy = `aws ssm put-parameter --name ${this.name}`;
@@ -62,7 +62,7 @@ export class FakeParameter {
   }
 }
 
-/** Stores what is sent, or throws what it is told to. */
+/** Stores what is sent, or throws the given error. */
 export class FakeQueue {
   readonly sent: OutgoingMessage[] = [];
   readonly visibility: { readonly id: string; readonly seconds: number }[] = [];
@@ -103,7 +103,7 @@ export function answered(status: number | undefined, askedSeconds?: number): Seg
 /** The table, in memory. `fail` is asked before each operation, and again after a write: its answer may be lost. */
 export class FakeRecords implements DeliveredRecords {
   readonly records = new Map<string, DeliveredRecord>();
-  readonly writes: DeliveredRecord[] = [];
+  readonly writes: (DeliveredRecord & { readonly expiresAtSeconds: number })[] = [];
 
   constructor(private readonly fail: (operation: "read" | "write" | "written") => boolean = () => false) {}
 
@@ -112,12 +112,12 @@ export class FakeRecords implements DeliveredRecords {
     return this.records.get(userHash);
   }
 
-  async write(userHash: string, record: DeliveredRecord): Promise<void> {
+  async write(userHash: string, record: DeliveredRecord, expiresAtSeconds: number): Promise<void> {
     if (this.fail("write")) throw tableError();
     const last = this.records.get(userHash);
     if (last !== undefined && last.sequence > record.sequence) throw tableError("ConditionalCheckFailedException");
     this.records.set(userHash, record);
-    this.writes.push(record);
+    this.writes.push({ ...record, expiresAtSeconds });
     if (this.fail("written")) throw tableError();
   }
 }

@@ -4,6 +4,9 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { bodyOf } from "../cloud/server";
+import { type Behaviour, reply } from "../cloud/wire";
+
+export type { Behaviour };
 
 export interface LoopbackRequest {
   readonly method: string;
@@ -13,19 +16,6 @@ export interface LoopbackRequest {
   /** The client's port: equal for two requests over one socket. */
   readonly clientPort: number | undefined;
 }
-
-export interface Reply {
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** Milliseconds. */
-  readonly delay?: number;
-  /** What becomes of the body: it breaks off, never comes, or comes byte by byte for ever. @default - whole */
-  readonly rest?: "breaks" | "stalls" | "drips";
-}
-
-/** `hang` = never answer; `reset` = close the socket at once; `garbage` = something that is not HTTP; `drip` = a head byte by byte. */
-export type Behaviour = Reply | "hang" | "reset" | "garbage" | "drip";
 
 type Answer = (request: LoopbackRequest, index: number) => Behaviour | Promise<Behaviour>;
 
@@ -80,30 +70,4 @@ export class Loopback {
     this.requests.push(request);
     reply(await answer(request, this.requests.length - 1), incoming, outgoing);
   }
-}
-
-function reply(behaviour: Behaviour, { socket }: IncomingMessage, outgoing: ServerResponse): void {
-  if (behaviour === "hang") return;
-  if (behaviour === "reset") return void socket.destroy();
-  if (behaviour === "garbage") return void socket.end("200 ok, sort of\r\n\r\n");
-  if (behaviour === "drip") {
-    drip(socket, "HTTP/1.1 200 OK\r\nx-drip: ");
-    return;
-  }
-  const { status = 200, headers, body = "{}", delay, rest } = behaviour;
-  if (delay !== undefined) return void setTimeout(() => outgoing.writeHead(status, headers).end(body), delay);
-  if (rest === undefined) return void outgoing.writeHead(status, headers).end(body);
-  outgoing.writeHead(status, { ...headers, "content-length": "1000000" });
-  outgoing.write("{", () => {
-    if (rest === "breaks") socket.destroy();
-    if (rest === "drips") drip(outgoing, "");
-  });
-}
-
-function drip(stream: NodeJS.WritableStream & { readonly destroyed: boolean }, text: string): void {
-  const bytes = [...text];
-  const timer = setInterval(() => {
-    if (stream.destroyed) clearInterval(timer);
-    else stream.write(bytes.shift() ?? "x");
-  }, 100);
 }

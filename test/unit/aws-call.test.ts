@@ -25,12 +25,12 @@ const fault = (type: string, status = 400, message = "", date?: string): Behavio
   ...(date === undefined ? {} : { headers: { date } }),
 });
 
-describe("AwsCall", () => {
+describe("a call to AWS", () => {
   it.each([
     ["ssm", "AmazonSSM.Act", "application/x-amz-json-1.1"],
     ["sqs", "AmazonSQS.Act", "application/x-amz-json-1.0"],
     ["dynamodb", "DynamoDB_20120810.Act", "application/x-amz-json-1.0"],
-  ] as const)("posts to %s in its JSON protocol, signed", async (service, target, contentType) => {
+  ] as const)("is a signed POST in the JSON protocol of %s", async (service, target, contentType) => {
     const call = await start(() => ({ body: '{"answer":1}' }), service);
     await expect(call.send("Act", { a: "ü" })).resolves.toEqual({ answer: 1 });
     expect(aws.requests).toMatchObject([
@@ -52,24 +52,37 @@ describe("AwsCall", () => {
     ]);
   });
 
-  it("keeps its connection", async () => {
-    const call = await start(() => ({}));
-    for (let i = 0; i < 3; i++) await call.send("Act", {});
-    expect(new Set(aws.requests.map(({ clientPort }) => clientPort)).size).toBe(1);
+  it.each([
+    ["uses its connection again", 0, 1],
+    ["uses no connection again after a pause of 4 s, because the other end may have closed it", 4_000, 2],
+    ["uses no connection again after the clock went back, because the pause is not known", -1, 2],
+  ])("%s", async (_, pauseMs, connections) => {
+    let nowMs = NOON;
+    const call = await start(
+      () => ({}),
+      "sqs",
+      () => nowMs,
+    );
+    for (let i = 0; i < 2; i++) await call.send("Act", {});
+    nowMs += pauseMs;
+    await call.send("Act", {});
+    expect(new Set(aws.requests.map(({ clientPort }) => clientPort)).size).toBe(connections);
   });
 
   it.each<[string, Behaviour, string]>([
     ["a throttle", fault("ThrottlingException"), "ThrottlingException"],
-    ["a fault of AWS's", fault("InternalError", 500), "InternalError"],
+    ["an error of AWS", fault("InternalError", 500), "InternalError"],
     ["a proxy's answer", { status: 503, body: "<html>" }, "http-503"],
+    ["a 408", { status: 408 }, "http-408"],
+    ["a 429", { status: 429 }, "http-429"],
     ["a 200 that is not JSON", { body: "<html>" }, "no-json"],
     ["a 200 that is too long", { body: `"${"x".repeat(2 ** 20)}"` }, "no-json"],
     ["a reset", "reset", "ECONNRESET"],
-    ["silence", "hang", "timeout"],
+    ["no answer", "hang", "timeout"],
     ["a 200 whose body breaks off", { rest: "breaks" }, "no-json"],
     ["a 200 whose body never ends", { rest: "stalls" }, "no-json"],
-    ["something that is not HTTP", "garbage", "HPE_INVALID_CONSTANT"],
-  ])("tries again after %s, and then says that AWS must act", async (_, behaviour, code) => {
+    ["an answer that is not HTTP", "garbage", "HPE_INVALID_CONSTANT"],
+  ])("is retried after %s, and its error then says that AWS must act", async (_, behaviour, code) => {
     const call = await start((_, index) => (index === 0 ? behaviour : {}));
     await expect(call.send("Act", {})).resolves.toEqual({});
     await aws.stop();
@@ -84,20 +97,20 @@ describe("AwsCall", () => {
   });
 
   it.each<[string, Behaviour, string]>([
-    ["a mistake of ours", fault("QueueDoesNotExist"), "QueueDoesNotExist"],
+    ["a wrong request", fault("QueueDoesNotExist"), "QueueDoesNotExist"],
     ["a redirect", { status: 301, headers: { location: "/" } }, "http-301"],
     [
       "a wrong signature",
       fault("InvalidSignatureException", 403, "The request signature we calculated does not match"),
       "InvalidSignatureException",
     ],
-  ])("does not try again after %s: the operator must act", async (_, behaviour, code) => {
+  ])("is not retried after %s, and its error says that the operator must act", async (_, behaviour, code) => {
     const call = await start(() => behaviour);
     await expect(call.send("Act", {})).rejects.toMatchObject({ code, retryable: false, actor: "operator" });
     expect(aws.requests).toHaveLength(1);
   });
 
-  it("passes on AWS's text for refused access only: another may quote the request", async () => {
+  it("has AWS's message in its error only if access was refused, because other messages may quote the request", async () => {
     const refused = await start(() => fault("AccessDeniedException", 400, "role x may not read y"));
     await expect(refused.send("Act", {})).rejects.toThrow("sqs:Act failed: AccessDeniedException (role x may not read y)");
     await aws.stop();
@@ -111,7 +124,7 @@ describe("AwsCall", () => {
     ["RequestInTheFuture", ""],
     ["InvalidSignatureException", "Signature expired: 20261123T115000Z is now earlier than 20261123T115500Z"],
     ["InvalidSignatureException", "Signature not yet current: 20261123T120000Z is still later than 20261123T115500Z"],
-  ])("corrects its clock by the answer's date after %s %s, and keeps that", async (type, message) => {
+  ])("corrects its clock by the answer's date after %s %s, for later calls as well", async (type, message) => {
     const ahead = new Date(NOON + 600_000).toUTCString();
     const call = await start((_, index) => (index === 0 ? fault(type, 403, message, ahead) : {}));
     await call.send("Act", {});
@@ -123,17 +136,17 @@ describe("AwsCall", () => {
     ]);
   });
 
-  it("says that AWS must act where the clock stays wrong", async () => {
+  it("has an error that says that AWS must act if the clock stays wrong", async () => {
     const call = await start(() => fault("RequestExpired"));
     await expect(call.send("Act", {})).rejects.toMatchObject({ code: "RequestExpired", actor: "aws" });
   });
 
-  it("tells the fault that it met, not that the deadline cut off the attempt after it", async () => {
+  it("has the error of its last complete attempt if the deadline ends another attempt", async () => {
     const call = await start((_, index) => (index === 0 ? "reset" : "hang"));
     await expect(call.send("Act", {}, NOON + 150)).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
-  it("begins no attempt after the deadline, and lets none outlast it", async () => {
+  it("has no attempt that begins or ends after the deadline", async () => {
     let now = NOON;
     const call = await start(
       () => {
@@ -147,7 +160,7 @@ describe("AwsCall", () => {
     expect(aws.requests).toHaveLength(1);
   });
 
-  it("bounds its attempts, with a pause by chance before each", async () => {
+  it("has a limited number of attempts, with a random pause before each", async () => {
     let drawn = 0;
     const random = () => {
       drawn++;
@@ -155,7 +168,7 @@ describe("AwsCall", () => {
     };
     aws = await Loopback.start(() => fault("ThrottlingException"));
     const options = { region: "eu-west-1", credentials, endpointOf: () => aws.url };
-    const call = new AwsCall("sqs", options, machine({ random }));
+    const call = new AwsCall("sqs", options, machine({ random, timing: { awsPauseMs: 1, awsMaxPauseMs: 1 } }));
     await expect(call.send("Act", {})).rejects.toMatchObject({ code: "ThrottlingException" });
     expect(drawn).toBe(TIMING.awsAttempts);
     expect(aws.requests).toHaveLength(TIMING.awsAttempts);

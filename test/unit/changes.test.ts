@@ -126,12 +126,20 @@ describe("after a call was accepted", () => {
     expect([await isUnchanged({ a: 1 }, "old key"), await isUnchanged({ a: 1 })]).toEqual([false, false]);
   });
 
-  it("fingerprints that are due are left out, because these traits are sent again in any case", async () => {
+  it("fingerprints that are due are removed, because these traits are sent again in any case", async () => {
     const { deliver, clock, records } = setUp();
     await deliver({ a: 1 }, 5n);
     clock.nowMs += 24 * HOUR_MS;
     await deliver({ b: 1 }, 6n);
     expect(records.writes.at(-1)?.fingerprints.size).toBe(1);
+  });
+});
+
+describe("DynamoDB may delete a record", () => {
+  it("a day after the last of its fingerprints is due", async () => {
+    const { deliver, records } = setUp();
+    await deliver({ a: 1 }, 5n);
+    expect(records.writes).toMatchObject([{ expiresAtSeconds: NOON / 1_000 + REFRESH_SECONDS + 24 * 3_600 }]);
   });
 });
 

@@ -19,18 +19,18 @@ describe("CONFIG", () => {
 
   it.each([
     ["missing", undefined],
-    ["no JSON", "{"],
-    ["no object", "[]"],
+    ["not JSON", "{"],
+    ["not an object", "[]"],
     ["another function's", JSON.stringify(receive)],
-  ])("is refused if it is %s", (_, CONFIG) => {
+  ])("is rejected if it is %s", (_, CONFIG) => {
     expect(() => readDeliverConfig({ CONFIG })).toThrow("CONFIG: not what the stack writes; deploy it again");
   });
 });
 
-describe("AWS", () => {
+describe("the environment of Lambda", () => {
   const config = { ...shared, kmsKeyArn: undefined, logUserId: "plain" } as const;
 
-  it("is what Lambda says", () => {
+  it("gives the region, the credentials and the endpoints of AWS", () => {
     const { region, credentials, endpointOf } = readAws(lambda, config);
     expect(region).toBe("eu-west-1");
     expect(credentials).toEqual({ accessKeyId: "AKID", secretAccessKey: "wJalr", sessionToken: "token" });
@@ -41,20 +41,20 @@ describe("AWS", () => {
     ]);
   });
 
-  it("is refused by the names of all that is missing", () => {
+  it("is rejected with the names of all variables that are missing", () => {
     expect(() => readAws({ AWS_REGION: "eu-west-1" }, config)).toThrow(
       "2 configuration error(s):\n  - AWS_ACCESS_KEY_ID: missing; Lambda sets it\n  - AWS_SECRET_ACCESS_KEY: missing; Lambda sets it",
     );
   });
 
-  it("is an emulator where the SDKs' variables say so, the service's own first", () => {
+  it("gives the endpoint of an emulator, by the service's own variable first", () => {
     const { endpointOf } = readAws({ ...lambda, AWS_ENDPOINT_URL: "http://all", AWS_ENDPOINT_URL_SSM: "http://ssm" }, config);
     expect((["ssm", "sqs", "dynamodb"] as const).map(endpointOf)).toEqual(["http://ssm", "http://all", "http://all"]);
   });
 
   // The deployment gives the suffix as AWS::URLSuffix, which CDK's table of regions knows as well.
   it.each(RegionInfo.regions.map(({ name, domainSuffix = "" }) => [name, domainSuffix]))(
-    "is right in %s",
+    "gives the endpoint of %s",
     (name, urlSuffix) => {
       const { endpointOf } = readAws({ ...lambda, AWS_REGION: name }, { ...config, urlSuffix });
       expect(endpointOf("ssm")).toBe(`https://ssm.${name}.${urlSuffix}`);

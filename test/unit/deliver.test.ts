@@ -3,7 +3,7 @@ import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { DAY_SECONDS, HOUR_SECONDS, TIMING } from "../../lambda/timing";
 import { ATTRIBUTES, callBody, type MessageInput, NOON, queueEvent, queueRecord } from "../cloud/events";
 import { setUpDeliver } from "../support/deliver";
-import { answered, FakeParameter, FakeQueue, FakeRecords, FakeSegment, tableError } from "../support/fakes";
+import { answered, FakeParameter, FakeQueue, FakeRecords, FakeSegment } from "../support/fakes";
 
 const HOUR_MS = 1_000 * HOUR_SECONDS;
 const DAY_MS = 1_000 * DAY_SECONDS;
@@ -15,7 +15,7 @@ const refusing = (messageId: string, status: number | undefined, askedSeconds?: 
   new FakeSegment((call) => (call.messageId === messageId ? answered(status, askedSeconds) : answered(200)));
 const answering = (status: number | undefined, askedSeconds?: number) => new FakeSegment(() => answered(status, askedSeconds));
 
-/** One message of each of these users, `a` for example: its ids at SQS and at Segment are the same. */
+/** One message of each of these users; its ids at SQS and at Segment are the user's name. */
 const messagesOf = (...users: readonly string[]) =>
   users.map((identity) => queueRecord({ id: identity, identity, messageId: identity }));
 /** Several messages of one user. */
@@ -111,12 +111,6 @@ describe("a message that fails", () => {
     expect(log.line).toMatchObject({ event: "retrying", ...why, ageMs: 250, retryInSeconds: 33 });
   });
 
-  it.each([301, 400, 404, 501, 505])("is a matter for the operator with status %d", async (status) => {
-    const { deliver, log } = setUpDeliver({ segment: answering(status) });
-    await deliver(queueRecord());
-    expect(log.line).toMatchObject({ event: "retrying", code: "endpoint-refused", actor: "operator" });
-  });
-
   it("becomes visible together with those behind it", async () => {
     const { deliver, queue, log } = setUpDeliver({ segment: answering(500) });
     expect(await deliver(...inOrder("1", "2", "3"))).toEqual(["1", "2", "3"]);
@@ -147,7 +141,7 @@ describe("a message that fails", () => {
   });
 });
 
-describe("a dead letter", () => {
+describe("a message that is dead-lettered", () => {
   const old = (input: MessageInput = {}) =>
     queueRecord({ id: "1", messageId: "m-1", receiveCount: 9, sentAt: NOON - 4 * HOUR_MS, ...input });
   /** The user's message fails in this many invocations, beside other users' that are accepted. */
@@ -158,7 +152,7 @@ describe("a dead letter", () => {
     return { ...set, failed };
   }
 
-  it("is made of the message at its fourth failure in a row, and those behind it become visible immediately", async () => {
+  it("is moved at its fourth failure in a row, and the messages behind it become visible immediately", async () => {
     const behind = old({ id: "2", messageId: "m-2", sequence: 2 });
     const { failed, deadLetterQueue, queue, log } = await failing(4, 400, [old(), behind]);
     expect(failed).toEqual(["2"]);
@@ -175,16 +169,7 @@ describe("a dead letter", () => {
     expect(log.lines.at(-1)).toMatchObject({ event: "dead-lettered", ...about, code: "endpoint-refused", held: 1 });
   });
 
-  it.each<[string, number | undefined, MessageInput]>([
-    ["at the third failure", 400, {}],
-    ["of a message that is younger than three hours", 400, { sentAt: NOON - 2 * HOUR_MS }],
-    ["of a 429", 429, {}],
-  ])("is not made %s", async (_, status, input) => {
-    const { deadLetterQueue } = await failing(input.sentAt === undefined && status === 400 ? 3 : 6, status, [old(input)]);
-    expect(deadLetterQueue.sent).toEqual([]);
-  });
-
-  it("is not made while other users fail too: answers that come late count as well", async () => {
+  it("is not moved while other users fail too, even if their answers come late", async () => {
     const segment = new FakeSegment(async ({ identity }) => {
       if (identity !== "p8" && identity !== "p9") return answered(404);
       for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
@@ -196,27 +181,14 @@ describe("a dead letter", () => {
     expect(deadLetterQueue.sent).toEqual([]);
   });
 
-  it("needs one more failure for the user's next old message", async () => {
-    const set = setUpDeliver({ segment: new FakeSegment(({ identity }) => answered(identity === "user-1" ? 503 : 200)) });
-    for (let i = 0; i < 4; i++) await set.deliver(old(), ...messagesOf("a"));
-    await set.deliver(old({ id: "2", messageId: "m-2" }), ...messagesOf("a"));
-    expect(set.deadLetterQueue.sent).toHaveLength(2);
-  });
-
-  it("is made of a message that fails when it is 12 days old", async () => {
-    const { deliver, deadLetterQueue } = setUpDeliver({ segment: answering(429) });
-    await deliver(old({ sentAt: NOON - 12 * DAY_MS }));
-    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", status: 429 } }]);
-  });
-
-  it("stays in the queue if the dead-letter queue does not take it", async () => {
+  it("stays in the queue if the dead-letter queue can't be reached", async () => {
     const { deliver, log } = setUpDeliver({ deadLetterQueue: new FakeQueue(sqsFails), segment: answering(400) });
     expect(await deliver(old({ sentAt: NOON - 12 * DAY_MS }))).toEqual(["1"]);
     const message = "could not be moved to the dead-letter queue";
     expect(log.line).toMatchObject({ event: "retrying", message, status: 400, error: sqsFails, retryInSeconds: 600 });
   });
 
-  it("has those behind it wait for the queue's time-out if their visibility can't be set", async () => {
+  it("leaves the messages behind it to the queue's visibility timeout if theirs can't be set", async () => {
     const { deliver, log } = setUpDeliver({ queue: new FakeQueue(sqsFails), segment: answering(400) });
     const sentAt = NOON - 12 * DAY_MS;
     expect(await deliver(old({ sentAt }), old({ id: "2", messageId: "m-2", sentAt, sequence: 2 }))).toEqual(["2"]);
@@ -232,9 +204,9 @@ describe("a dead letter", () => {
   const deep = `"traits":{"a":${"[".repeat(50_000)}${"]".repeat(50_000)},"b":"\\ud83d\\ude00"}`;
 
   it.each([
-    ["that is not JSON", "hello", /expected a JSON object$/],
-    ["whose reading throws anything else", callBody().replace(/"traits":.*}/, `${deep}}`), /expected readable JSON$/],
-  ])("is made immediately of a message %s", async (_, body, message) => {
+    ["is not JSON", "hello", /expected a JSON object$/],
+    ["can't be read for another reason", callBody().replace(/"traits":.*}/, `${deep}}`), /expected readable JSON$/],
+  ])("is moved immediately if it %s", async (_, body, message) => {
     const { deliver, segment, log, deadLetterQueue } = setUpDeliver();
     expect(await deliver(queueRecord({ body }), ...messagesOf("b"))).toEqual([]);
     expect(segment.calls).toHaveLength(1);
@@ -248,7 +220,7 @@ describe("a dead letter", () => {
     ["kind", { DataType: "String", StringValue: "track" }],
     ["version", { DataType: "Number", StringValue: "2" }],
     ["version", { DataType: "String", StringValue: "v2" }],
-  ])("is made after an hour of a message whose %s this release does not know", async (name, attribute) => {
+  ])("is moved after an hour if this release does not know its %s", async (name, attribute) => {
     const unknown = (ageMs: number) => old({ sentAt: NOON - ageMs, attributes: { ...ATTRIBUTES, [name]: attribute } });
     const { deliver, segment, queue, log, deadLetterQueue } = setUpDeliver();
     expect(await deliver(unknown(HOUR_MS - 1_000))).toEqual(["1"]);
@@ -260,12 +232,12 @@ describe("a dead letter", () => {
   });
 });
 
-it("a message of release 1, which has no kind and no version, is delivered", async () => {
+it("delivers a message of release 1, which has no kind and no version", async () => {
   const attributes = { environment: { DataType: "Number", StringValue: "23" } };
   expect(await setUpDeliver().deliver(queueRecord({ attributes }))).toEqual([]);
 });
 
-describe("after a 429", () => {
+describe("after a 429 of Segment,", () => {
   const pairs = ["a", "b"].flatMap((identity) =>
     ["1", "2"].map((number) => queueRecord({ identity, id: identity + number, messageId: `${identity}-${number}` })),
   );
@@ -329,7 +301,7 @@ describe("a write key that is refused", () => {
   });
 });
 
-describe("with forward: changes", () => {
+describe("with forward: changes, deliver", () => {
   const changesOf = (records: FakeRecords) => ({ records, endpoint: "https://s", refreshSeconds: 3_600 });
   const setUpChanges = (records = new FakeRecords(), segment = new FakeSegment()) => ({
     ...setUpDeliver({ segment, changes: changesOf(records) }),
@@ -339,26 +311,6 @@ describe("with forward: changes", () => {
     const id = String(sequence);
     return queueRecord({ id, messageId: `m-${id}`, sequence, traits: { plan }, ...input });
   };
-
-  it("sends three calls for A, B, B, A, A", async () => {
-    const { deliver, segment, log } = setUpChanges();
-    for (const [index, plan] of ["A", "B", "B", "A", "A"].entries()) await deliver(evaluation(index + 1, plan));
-    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["m-1", "m-2", "m-4"]);
-    expect(log.lines.map(({ event }) => event)).toEqual(["delivered", "delivered", "unchanged", "delivered", "unchanged"]);
-  });
-
-  it("removes before it sends, and adds after Segment accepted", async () => {
-    const { deliver, records } = setUpChanges();
-    await deliver(evaluation(1, "A"));
-    await deliver(evaluation(5, "B"));
-    const writes = records.writes.map(({ sequence, fingerprints }) => [sequence, fingerprints.size]);
-    const first = records.writes[0]?.sequence ?? 0n;
-    expect(writes).toEqual([
-      [first, 1],
-      [first + 3n, 0],
-      [first + 4n, 1],
-    ]);
-  });
 
   it("sends nothing while the record can't be read, whatever the message", async () => {
     const { deliver, segment, log } = setUpChanges(new FakeRecords((operation) => operation === "read"));
@@ -422,12 +374,7 @@ describe("with forward: changes", () => {
   });
 });
 
-it("a refused write asks no one to act, a missing right asks the operator", () => {
-  expect(tableError("ConditionalCheckFailedException").actor).toBe("aws");
-  expect(tableError("AccessDeniedException").actor).toBe("operator");
-});
-
-describe("a user who sends faster than Segment answers", () => {
+describe("the messages of a user who sends faster than Segment answers", () => {
   const flood = (receiveCount = 1) =>
     Array.from({ length: 5 }, (_, n) => {
       const about = { messageId: `e${n}-1`, traits: { n }, sentAt: NOON - 20 * DAY_MS, sequence: n + 1 };
@@ -436,7 +383,7 @@ describe("a user who sends faster than Segment answers", () => {
   const ids = ["0", "1", "2", "3", "4"];
   const expired = [{ attributes: { reason: "expired", messageId: "e0-1" } }];
 
-  it("gets one call for many messages, and each message gets its entry", async () => {
+  it("are delivered in one call, and each message has its entry", async () => {
     const { deliver, segment, log } = setUpDeliver();
     expect(await deliver(...flood(), ...messagesOf("b"))).toEqual([]);
     const [merged, other, ...more] = segment.calls.map(({ call }) => JSON.parse(call.body));
@@ -450,7 +397,7 @@ describe("a user who sends faster than Segment answers", () => {
     expect(lines[0]).toMatchObject({ userId: "user-1", mergedInto: merged.messageId, status: 200, latencyMs: 250 });
   });
 
-  it("is sent singly while calls fail, because a merged unit is never dead-lettered", async () => {
+  it("are sent singly while the user fails, because a merged unit is never dead-lettered", async () => {
     let status = 503;
     const { deliver, segment, deadLetterQueue, log } = setUpDeliver({ segment: new FakeSegment(() => answered(status)) });
     expect(await deliver(...flood())).toEqual(ids);
@@ -465,7 +412,7 @@ describe("a user who sends faster than Segment answers", () => {
     expect(segment.calls).toHaveLength(8);
   });
 
-  it("is sent singly from the tenth receive on, in new containers as well", async () => {
+  it("are sent singly from the tenth receive on, in new containers as well", async () => {
     const ninth = setUpDeliver({ segment: answering(503) });
     expect(await ninth.deliver(...flood(9))).toEqual(ids);
     const tenth = setUpDeliver({ segment: answering(503) });
@@ -473,20 +420,20 @@ describe("a user who sends faster than Segment answers", () => {
     expect(tenth.deadLetterQueue.sent).toMatchObject(expired);
   });
 
-  it("gets each call with mergeBacklog: false", async () => {
+  it("are sent singly with mergeBacklog: false", async () => {
     const { deliver, segment } = setUpDeliver({ mergeBacklog: false });
     await deliver(...flood());
     expect(segment.calls).toHaveLength(5);
   });
 
-  it("is sent singly if merging throws", async () => {
+  it("are sent singly if merging throws", async () => {
     const deep = callBody({ messageId: "e9-1" }).replace("true", "[".repeat(50_000) + "]".repeat(50_000));
     const { deliver, segment } = setUpDeliver();
     expect(await deliver(...flood(), queueRecord({ id: "deep", body: deep, sequence: 6 }))).toEqual([]);
     expect(segment.calls).toHaveLength(6);
   });
 
-  it("has the messages before one that can't be read merged", async () => {
+  it("are merged up to one that can't be read", async () => {
     const { deliver, segment, deadLetterQueue } = setUpDeliver();
     const odd = queueRecord({ id: "odd", body: "hello", sequence: 6 });
     const behind = queueRecord({ id: "behind", messageId: "e9-1", sequence: 7 });
@@ -495,7 +442,7 @@ describe("a user who sends faster than Segment answers", () => {
     expect(deadLetterQueue.sent).toMatchObject([{ body: "hello" }]);
   });
 
-  it("has a merged call recorded although its messages were received before: its id is new", async () => {
+  it("are recorded after a merged call even if they were received before, because its id is new", async () => {
     const records = new FakeRecords();
     const { deliver } = setUpDeliver({ changes: { records, endpoint: "https://s", refreshSeconds: 3_600 } });
     await deliver(...flood(2));

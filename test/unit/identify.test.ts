@@ -19,8 +19,8 @@ function map(
 
 const parsed = (body: string) => JSON.parse(body);
 
-describe("toIdentifyCalls", () => {
-  it("makes a call that lacks nothing but sentAt", () => {
+describe("an evaluation", () => {
+  it("becomes a call that is complete but for sentAt", () => {
     const { calls } = map([{ name: "dark_mode" }, { name: "max_items", value: 25 }]);
     expect(calls.map(({ body }) => parsed(body))).toEqual([
       {
@@ -33,18 +33,12 @@ describe("toIdentifyCalls", () => {
     ]);
   });
 
-  it("makes one call without traits of an evaluation without flags", () => {
-    const { calls } = map([]);
-    expect(calls).toHaveLength(1);
-    expect(parsed(calls[0].body).traits).toEqual({});
-  });
-
-  it("marks the person inactive if the option says so", () => {
+  it("does not count as activity with markActive: false", () => {
     expect(parsed(map([], { markActive: false }).calls[0].body).context.active).toBe(false);
     expect(parsed(map([]).calls[0].body).context).not.toHaveProperty("active");
   });
 
-  it("sends the nameless as anonymousId if the option says so, and nobody else", () => {
+  it("has an anonymousId if its identity is anonymous and the option says so", () => {
     const identity = "5d41402abc4b2a76b9719d911017c592";
     const anonymous = parsed(map([], { anonymousIdentities: "anonymousId" }, { identity }).calls[0].body);
     expect(anonymous).toMatchObject({ anonymousId: identity });
@@ -53,12 +47,12 @@ describe("toIdentifyCalls", () => {
     expect(parsed(map([], { anonymousIdentities: "anonymousId" }).calls[0].body)).toMatchObject({ userId: "user-1" });
   });
 
-  it("gives equal evaluations of two requests two ids, so that a flag may flip back", () => {
+  it("has another message id in each request, so that a flag may change back", () => {
     const again = map([], {}, {}, { ...receipt, requestId: "other" });
     expect(again.calls[0].messageId).not.toBe(map([]).calls[0].messageId);
   });
 
-  it("shortens an id of over 100 characters by a hash, without letting two meet", () => {
+  it("has a hash in its message id if that would exceed 100 characters, and the id stays unique", () => {
     const ids = ["a", "b"].map((end) => {
       const from = { ...receipt, stackName: "S".repeat(128), requestId: `request-${end}` };
       return map([], {}, {}, from).calls[0].messageId;
@@ -67,7 +61,7 @@ describe("toIdentifyCalls", () => {
     for (const id of ids) expect(id.length).toBeLessThanOrEqual(100);
   });
 
-  it("brings 1,000 flags of 2 KB through whole, in calls within Segment's limits and in order", () => {
+  it("becomes several calls within Segment's limits, in order, if it has 1,000 flags of 2 KB", () => {
     const flags = Array.from({ length: 1000 }, (_, i) => ({ name: `flag_${i}`, value: `${i}:${"é".repeat(1024)}` }));
     const { calls, cut } = map(flags);
     const traits = calls.flatMap(({ body }) => Object.entries(parsed(body).traits));
@@ -81,12 +75,7 @@ describe("toIdentifyCalls", () => {
     expect(cut).toEqual([]);
   });
 
-  it("puts at most 299 traits in a call", () => {
-    const flags = Array.from({ length: 600 }, (_, i) => ({ name: `f${i}` }));
-    expect(map(flags).calls.map(({ traitCount }) => traitCount)).toEqual([299, 299, 2]);
-  });
-
-  it("fills a call to the last byte before it starts the next", () => {
+  it("fills a call to the last byte", () => {
     const sizes = (length: number) => {
       const { calls, cut } = map([{ name: "f", value: "x".repeat(length) }]);
       return { bytes: Buffer.byteLength(withSentAt(calls[0], NOON)), cut: cut.length };
@@ -98,7 +87,7 @@ describe("toIdentifyCalls", () => {
     expect(sizes(room + 1).cut).toBe(1);
   });
 
-  it("sends the state of a flag whose value alone is too large, and names it", () => {
+  it("has the state of a flag whose value is too large for any call, and names it", () => {
     const { calls, cut } = map([
       { name: "huge", value: "x".repeat(40_000) },
       { name: "next", value: 1 },
@@ -107,19 +96,19 @@ describe("toIdentifyCalls", () => {
     expect(cut).toEqual([{ name: "huge", bytes: 40_009 }]);
   });
 
-  it("keeps the types of the typed style when a value is too large", () => {
+  it("has null for such a value with traitStyle: typed", () => {
     const { calls } = map([{ name: "huge", value: "x".repeat(40_000) }], { traitStyle: "typed" });
     expect(parsed(calls[0].body).traits).toEqual({ huge: true, huge_value: null });
   });
 
-  it("cuts a value that does not fit beside its name, and keeps a long name", () => {
+  it("keeps a long name of a flag whose value does not fit beside it", () => {
     const name = "n".repeat(11_990);
     const { calls, cut } = map([{ name, value: "x".repeat(20_000) }]);
     expect(parsed(calls[0].body).traits).toEqual({ [name]: true });
     expect(cut).toEqual([{ name, bytes: 31_995 }]);
   });
 
-  it("leaves an identity's own trait out if it is too large: it has no state", () => {
+  it("lacks a trait of Flagsmith that is too large, because it has no state", () => {
     const traits = [{ trait_key: "bio", trait_value: "x".repeat(40_000) }];
     const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })));
     if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
@@ -128,56 +117,55 @@ describe("toIdentifyCalls", () => {
     expect(cut).toEqual([{ name: "bio", bytes: 40_008 }]);
   });
 
-  it("keeps a flag called __proto__", () => {
+  it("may have a flag called __proto__", () => {
     expect(map([{ name: "__proto__", value: "v" }]).calls[0].body).toContain('"traits":{"__proto__":"v"}');
   });
 });
 
-describe("toQueueText", () => {
+describe("a queue message", () => {
   const [call] = map([{ name: "f\uFFFE", value: "\uFFFF 🚩 \uD800 \\ud83d" }], {}, { identity: "u🚩" }).calls;
 
-  it("writes the two characters that SQS refuses as escapes, and no other", () => {
+  it("has escapes for the two characters that SQS refuses, and for no other", () => {
     expect(toQueueText(call.body)).not.toMatch(/[\uFFFE\uFFFF]/);
     expect(toQueueText(call.body)).toContain("🚩");
     expect(parsed(toQueueText(call.body))).toEqual(parsed(call.body));
   });
 
-  it("is read back as the call that was measured", () => {
+  it("is read as the call that was written", () => {
     expect(parseIdentifyCall(toQueueText(call.body))).toEqual(call);
   });
 });
 
-describe("parseIdentifyCall", () => {
-  it("reads back what was queued", () => {
-    const [call] = map([{ name: "a" }, { name: "b" }]).calls;
-    expect(parseIdentifyCall(call.body)).toEqual(call);
-  });
-
+describe("a queue message is unreadable", () => {
   it.each([
-    ["words", "hello", "queue message: expected a JSON object"],
+    ["text", "hello", "queue message: expected a JSON object"],
     ["a list", "[]", "queue message: expected a JSON object"],
     ["no user", "{}", "queue message: expected userId or anonymousId, a string"],
-    ["no id", '{"userId":"u"}', "queue message: expected messageId, a string"],
-    ["no time", '{"userId":"u","messageId":"m"}', "queue message: expected timestamp, a date"],
-    ["a time that is none", '{"userId":"u","messageId":"m","timestamp":"t"}', "queue message: expected timestamp, a date"],
+    ["no messageId", '{"userId":"u"}', "queue message: expected messageId, a string"],
+    ["no timestamp", '{"userId":"u","messageId":"m"}', "queue message: expected timestamp, a date"],
+    [
+      "a timestamp that is not a date",
+      '{"userId":"u","messageId":"m","timestamp":"t"}',
+      "queue message: expected timestamp, a date",
+    ],
     [
       "no traits",
       '{"userId":"u","messageId":"m","timestamp":"2026-11-23T12:00:00.000Z"}',
       "queue message: expected traits, an object",
     ],
-  ])("refuses %s", (_, body, message) => {
+  ])("if it is or has %s", (_, body, message) => {
     expect(() => parseIdentifyCall(body)).toThrow(new Error(message));
   });
 });
 
-describe("withSentAt", () => {
-  it("is never before the time of reception: a clock that is behind would put the event into the future", () => {
+describe("sentAt", () => {
+  it("is never before timestamp, because Segment would put the call into the future", () => {
     const sentAt = (now: number) => JSON.parse(withSentAt(parseIdentifyCall(callBody()), now)).sentAt;
     expect(sentAt(NOON - 600_000)).toBe("2026-11-23T12:00:00.000Z");
     expect(sentAt(NOON + 1)).toBe("2026-11-23T12:00:00.001Z");
   });
 
-  it("adds the time of the attempt and changes nothing else", () => {
+  it("is the time of the attempt, and nothing else of the call changes", () => {
     const call = parseIdentifyCall(callBody());
     expect(JSON.parse(withSentAt(call, NOON + 1))).toEqual({ ...JSON.parse(callBody()), sentAt: "2026-11-23T12:00:00.001Z" });
   });

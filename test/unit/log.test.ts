@@ -18,8 +18,8 @@ function linesOf(outcomes: readonly Outcome[], overrides: Partial<Parameters<typ
 
 const lineOf = (outcome: Outcome, overrides: Partial<Parameters<typeof createLog>[0]> = {}) => linesOf([outcome], overrides)[0];
 
-describe("a line", () => {
-  it("has level, message, time and service, then the fields that are known", () => {
+describe("a log entry", () => {
+  it("has level, message, timestamp and service, then the fields that are defined", () => {
     const fields = { messageId: "m", environment: undefined, traitCount: 0 };
     const line = lineOf({ event: "accepted", message: "evaluation queued", fields });
     expect(Object.entries(Object(line))).toEqual([
@@ -38,11 +38,11 @@ describe("a line", () => {
     ["retrying", { actor: "operator" }, "ERROR"],
     ["dead-lettered", {}, "ERROR"],
     ["delivered", {}, "INFO"],
-  ] as const)("is of the event's level, and an ERROR where the operator must act: %s %j", (event, fields, level) => {
+  ] as const)("has the level of its event, and ERROR if the operator must act: %s %j", (event, fields, level) => {
     expect(lineOf({ event, message: "", fields })).toMatchObject({ level });
   });
 
-  it("tells an error of ours by code, actor and the reasons down the chain", () => {
+  it("has code and actor of an error of this product, and the messages of its causes as reason", () => {
     const cause = new AwsCallError("ssm:GetParameter", "timeout", true, { cause: new Error("of no interest") });
     const error = new ParameterError("/p", "parameter-unreadable", "aws", "aws …", { cause });
     expect(lineOf({ event: "unavailable", message: "", error })).toMatchObject({
@@ -54,7 +54,7 @@ describe("a line", () => {
     });
   });
 
-  it("tells any other error by name and stack, and none of its texts: they may quote a body", () => {
+  it("has name and stack of any other error, but not its message, which may quote a body", () => {
     const error = new TypeError("SECRET\n  at SECRET (SECRET:1:1)", { cause: new SyntaxError("SECRET is not valid JSON") });
     const line = lineOf({ event: "unavailable", message: "", error: Object.assign(error, { SECRET: "SECRET" }) });
     expect(line).toMatchObject({
@@ -65,7 +65,7 @@ describe("a line", () => {
     expect(lineOf({ event: "unavailable", message: "", error: "SECRET" })).toMatchObject({ reason: "a thrown string" });
   });
 
-  it("cuts texts at a number of bytes, and between characters", () => {
+  it("has texts cut to a number of bytes, between two characters", () => {
     const fields = {
       userId: "x".repeat(101),
       visibility: "ж".repeat(81),
@@ -83,8 +83,8 @@ describe("a line", () => {
   });
 });
 
-describe("logUserId: hashed", () => {
-  it("names nobody, nor in the call of a dry run", () => {
+describe("with logUserId: hashed, a log entry", () => {
+  it("has a hash of the user, also in the call of a dry run", () => {
     const fields = { userId: "user-1", call: { anonymousId: "user-1", traits: {} } };
     // printf user-1 | sha256sum
     const hash = "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b";
@@ -93,18 +93,18 @@ describe("logUserId: hashed", () => {
   });
 });
 
-describe("a log level of Lambda", () => {
+describe("Lambda's log level", () => {
   const eventsAt = (lambdaLogLevel: string | undefined) =>
     linesOf([{ event: "delivered", message: "" }], { lambdaLogLevel }).map(({ event, level }) => [event, level]);
 
-  it.each(["WARN", "ERROR", "FATAL"])("above INFO gets one entry that no level drops: %s", (level) => {
+  it.each(["WARN", "ERROR", "FATAL"])("is reported by an entry that no level drops if it hides entries: %s", (level) => {
     expect(eventsAt(level)).toEqual([
       ["log-level-hides-entries", "FATAL"],
       ["delivered", "INFO"],
     ]);
   });
 
-  it.each([undefined, "INFO", "DEBUG", "TRACE", "nonsense"])("up to INFO gets none: %s", (level) => {
+  it.each([undefined, "INFO", "DEBUG", "TRACE", "nonsense"])("is not reported otherwise: %s", (level) => {
     expect(eventsAt(level)).toEqual([["delivered", "INFO"]]);
   });
 });

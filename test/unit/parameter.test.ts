@@ -10,7 +10,7 @@ const STALE = 50;
 const FAILURE = 10;
 const NAME = "/flagsmith-to-segment/test/webhook-secret";
 
-/** A store over an SSM that gives one answer a call, the last one for good. */
+/** A parameter over an SSM that gives one answer per call, the last one again and again. */
 function store(...answers: readonly (unknown | Error)[]) {
   const calls: unknown[][] = [];
   const clock = { now: NOON };
@@ -39,19 +39,19 @@ const throttled = new AwsCallError("ssm:GetParameter", "ThrottlingException", tr
 const denied = new AwsCallError("ssm:GetParameter", "AccessDeniedException", false);
 const holding = (value: string) => ({ Parameter: { Value: value } });
 
-describe("Parameter", () => {
-  it("asks SSM for the decrypted value", async () => {
+describe("a parameter", () => {
+  it("is read decrypted from SSM", async () => {
     const { parameter, calls } = store(holding("s"));
     await expect(parameter.get()).resolves.toEqual(["s"]);
     expect(calls).toEqual([["GetParameter", { Name: NAME, WithDecryption: true }, undefined]]);
   });
 
-  it("gives a secret per line, without what pasting left around them", async () => {
+  it("may hold several secrets, one per line, with blanks around them", async () => {
     const { parameter } = store(holding(" old \r\n\nnew\n"));
     await expect(parameter.get()).resolves.toEqual(["old", "new"]);
   });
 
-  it("reads once in a time-to-live", async () => {
+  it("is read again after its time-to-live", async () => {
     const { parameter, calls, clock } = store(holding("old"), holding("new"));
     await parameter.get();
     clock.now += TTL - 1;
@@ -61,7 +61,7 @@ describe("Parameter", () => {
     expect(calls).toHaveLength(2);
   });
 
-  it("leaves the caller its time where the last value will do while SSM fails", async () => {
+  it("does not use up the caller's time if its last value can be used instead", async () => {
     const { parameter, calls, clock } = store(throttled, holding("old"), throttled);
     await expect(parameter.get(NOON + 6_000)).rejects.toThrow();
     clock.now += FAILURE;
@@ -71,13 +71,13 @@ describe("Parameter", () => {
     expect(calls.map(([, , deadline]) => deadline)).toEqual([NOON + 6_000, NOON + 6_000, undefined]);
   });
 
-  it("makes one call for ten at once", async () => {
+  it("is read once for ten requests at the same time", async () => {
     const { parameter, calls } = store(holding("s"));
     await Promise.all(Array.from({ length: 10 }, () => parameter.get()));
     expect(calls).toHaveLength(1);
   });
 
-  it("keeps a failure for a moment: what strangers send must not use up SSM's quota", async () => {
+  it("is not read again immediately after a failure, because strangers must not use up SSM's quota", async () => {
     const { parameter, calls, clock } = store(throttled, holding("s"));
     await expect(parameter.get()).rejects.toMatchObject({ code: "parameter-unreadable" });
     clock.now += FAILURE - 1;
@@ -87,7 +87,7 @@ describe("Parameter", () => {
     await expect(parameter.get()).resolves.toEqual(["s"]);
   });
 
-  it("reads again what did not match, but not again within the refresh interval", async () => {
+  it("is refreshed at most once per refresh interval", async () => {
     const { parameter, calls, clock } = store(holding("old"), holding("new"), holding("newest"));
     await parameter.get();
     await expect(parameter.refresh()).resolves.toEqual(["new"]);
@@ -99,11 +99,11 @@ describe("Parameter", () => {
     await expect(parameter.get()).resolves.toEqual(["newest"]);
   });
 
-  it("makes one call for ten refreshes at once, however often forgers try", async () => {
-    const { parameter, calls } = store(holding("s"));
+  it("is read once for ten refreshes at the same time, and each gets the new value", async () => {
+    const { parameter, calls } = store(holding("old"), holding("new"));
     await parameter.get();
     const refreshes = Array.from({ length: 10 }, () => parameter.refresh());
-    await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill(["s"]));
+    await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill(["new"]));
     expect(calls).toHaveLength(2);
   });
 
@@ -111,7 +111,7 @@ describe("Parameter", () => {
     ["SSM throttles", throttled, "parameter-unreadable", "aws"],
     ["SSM refuses", denied, "parameter-unreadable", "operator"],
     ["it was set to a placeholder", holding("<the secret set in Flagsmith>\n"), "parameter-placeholder", "operator"],
-  ])("keeps using a value while %s, says so, and asks again after a while", async (_, failure, code, actor) => {
+  ])("keeps its last value while %s, reports that, and is read again later", async (_, failure, code, actor) => {
     const { parameter, calls, clock, stale } = store(holding("old"), failure, holding("new"));
     await parameter.get();
     clock.now += TTL;
@@ -128,7 +128,7 @@ describe("Parameter", () => {
   it.each([
     ["was deleted", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false)],
     ["was emptied", holding("")],
-  ])("no longer uses a value that %s", async (_, answer) => {
+  ])("does not keep its last value if it %s", async (_, answer) => {
     const { parameter, clock } = store(holding("old"), answer);
     await parameter.get();
     clock.now += TTL;
@@ -137,7 +137,7 @@ describe("Parameter", () => {
     await expect(parameter.get()).rejects.toMatchObject({ actor: "operator" });
   });
 
-  it("takes no placeholder for a secret, whichever of the two, and the secrets beside it", async () => {
+  it("has no secret from a placeholder of the documentation, but those beside it", async () => {
     const { parameter } = store(holding("<the write key>\nreal\n<the secret set in Flagsmith>"));
     await expect(parameter.get()).resolves.toEqual(["real"]);
     await expect(store(holding("<another text>")).parameter.get()).resolves.toEqual(["<another text>"]);
@@ -149,10 +149,10 @@ describe("Parameter", () => {
     ["missing", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false), "parameter-missing", "operator", create],
     ["blank", holding(" \n"), "parameter-empty", "operator", `${create} --overwrite`],
     ["a placeholder", holding("<the write key>"), "parameter-placeholder", "operator", `${create} --overwrite`],
-    ["without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again/)],
+    ["an answer without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again/)],
     ["refused", denied, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again.*kmsKeyArn$/)],
     ["throttled", throttled, "parameter-unreadable", "aws", expect.stringMatching(/^wait; .*high-throughput/)],
-  ])("names the parameter, who must act, and a remedy that fits, when it is %s", async (_, answer, code, actor, remedy) => {
+  ])("has an error with its name, who must act and what fixes it, if it is %s", async (_, answer, code, actor, remedy) => {
     await expect(store(answer).parameter.get()).rejects.toMatchObject({ parameter: NAME, code, actor, remedy });
   });
 });

@@ -25,7 +25,7 @@ function queue(answer?: unknown) {
   return { queue: new Queue(sqs, "https://sqs/queue.fifo"), calls };
 }
 
-describe("Queue", () => {
+describe("a queue", () => {
   it("sends a message with its group, its deduplication id and its attributes", async () => {
     const { queue: fifo, calls } = queue();
     await fifo.send([message(1, { attributes: { environment: 23, reason: "r", status: undefined } })]);
@@ -51,19 +51,22 @@ describe("Queue", () => {
     ]);
   });
 
-  it.each([1, 32_000, 96_000])("sends 20 of %d bytes in order, within SQS's limits", async (bytes) => {
+  // Ten bodies of 26,214 bytes are 256 KiB without their attributes.
+  it.each([1, 26_214, 32_000, 96_000])("sends 20 messages of %d bytes in order, within SQS's limits", async (bytes) => {
     const { queue: fifo, calls } = queue();
-    await fifo.send(Array.from({ length: 20 }, (_, n) => message(n, { body: "x".repeat(bytes) })));
-    for (const { payload } of calls) expect(payload.Entries.length).toBeLessThanOrEqual(10);
-    const bodies = calls.map(({ payload }) => JSON.stringify(payload.Entries));
-    for (const body of bodies) expect(body.length).toBeLessThanOrEqual(256 * 1024);
+    const attributes = { kind: "identify", version: 1, environment: 23 };
+    await fifo.send(Array.from({ length: 20 }, (_, n) => message(n, { body: "x".repeat(bytes), attributes })));
+    for (const { payload } of calls) {
+      expect(payload.Entries.length).toBeLessThanOrEqual(10);
+      expect(JSON.stringify(payload.Entries).length).toBeLessThanOrEqual(256 * 1024);
+    }
     const ids = calls.flatMap(({ payload }) =>
       payload.Entries.map((entry) => ("MessageDeduplicationId" in entry ? entry.MessageDeduplicationId : "")),
     );
     expect(ids).toEqual(Array.from({ length: 20 }, (_, n) => `id-${n}`));
   });
 
-  it("sets when received messages come back", async () => {
+  it("sets when received messages become visible", async () => {
     const { queue: fifo, calls } = queue();
     await fifo.setVisibility(
       ["a", "b"].map((id) => receivedMessage({ id })),
@@ -83,7 +86,7 @@ describe("Queue", () => {
     ]);
   });
 
-  it("throws if the time of any could not be set", async () => {
+  it("throws if SQS refused one of the changes", async () => {
     const { queue: fifo } = queue({ Failed: [{ Id: "0", Code: "ReceiptHandleIsInvalid", SenderFault: true }] });
     await expect(fifo.setVisibility([receivedMessage()], 2)).rejects.toMatchObject({
       message: "sqs:ChangeMessageVisibilityBatch failed: ReceiptHandleIsInvalid",
@@ -92,10 +95,10 @@ describe("Queue", () => {
   });
 
   it.each([
-    ["SQS's own fault", { Failed: [{ Id: "0", Code: "InternalError", SenderFault: false }] }, "InternalError", true],
-    ["a fault of ours", { Failed: [{ Id: "0", Code: "AccessDenied", SenderFault: true }] }, "AccessDenied", false],
+    ["an error of SQS", { Failed: [{ Id: "0", Code: "InternalError", SenderFault: false }] }, "InternalError", true],
+    ["a wrong request", { Failed: [{ Id: "0", Code: "AccessDenied", SenderFault: true }] }, "AccessDenied", false],
     ["a message that SQS does not confirm", { Successful: [] }, "unconfirmed", true],
-    ["an answer that is none", undefined, "unconfirmed", true],
+    ["an answer without content", undefined, "unconfirmed", true],
   ])("throws for %s inside of a 200", async (_, answer, code, retryable) => {
     const { queue: fifo } = queue(answer ?? "nothing");
     await expect(fifo.send([message(1)])).rejects.toMatchObject({ code, retryable });
@@ -103,12 +106,12 @@ describe("Queue", () => {
 });
 
 describe("a received message", () => {
-  it("keeps a version that is no number: SQS would refuse NaN when the message is moved", () => {
+  it("keeps a version that is not a number, because SQS would refuse NaN in a dead letter", () => {
     const attributes = { version: { DataType: "String", StringValue: "v2" } };
     expect(receivedMessage({ attributes }).attributes).toEqual({ version: "v2" });
   });
 
-  it("reads what Lambda's event source hands over", () => {
+  it("is read from the event of Lambda's event source", () => {
     expect(receivedMessage({ id: "a", body: "body", receiveCount: 3, sentAt: NOON - 5 })).toEqual({
       id: "a",
       receiptHandle: "receipt-a",
@@ -122,7 +125,7 @@ describe("a received message", () => {
     });
   });
 
-  it("takes a message without attributes, and leaves out an environment that is no number", () => {
+  it("may have no attributes, or an environment that is not a number", () => {
     expect(receivedMessage({ attributes: {} }).attributes).toEqual({});
     const environment = { DataType: "String", StringValue: "production" };
     expect(receivedMessage({ attributes: { environment } }).attributes.environment).toBeUndefined();

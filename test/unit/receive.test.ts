@@ -5,8 +5,7 @@ import { compileSkip } from "../../lambda/receive/skip";
 import { bytesOf, evaluationPayload, flagPayload, NOON, SECRET, type WebhookInput, webhookEvent } from "../cloud/events";
 import { FakeParameter, FakeQueue, identifyOptions, RecordingLog } from "../support/fakes";
 import { fixture } from "../support/fixtures";
-
-const PARAMETER = "/flagsmith-to-segment/test/webhook-secret";
+import ofRelease1 from "../support/fixtures/message-of-1.0.0.json";
 
 function setUp(overrides: Partial<ReceiveDependencies> = {}) {
   const log = new RecordingLog();
@@ -30,117 +29,65 @@ function setUp(overrides: Partial<ReceiveDependencies> = {}) {
   return { post, handler, queue, log };
 }
 
-describe("receive", () => {
-  it("queues a signed evaluation for its identity and answers 202", async () => {
+const json = { "content-type": "application/json" };
+
+describe("an evaluation with the right signature", () => {
+  it("is queued in the message group of its user, answered with 202 and logged", async () => {
     const { post, queue, log } = setUp();
     const body = bytesOf(evaluationPayload());
-    expect(await post({ body })).toEqual({
-      statusCode: 202,
-      headers: { "content-type": "application/json" },
-      body: { status: "accepted", messageId: "stack-JKJaXmPLvHcESHA=-1" },
-    });
+    const messageId = "stack-JKJaXmPLvHcESHA=-1";
+    expect(await post({ body })).toEqual({ statusCode: 202, headers: json, body: { status: "accepted", messageId } });
     expect(queue.sent).toEqual([
       {
         body: expect.stringContaining('"userId":"user-1"'),
         // printf user-1 | sha256sum
         groupId: "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b",
-        deduplicationId: "stack-JKJaXmPLvHcESHA=-1",
+        deduplicationId: messageId,
         attributes: { kind: "identify", version: 1, environment: 23 },
       },
     ]);
-    expect(log.line).toMatchObject({
-      event: "accepted",
-      requestId: "invocation-1",
-      apiRequestId: undefined,
-      messageId: "stack-JKJaXmPLvHcESHA=-1",
-      userId: "user-1",
-      environment: 23,
-      traitCount: 1,
-      calls: 1,
-      bytes: body.length,
-      durationMs: 7,
+    const about = { requestId: "invocation-1", apiRequestId: undefined, messageId, userId: "user-1", environment: 23 };
+    const size = { traitCount: 1, calls: 1, bytes: body.length, durationMs: 7 };
+    expect(log.line).toMatchObject({ event: "accepted", ...about, ...size });
+  });
+
+  it("is queued as release 1.0.0 did, with attributes that it did not read", async () => {
+    const { post, queue } = setUp();
+    await post({ body: fixture("02-multivariate.json") });
+    const [message] = queue.sent;
+    const before = JSON.parse(ofRelease1.body);
+    const now = JSON.parse(message?.body ?? "");
+    expect(Object.keys(now)).toEqual(Object.keys(before));
+    expect(now).toMatchObject({
+      userId: before.userId,
+      traits: before.traits,
+      context: { library: { name: "flagsmith-to-segment" } },
     });
+    expect(message?.groupId).toBe(ofRelease1.groupId);
+    expect(message?.attributes).toMatchObject({ environment: Number(ofRelease1.attributes.environment.StringValue) });
   });
 
-  it("names API Gateway's request where no message id does", async () => {
-    const { post, log } = setUp();
-    await post({ signature: null });
-    expect(log.line).toMatchObject({ event: "unauthorized", apiRequestId: "JKJaXmPLvHcESHA=" });
+  const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytesOf(evaluationPayload())]);
+
+  it.each<[string, WebhookInput]>([
+    ["in base64", { base64: true }],
+    ["with a byte-order mark", { body: marked }],
+    ["with a byte-order mark, in base64", { body: marked, base64: true }],
+    ["with odd spacing and other scripts", { body: Buffer.from('{"identity" :"ключ",\n  "flags":[ ] }') }],
+  ])("is verified by its exact bytes: %s", async (_, input) => {
+    expect(await setUp().post(input)).toMatchObject({ statusCode: 202 });
   });
 
-  it("verifies the bytes behind base64, and a byte-order mark among them", async () => {
-    const { post } = setUp();
-    const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytesOf(evaluationPayload())]);
-    expect(await post({ body: marked, base64: true })).toMatchObject({ statusCode: 202 });
-    expect(await post({ body: marked })).toMatchObject({ statusCode: 202 });
-  });
-
-  it("verifies a body with odd spacing and non-ASCII as it is", async () => {
-    const { post } = setUp();
-    const body = Buffer.from('{"identity" :"ключ",\n  "flags":[ ] }');
-    expect(await post({ body })).toMatchObject({ statusCode: 202 });
-  });
-
-  it("accepts either secret of a rotation", async () => {
-    const { post } = setUp({ secret: new FakeParameter(["old", SECRET]) });
-    expect(await post({ secret: "old" })).toMatchObject({ statusCode: 202 });
-    expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
-  });
-
-  it("lets nothing outlast the budget: SSM and SQS get its end", async () => {
-    const deadlines: (number | undefined)[] = [];
-    const { post } = setUp({
-      secret: {
-        name: PARAMETER,
-        get: async (deadline) => {
-          deadlines.push(deadline);
-          return ["old"];
-        },
-        refresh: async (deadline) => {
-          deadlines.push(deadline);
-          return [SECRET];
-        },
-      },
-      queue: {
-        send: async (_, deadline) => {
-          deadlines.push(deadline);
-        },
-      },
-      now: () => NOON,
-    });
-    expect(await post()).toMatchObject({ statusCode: 202 });
-    expect(deadlines).toEqual([NOON + 6_000, NOON + 6_000, NOON + 6_000]);
-  });
-
-  it("takes the signature of a secret that was set since the last read", async () => {
-    const secret = new FakeParameter(["old"], [SECRET]);
-    const { post } = setUp({ secret });
-    expect(await post({ secret: SECRET })).toMatchObject({ statusCode: 202 });
-    expect(secret.refreshes).toBe(1);
-  });
-
-  it("does not ask SSM again for a signature that fits, nor for one that is missing", async () => {
-    const secret = new FakeParameter([SECRET]);
-    const { post } = setUp({ secret });
-    await post();
-    await post({ signature: null });
-    expect(secret.refreshes).toBe(0);
-    await post({ secret: "forged" });
-    expect(secret.refreshes).toBe(1);
-  });
-
-  it("queues the parts of a large evaluation in order", async () => {
+  it("is queued in several messages, in order, if it is too large for one call", async () => {
     const { post, queue, log } = setUp();
     const flags = Array.from({ length: 300 }, (_, i) => flagPayload({ name: `f${i}` }));
     await post({ body: bytesOf(evaluationPayload({ flags })) });
-    expect(queue.sent.map(({ deduplicationId }) => deduplicationId)).toEqual([
-      "stack-JKJaXmPLvHcESHA=-1",
-      "stack-JKJaXmPLvHcESHA=-2",
-    ]);
+    const ids = queue.sent.map(({ deduplicationId }) => deduplicationId);
+    expect(ids).toEqual(["stack-JKJaXmPLvHcESHA=-1", "stack-JKJaXmPLvHcESHA=-2"]);
     expect(log.line).toMatchObject({ calls: 2, traitCount: 300 });
   });
 
-  it("says which flags were renamed, overwritten or cut, how many and the first by name", async () => {
+  it("has an entry with the number and the first names of flags that were renamed, overwritten or cut", async () => {
     const { post, log } = setUp();
     const names = ["email", "email", "name", "phone", "age", "id", "title"];
     const flags = [...names.map((name) => flagPayload({ name })), flagPayload({ name: "huge", value: "x".repeat(40_000) })];
@@ -152,102 +99,112 @@ describe("receive", () => {
     });
   });
 
-  it("ignores another event of Flagsmith's", async () => {
-    const { post, queue, log } = setUp();
-    const reason = expect.stringMatching(
-      /another Flagsmith event, FLAG_UPDATED: this URL belongs in the project's Integrations/,
-    );
-    expect(await post({ body: fixture("not-identity/env-flag-updated.json") })).toMatchObject({
-      statusCode: 200,
-      body: { status: "ignored", reason },
-    });
-    expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({ event: "ignored", reason });
+  it("has until the end of one budget for SSM and SQS together", async () => {
+    const deadlines: (number | undefined)[] = [];
+    const saw = <Value>(value: Value) => {
+      return async (deadlineMs?: number) => {
+        deadlines.push(deadlineMs);
+        return value;
+      };
+    };
+    const secret = { name: "/secret", get: saw(["old"]), refresh: saw([SECRET]) };
+    const queue = { send: (_: unknown, deadlineMs?: number) => saw(undefined)(deadlineMs) };
+    expect(await setUp({ secret, queue, now: () => NOON }).post()).toMatchObject({ statusCode: 202 });
+    expect(deadlines).toEqual(Array(3).fill(NOON + 6_000));
+  });
+});
+
+describe("the secret", () => {
+  it("is read again if the signature does not match, because it may have been changed", async () => {
+    const secret = new FakeParameter(["old"], [SECRET]);
+    expect(await setUp({ secret }).post()).toMatchObject({ statusCode: 202 });
+    expect(secret.refreshes).toBe(1);
   });
 
-  it("does not repeat an event type that is not Flagsmith's", async () => {
-    const { post } = setUp();
-    const { body } = await post({ body: bytesOf({ event_type: "SOME_SECRET_TEXT" }) });
-    expect(body.reason).toMatch(/^not an identity's evaluation but another Flagsmith event: /);
+  it("is not read again for a signature that matches, or that is missing", async () => {
+    const secret = new FakeParameter([SECRET]);
+    const { post } = setUp({ secret });
+    await post();
+    await post({ signature: null });
+    expect(secret.refreshes).toBe(0);
+  });
+});
+
+describe("a webhook that is not queued", () => {
+  const UNAUTHORIZED = "the X-Flagsmith-Signature header is missing or wrong";
+  const NO_IDENTITY = "identity: expected a non-empty string, got an empty string";
+  const otherEvent = fixture("not-identity/env-flag-updated.json");
+  const notFlagsmiths = bytesOf({ event_type: "SOME_SECRET_TEXT" });
+
+  it.each<[string, WebhookInput, number, unknown, object]>([
+    ["401 without a signature", { signature: null }, 401, UNAUTHORIZED, { code: "signature-missing" }],
+    ["401 with an empty signature", { signature: "" }, 401, UNAUTHORIZED, { code: "signature-wrong" }],
+    ["401 with a wrong signature", { secret: "wrong" }, 401, UNAUTHORIZED, { code: "signature-wrong" }],
+    ["401 before its body is read", { secret: "wrong", body: bytesOf("no JSON") }, 401, UNAUTHORIZED, {}],
+    ["400 if it is not JSON", { body: bytesOf("no JSON") }, 400, "body: expected JSON", { event: "invalid" }],
+    ["400 with the field's path", { body: bytesOf(evaluationPayload({ identity: "" })) }, 400, NO_IDENTITY, {}],
+    ["200 if it is another event", { body: otherEvent }, 200, expect.stringContaining("FLAG_UPDATED: this URL belongs"), {}],
+    ["200 without an unknown event's name", { body: notFlagsmiths }, 200, expect.not.stringContaining("SOME_SECRET"), {}],
+  ])("is answered with %s", async (_, input, statusCode, reason, entry) => {
+    const { post, queue, log } = setUp();
+    const status = { 200: "ignored", 400: "invalid", 401: "unauthorized" }[statusCode];
+    expect(await post(input)).toEqual({ statusCode, headers: json, body: { status, reason } });
+    expect(queue.sent).toEqual([]);
+    expect(log.line).toMatchObject({ event: status, ...entry });
   });
 
   it.each([
     ["placeholder-identity", {}, "undefined"],
     ["unselected-identity", { identities: { exclude: ["guest*"] } }, "guest-1"],
     ["nameless-identity", { anonymousIdentities: "drop" }, "5d41402abc4b2a76b9719d911017c592"],
-  ] as const)("skips an identity as %s, and the entry names it", async (code, options, identity) => {
-    const { post, queue, log } = setUp({ reasonToSkip: compileSkip(resolveOptions(options)) });
-    const { statusCode, body } = await post({ body: bytesOf(evaluationPayload({ identity })) });
-    expect({ statusCode, body }).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
-    expect(JSON.stringify(body)).not.toContain(identity);
-    expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({ event: "ignored", code, userId: identity, environment: 23, reason: body.reason });
-    expect(await post()).toMatchObject({ statusCode: 202 });
-  });
+  ] as const)(
+    "is answered with 200 if its identity is skipped as %s, and the entry names it",
+    async (code, options, identity) => {
+      const { post, queue, log } = setUp({ reasonToSkip: compileSkip(resolveOptions(options)) });
+      const { statusCode, body } = await post({ body: bytesOf(evaluationPayload({ identity })) });
+      expect({ statusCode, body }).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
+      expect(JSON.stringify(body)).not.toContain(identity);
+      expect(queue.sent).toEqual([]);
+      expect(log.line).toMatchObject({ event: "ignored", code, userId: identity, environment: 23, reason: body.reason });
+    },
+  );
 
-  it.each<[string, WebhookInput, string]>([
-    ["no signature", { signature: null }, "signature-missing"],
-    ["a wrong signature", { secret: "wrong" }, "signature-wrong"],
-    ["an empty signature", { signature: "" }, "signature-wrong"],
-  ])("answers 401 to %s, one text for all", async (_, input, code) => {
-    const { post, queue, log } = setUp();
-    expect(await post(input)).toMatchObject({
-      statusCode: 401,
-      body: { status: "unauthorized", reason: "the X-Flagsmith-Signature header is missing or wrong" },
-    });
-    expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({ event: "unauthorized", code, parameter: new FakeParameter([SECRET]).name });
-  });
+  const missing = new ParameterError("/secret", "parameter-missing", "operator", "aws ssm put-parameter …");
+  const unreachable = new AwsCallError("sqs:SendMessageBatch", "timeout", true);
+  const defect = new TypeError("a defect");
 
-  it("looks at the signature before it looks at the body", async () => {
-    const { post } = setUp();
-    expect(await post({ body: Buffer.from("not JSON"), secret: "wrong" })).toMatchObject({ statusCode: 401 });
-  });
-
-  it("answers 400 to a signed body that is no evaluation, by the path of its fault", async () => {
-    const { post, queue, log } = setUp();
-    const reason = "identity: expected a non-empty string, got an empty string";
-    expect(await post({ body: bytesOf(evaluationPayload({ identity: "" })) })).toMatchObject({
-      statusCode: 400,
-      body: { status: "invalid", reason },
-    });
-    expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({ event: "invalid", error: { message: reason } });
-  });
-
-  it("answers 503 when the secret is missing, and logs the parameter and its remedy", async () => {
-    const missing = new ParameterError(PARAMETER, "parameter-missing", "operator", "aws ssm put-parameter …");
-    const { post, log } = setUp({ secret: new FakeParameter(missing) });
+  it.each<[string, Error, Partial<ReceiveDependencies>]>([
+    ["the secret is missing", missing, { secret: new FakeParameter(missing) }],
+    ["the queue is unreachable", unreachable, { queue: new FakeQueue(unreachable) }],
+    ["something else fails", defect, { queue: new FakeQueue(defect) }],
+  ])("is answered with 503 and Retry-After if %s, so that Flagsmith sends it again", async (_, error, overrides) => {
+    const { post, log } = setUp(overrides);
     expect(await post()).toEqual({
       statusCode: 503,
-      headers: { "content-type": "application/json", "retry-after": "1" },
-      body: { status: "unavailable", reason: "not queued, send it again" },
+      headers: { ...json, "retry-after": "1" },
+      body: { status: "unavailable", reason: expect.any(String) },
     });
-    expect(log.line).toMatchObject({ event: "unavailable", error: missing });
+    // No message id contains API Gateway's request id here.
+    expect(log.line).toMatchObject({ event: "unavailable", error, apiRequestId: "JKJaXmPLvHcESHA=" });
   });
+});
 
-  it.each([
-    ["the queue is unreachable", new AwsCallError("sqs:SendMessageBatch", "timeout", true)],
-    ["something fails that nobody foresaw", new TypeError("a defect")],
-  ])("answers 503 when %s: the sender keeps the event", async (_, failure) => {
-    const { post, log } = setUp({ queue: new FakeQueue(failure) });
-    expect(await post()).toMatchObject({ statusCode: 503, headers: { "retry-after": "1" } });
-    expect(log.line).toMatchObject({ event: "unavailable", error: failure });
-  });
-
+describe("an event that is not a webhook", () => {
   it.each([
     ["the console's test event", { key1: "value1" }],
-    ["a warmer's", {}],
-    ["nothing", undefined],
-    ["a batch of SQS's", { Records: [] }],
+    ["the event of a warmer", {}],
+    ["undefined", undefined],
+    ["a batch of SQS", { Records: [] }],
     ["a request without a body", { headers: {}, requestContext: { requestId: "r" } }],
-  ])("says in one line that %s is not a webhook, and fails at nothing", async (_, event) => {
+  ])("logs one warning and returns normally: %s", async (_, event) => {
     const { handler, queue, log } = setUp();
     await expect(handler(event, { awsRequestId: "invocation-1" })).resolves.toMatchObject({ statusCode: 200 });
     expect(queue.sent).toEqual([]);
     expect(log.line).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
   });
+});
 
+describe("a request whose payload is not an HTTP API's", () => {
   it.each([
     ["a REST API", { headers: {}, body: "{}", requestContext: { requestId: "r", httpMethod: "POST" } }],
     [
@@ -255,7 +212,7 @@ describe("receive", () => {
       { headers: {}, body: "{}", requestContext: { elb: { targetGroupArn: "arn" } }, isBase64Encoded: false },
     ],
     ["a REST API whose body is empty", { headers: {}, body: null, requestContext: { requestId: "r" } }],
-  ])("answers 400 to the request of %s, because its payload is another", async (_, event) => {
+  ])("is answered with 400, so that Flagsmith keeps it: %s", async (_, event) => {
     const { handler, queue, log } = setUp();
     const { statusCode, body } = await handler(event, { awsRequestId: "invocation-1" });
     const reason = "expected the payload of an API Gateway HTTP API, format version 2.0";

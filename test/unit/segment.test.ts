@@ -4,20 +4,19 @@ import { callBody, NOON } from "../cloud/events";
 import { type Behaviour, Loopback } from "../support/loopback";
 import { machine } from "../support/machine";
 
-/** What one attempt comes to; what needs time and sockets is tested with the bundle. */
 let loopback: Loopback;
 
 const call = parseIdentifyCall(callBody());
 
-async function start(behaviour: Behaviour | ((index: number) => Behaviour), path = ""): Promise<Segment> {
-  loopback = await Loopback.start((_, index) => (typeof behaviour === "function" ? behaviour(index) : behaviour));
-  return new Segment(loopback.url + path, machine({ now: () => NOON + 5, timing: { segmentAttemptMs: 200 } }));
+async function start(behaviour: Behaviour, path = "", now = () => NOON + 5): Promise<Segment> {
+  loopback = await Loopback.start(() => behaviour);
+  return new Segment(loopback.url + path, machine({ now, timing: { segmentAttemptMs: 200 } }));
 }
 
 afterEach(() => loopback.stop());
 
-describe("Segment", () => {
-  it("gets the call with the key as user of Basic auth, and the time of the attempt", async () => {
+describe("an attempt at Segment", () => {
+  it("sends the call with its time, and the write key as user of Basic auth", async () => {
     const segment = await start({ body: '{"success":true}' });
     await expect(segment.send(call, [], "key")).resolves.toEqual({
       code: "accepted",
@@ -40,12 +39,12 @@ describe("Segment", () => {
     ]);
   });
 
-  it("says how long an answer asks to wait", async () => {
+  it("returns how long the answer asks to wait", async () => {
     const segment = await start({ status: 429, headers: { "retry-after": "7", "x-ratelimit-reset": "9" } });
     await expect(segment.send(call, [], "key")).resolves.toMatchObject({ status: 429, askedSeconds: 9 });
   });
 
-  it("keeps a path of the endpoint", async () => {
+  it("keeps the path of the endpoint", async () => {
     await (await start({}, "/segment/")).send(call, [], "key");
     expect(loopback.requests[0]?.path).toBe("/segment/v1/identify");
   });
@@ -57,21 +56,28 @@ describe("Segment", () => {
   });
 
   it.each<[string, Behaviour, string]>([
-    ["silence", "hang", "timeout"],
+    ["nothing", "hang", "timeout"],
     ["a reset", "reset", "UND_ERR_SOCKET"],
-    ["no HTTP", "garbage", "not-http"],
-  ])("takes %s for no answer", async (_, behaviour, reason) => {
+    ["an answer that is not HTTP", "garbage", "not-http"],
+  ])("returns no-answer after %s", async (_, behaviour, reason) => {
     const segment = await start(behaviour);
     const answer = { code: "no-answer", status: undefined, reason, askedSeconds: undefined, elapsedMs: 0 };
     await expect(segment.send(call, [], "key")).resolves.toEqual(answer);
   });
 
-  it("keeps a connection", async () => {
-    const segment = await start({});
-    for (let i = 0; i < 3; i++) await segment.send(call, [], "key");
-    const [first, , third] = loopback.requests.map(({ clientPort }) => clientPort);
-    // undici takes two by turns: one is still busy while its answer is handed over.
-    expect(third).toBe(first);
+  it.each([
+    ["uses its connections again", 0, true],
+    ["uses no connection again after a pause of 4 s, because the other end may have closed it", 4_000, false],
+    ["uses no connection again after the clock went back, because the pause is not known", -1, false],
+  ])("%s", async (_, pauseMs, again) => {
+    let nowMs = NOON;
+    const segment = await start({}, "", () => nowMs);
+    // undici uses two connections by turns: one is still busy while its answer is handed over.
+    for (let i = 0; i < 2; i++) await segment.send(call, [], "key");
+    nowMs += pauseMs;
+    await segment.send(call, [], "key");
+    const [third, ...earlier] = loopback.requests.map(({ clientPort }) => clientPort).reverse();
+    expect(earlier.includes(third)).toBe(again);
   });
 });
 

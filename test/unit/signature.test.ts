@@ -3,21 +3,21 @@ import { fixture, signatures } from "../support/fixtures";
 
 const bytes = Buffer.from("what do ya want for nothing?");
 
-describe("sign", () => {
+describe("a signature", () => {
   // RFC 4231, test case 2.
-  it("is the lower-case hex HMAC-SHA256", () => {
+  it("is a lower-case hex HMAC-SHA256", () => {
     expect(sign(bytes, "Jefe")).toBe("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   });
 
-  it.each(Object.entries(signatures.files))("gives Flagsmith's signature of %s", (name, expected) => {
+  it.each(Object.entries(signatures.files))("is what Flagsmith sent with %s", (name, expected) => {
     expect(sign(fixture(name), signatures.secret)).toBe(expected);
   });
 });
 
-describe("verifySignature", () => {
+describe("a signature is verified", () => {
   const header = sign(bytes, "new");
 
-  it("accepts either secret during a rotation", () => {
+  it("with either of two secrets during a rotation", () => {
     expect(verifySignature(bytes, header, ["old", "new"])).toBe(true);
     expect(verifySignature(bytes, header, ["new", "old"])).toBe(true);
   });
@@ -31,11 +31,11 @@ describe("verifySignature", () => {
     ["with one digit changed", (header.startsWith("0") ? "1" : "0") + header.slice(1)],
     ["empty", ""],
     ["non-ASCII", "é".repeat(64)],
-  ])("refuses a signature that is %s", (_, given) => {
+  ])("as wrong if it is %s", (_, given) => {
     expect(verifySignature(bytes, given, ["new"])).toBe(false);
   });
 
-  it("refuses everything without a secret", () => {
+  it("as wrong if there is no secret", () => {
     expect(verifySignature(bytes, sign(bytes, ""), [])).toBe(false);
   });
 });

@@ -3,7 +3,6 @@ import { compileSelection } from "../../lambda/receive/selection";
 import { type MappingOptions, toTraits } from "../../lambda/receive/traits";
 import { bytesOf, evaluationPayload, type FlagInput, flagPayload } from "../cloud/events";
 import { identifyOptions } from "../support/fakes";
-import { evaluations, fixture } from "../support/fixtures";
 
 function map(flags: readonly FlagInput[], options: Partial<MappingOptions> = {}, rest: Readonly<Record<string, unknown>> = {}) {
   const body = bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...rest }));
@@ -13,14 +12,7 @@ function map(flags: readonly FlagInput[], options: Partial<MappingOptions> = {},
   return { entries: [...traits].map(([name, { value }]) => [name, value]), ...notes };
 }
 
-describe("toTraits, style flagsmith", () => {
-  it.each(evaluations)("gives the expected traits of $name", ({ name, expected }) => {
-    const evaluation = parseEvaluation(fixture(name));
-    if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
-    const { traits } = toTraits(evaluation, identifyOptions);
-    expect(Object.fromEntries([...traits].map(([key, { value }]) => [key, value]))).toEqual(expected.traits);
-  });
-
+describe("a flag, with traitStyle: flagsmith,", () => {
   it.each([
     [{ enabled: true, value: "v" }, "v"],
     [{ enabled: true, value: 0 }, 0],
@@ -33,12 +25,12 @@ describe("toTraits, style flagsmith", () => {
     expect(map([{ name: "f", ...flag }]).entries).toEqual([["f", expected]]);
   });
 
-  it("takes any name, __proto__ and constructor included", () => {
+  it("may have any name, even __proto__ or constructor", () => {
     const names = ["__proto__", "constructor", "ключ 🚩", "a.b", "222"];
     expect(map(names.map((name) => ({ name }))).entries).toEqual(names.map((name) => [name, true]));
   });
 
-  it("renames a flag whose name Segment reserves for people", () => {
+  it("is renamed if Segment reserves its name for users", () => {
     const reserved =
       "email name firstName lastName phone age address avatar birthday company createdAt description gender id title username website";
     const names = reserved.split(" ");
@@ -47,12 +39,12 @@ describe("toTraits, style flagsmith", () => {
     expect(renamed).toEqual(names.map((name) => `flag_${name}`));
   });
 
-  it("looks at the prefixed name for that", () => {
+  it("is renamed only if its name with the prefix is reserved", () => {
     expect(map([{ name: "email" }], { traitPrefix: "ff_" })).toMatchObject({ entries: [["ff_email", true]], renamed: [] });
     expect(map([{ name: "mail" }], { traitPrefix: "e" })).toMatchObject({ entries: [["flag_email", true]] });
   });
 
-  it("lets the later of two flags with one name win, and says so", () => {
+  it("wins over an earlier flag with the same name, which is reported", () => {
     const { entries, overwritten } = map([
       { name: "email", value: "first" },
       { name: "flag_email", value: "second" },
@@ -61,7 +53,7 @@ describe("toTraits, style flagsmith", () => {
     expect(overwritten).toEqual(["flag_email"]);
   });
 
-  it("sends the selected flags only, by their own names", () => {
+  it("is sent only if its name without the prefix is selected", () => {
     const selectsFlag = compileSelection({ include: ["beta_*", "x"], exclude: ["*_off"] });
     const names = ["beta_a", "beta_off", "x", "xy"].map((name) => ({ name }));
     expect(map(names, { selectsFlag, traitPrefix: "p_" }).entries).toEqual([
@@ -71,7 +63,7 @@ describe("toTraits, style flagsmith", () => {
   });
 });
 
-describe("toTraits, style typed", () => {
+describe("a flag, with traitStyle: typed,", () => {
   it.each([
     [
       { enabled: true, value: "v" },
@@ -100,7 +92,7 @@ describe("toTraits, style typed", () => {
     expect(map([{ name: "f", ...flag }], { traitStyle: "typed" }).entries).toEqual(expected);
   });
 
-  it("takes both traits from the later of two flags with one name", () => {
+  it("gives both traits if an earlier flag has the same name", () => {
     const flags = [
       { name: "f", value: "old" },
       { name: "f", value: null },
@@ -110,7 +102,7 @@ describe("toTraits, style typed", () => {
     expect(overwritten).toEqual(["f"]);
   });
 
-  it("renames both traits of a reserved name", () => {
+  it("is renamed in both traits if its name is reserved", () => {
     expect(map([{ name: "email", value: 1 }], { traitStyle: "typed" }).entries).toEqual([
       ["flag_email", true],
       ["flag_email_value", 1],
@@ -118,18 +110,18 @@ describe("toTraits, style typed", () => {
   });
 });
 
-describe("toTraits, besides flags", () => {
+describe("beside flags,", () => {
   const traits = [
     { trait_key: "plan", trait_value: "gold" },
     { trait_key: "email", trait_value: "a@b.example" },
   ];
 
-  it("leaves own traits out unless they are selected", () => {
+  it("Flagsmith's traits are sent only if they are selected", () => {
     expect(map([], {}, { traits }).entries).toEqual([]);
     expect(map([], { selectsTrait: (key) => key === "plan" }, { traits }).entries).toEqual([["plan", "gold"]]);
   });
 
-  it("sends own traits under their own names, and lets a flag win over one", () => {
+  it("Flagsmith's traits keep their names, and a flag of the same name wins", () => {
     const options = { selectsTrait: () => true, traitPrefix: "" };
     expect(map([{ name: "plan", value: 1 }], options, { traits })).toMatchObject({
       entries: [
@@ -141,7 +133,7 @@ describe("toTraits, besides flags", () => {
     });
   });
 
-  it("adds the segments, sorted and distinct, without Flagsmith's experiments", () => {
+  it("segments are sent sorted and distinct, without those of Flagsmith's experiments", () => {
     const segments = ["b", "a", "experiment-7-rollout", "b", "experiment-x-rollout"].map((name) => ({ name, member: true }));
     expect(map([], { segments: true }, { segments }).entries).toEqual([
       ["flagsmith_segments", ["a", "b", "experiment-x-rollout"]],
@@ -150,7 +142,7 @@ describe("toTraits, besides flags", () => {
   });
 });
 
-describe("compileSelection", () => {
+describe("a selection", () => {
   it.each([
     [{}, "anything", true],
     [{ include: [] }, "anything", false],
@@ -158,7 +150,7 @@ describe("compileSelection", () => {
     [{ include: ["(*)"] }, "(x)", true],
     [{ include: ["a*z"] }, "a\n🚩z", true],
     [{ include: ["a*"], exclude: ["ab"] }, "ab", false],
-  ])("%j takes %j: %s", (selection, name, expected) => {
+  ])("%j selects %j: %s", (selection, name, expected) => {
     expect(compileSelection(selection)(name)).toBe(expected);
   });
 });

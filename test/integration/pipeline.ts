@@ -2,7 +2,7 @@ import type { Options } from "../../lambda/options";
 import { sign } from "../../lambda/receive/signature";
 import type { ArrivingCall } from "../cloud/segment";
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from "../local/local-cloud";
-import { captureOutput, type LogLine } from "./capture";
+import { captureOutput, type LogLine } from "../support/capture";
 
 export interface Sent {
   readonly status: number;
@@ -21,7 +21,7 @@ export interface PostInput {
 /** The local cloud as the integration tests use it. */
 export interface Pipeline {
   readonly cloud: LocalCloud;
-  /** Log lines that the functions wrote, parsed. */
+  /** Log entries that the functions wrote. */
   readonly log: readonly LogLine[];
   /** Everything that was written to the terminal. */
   readonly output: () => string;
@@ -38,12 +38,15 @@ export interface PipelineOptions {
   readonly load?: NonNullable<LocalCloudOptions["load"]>;
 }
 
+const running = new Set<Pipeline>();
+// A test that gave up did not stop its own.
+afterAll(() => Promise.all([...running].map((pipeline) => pipeline.stop())));
+
 export async function startPipeline({
   webhookSecret = "integration-secret",
   options = {},
   load,
 }: PipelineOptions = {}): Promise<Pipeline> {
-  const capture = captureOutput();
   let stopped = false;
   // For as long as the test runner lets it: a deadline of its own would depend on the machine's speed.
   const until: Pipeline["until"] = async (holds) => {
@@ -52,6 +55,7 @@ export async function startPipeline({
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
+  const capture = captureOutput();
   const cloud = await startLocalCloud({
     port: 0,
     // Whatever its owner wrote into `cdk.json`.
@@ -61,8 +65,11 @@ export async function startPipeline({
     options,
     lines: capture.lines,
     ...(load === undefined ? {} : { load }),
+  }).catch((error: unknown) => {
+    capture.end();
+    throw error;
   });
-  return {
+  const pipeline: Pipeline = {
     cloud,
     get log() {
       return capture.lines();
@@ -80,11 +87,15 @@ export async function startPipeline({
     },
     until,
     stop: async () => {
+      if (stopped) return;
       stopped = true;
       await cloud.stop();
       capture.end();
+      running.delete(pipeline);
     },
   };
+  running.add(pipeline);
+  return pipeline;
 }
 
 async function post(url: string, body: Buffer, signature: string | null, contentType: string): Promise<Sent> {
