@@ -14,7 +14,7 @@ export function synthesizeApp(
 ): { readonly app: App; readonly stacks: readonly FlagsmithToSegmentStack[] } {
   const app = new App({ context: { ...(linted ? context : UNLINTED), environments } });
   const stacks = addStacks(app);
-  if (!warns) Annotations.of(app).acknowledgeWarning("flagsmith-to-segment:no-alarm-receiver");
+  for (const stack of warns ? [] : stacks) Annotations.of(stack).acknowledgeWarning("flagsmith-to-segment:no-alarm-receiver");
   return { app, stacks };
 }
 
