@@ -79,6 +79,8 @@ describe("a call to AWS", () => {
     ["a 200 that is too long", { body: `"${"x".repeat(2 ** 20)}"` }, "no-json"],
     ["a reset", "reset", "ECONNRESET"],
     ["no answer", "hang", "timeout"],
+    ["headers that arrive byte by byte", "drip", "timeout"],
+    ["a 200 whose body arrives byte by byte", { rest: "drips" }, "no-json"],
     ["a 200 whose body breaks off", { rest: "breaks" }, "no-json"],
     ["a 200 whose body never ends", { rest: "stalls" }, "no-json"],
     ["an answer that is not HTTP", "garbage", "HPE_INVALID_CONSTANT"],

@@ -71,12 +71,6 @@ describe("a batch", () => {
     expect(await setUpDeliver({ segment }).deliver(...messagesOf("a", "b", "c"))).toEqual([]);
   });
 
-  it("makes one attempt per message", async () => {
-    const { deliver, segment } = setUpDeliver({ segment: answering(503) });
-    await deliver(...messagesOf("a", "b"));
-    expect(segment.calls).toHaveLength(2);
-  });
-
   it("begins no unit that may not end in time, and retries its messages after 2 s", async () => {
     const segment = new FakeSegment(async () => {
       clock.timeLeftMs = TIMING.deliverUnitMs - 1;
@@ -118,26 +112,25 @@ describe("a message that fails", () => {
     expect(log.line).toMatchObject({ messageId: "1", held: 2 });
   });
 
+  const defect = new TypeError("a defect");
+  const throwing = new FakeSegment(() => {
+    throw defect;
+  });
+
+  it.each([
+    ["after a defect", { segment: throwing }, defect],
+    ["without a write key", { writeKey: new FakeParameter(noKey) }, noKey],
+  ])("stays in the queue %s", async (_, overrides, error) => {
+    const { deliver, log } = setUpDeliver(overrides);
+    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
+    expect(log.line).toMatchObject({ event: "retrying", error });
+  });
+
   it("stays in the queue even if its visibility can't be set, and the entry says so", async () => {
     const { deliver, log } = setUpDeliver({ queue: new FakeQueue(sqsFails), segment: answering(500) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     const visibility = "visibility not set: sqs:SendMessageBatch failed: timeout";
     expect(log.line).toMatchObject({ event: "retrying", retryInSeconds: TIMING.visibilityMs / 1_000, visibility });
-  });
-
-  it("stays in the queue after a defect", async () => {
-    const segment = new FakeSegment(() => {
-      throw new TypeError("a defect");
-    });
-    const { deliver, log } = setUpDeliver({ segment });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(log.line).toMatchObject({ event: "retrying", error: expect.any(TypeError) });
-  });
-
-  it("stays in the queue without a write key", async () => {
-    const { deliver, log } = setUpDeliver({ writeKey: new FakeParameter(noKey) });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(log.line).toMatchObject({ event: "retrying", error: noKey });
   });
 });
 
