@@ -133,11 +133,13 @@ describe("options", () => {
 
 describe("options that are not given", () => {
   it("have their defaults, also if they are undefined and within throttle", () => {
-    const { traitStyle, throttle } = resolveOptions({
-      traitStyle: undefined,
-      throttle: { rateLimit: undefined, burstLimit: 5 },
+    expect(resolveOptions({ traitStyle: undefined, throttle: { rateLimit: undefined, burstLimit: 5 } })).toEqual({
+      ...{ segmentRegion: "us", segmentEndpoint: "https://api.segment.io" },
+      ...{ traitPrefix: "", traitStyle: "flagsmith", flags: {}, flagsmithTraits: false, segments: false },
+      ...{ identities: {}, anonymousIdentities: "identify", markActive: true, logUserId: "plain", logRetentionDays: 30 },
+      ...{ forward: "every", refreshHours: 24, mergeBacklog: true, dryRun: false, paused: false, maxConcurrency: 10 },
+      throttle: { rateLimit: 1_000, burstLimit: 5 },
     });
-    expect({ traitStyle, throttle }).toEqual({ traitStyle: "flagsmith", throttle: { rateLimit: 1_000, burstLimit: 5 } });
   });
 
   it("are replaced by the endpoint of the region, for Segment", () => {

@@ -254,6 +254,21 @@ describe("after a 429 of Segment,", () => {
     expect(log.lines.find(({ messageId }) => messageId === "b-2")).toMatchObject(notAttempted);
   });
 
+  it("what was not attempted waits for the longest time that any answer asked for", async () => {
+    const segment = new FakeSegment(({ identity }) => answered(429, identity === "a" ? 10 : 50));
+    const { deliver, log } = setUpDeliver({ segment, now: () => NOON });
+    await deliver(...pairs, ...messagesOf("c"));
+    expect(segment.calls).toHaveLength(3);
+    expect(log.lines.map(({ retryInSeconds }) => retryInSeconds)).toEqual([11, 55, 55]);
+  });
+
+  it("a call whose write key was refused is not sent again with a new key", async () => {
+    const segment = new FakeSegment(({ identity }) => answered(identity === "a" ? 429 : 401));
+    const { deliver } = setUpDeliver({ segment, writeKey: new FakeParameter(["old"], ["old"], ["new"]) });
+    await deliver(...messagesOf("a", "b"));
+    expect(segment.calls.map((call) => call.writeKey)).toEqual(["old", "old"]);
+  });
+
   it("other users wait for at most a minute, the user for up to 30 minutes", async () => {
     const { log } = await slowDown(1_800);
     const waits = log.lines.filter(({ event }) => event === "retrying").map(({ retryInSeconds }) => retryInSeconds);
