@@ -24,6 +24,8 @@ const every = (periods: number, value: number): Numbers =>
 
 const SENT = "Queue NumberOfMessagesSent";
 const DELETED = "Queue NumberOfMessagesDeleted";
+const VISIBLE = "Queue ApproximateNumberOfMessagesVisible";
+const IN_FLIGHT = "Queue ApproximateNumberOfMessagesNotVisible";
 const AGE = "Queue ApproximateAgeOfOldestMessage";
 const DEAD = "DeadLetterQueue ApproximateNumberOfMessagesVisible";
 
@@ -40,32 +42,38 @@ const BESIDE_TRAFFIC: readonly Scenario[] = [
   ["normal days", {}],
   ["a quiet night with one unsigned webhook per hour", { "Receive Invocations": every(12, 2), Unsigned: every(12, 1) }],
   ["an outage of Segment", { ...outage, Overdue: during(9, 18, 40) }, "Backlog", "Nothing delivered", "Calls fail for long"],
-  ["an outage of ten minutes", { [DELETED]: during(6, 8, 0, 100) }],
+  ["an outage of 15 minutes", { [DELETED]: during(6, 9, 0, 100) }],
+  ["an outage of half an hour", { [DELETED]: during(6, 12, 0, 100) }, "Nothing delivered"],
+  ["messages that wait for 15 minutes", { [AGE]: steady(900) }],
+  ["messages that wait for longer", { [AGE]: steady(901) }, "Backlog"],
+  ["59,999 messages, a third of them in flight", { [VISIBLE]: steady(40_000), [IN_FLIGHT]: steady(19_999) }],
+  ["60,000 messages, a third of them in flight", { [VISIBLE]: steady(40_000), [IN_FLIGHT]: steady(20_000) }, "Long queue"],
   ["a time in which deliver is never invoked", { ...outage, "Deliver Errors": [] }, "Backlog", "Nothing delivered"],
-  ["failures of one user, whose messages SQS excludes from the age", { Overdue: every(7, 1) }, "Calls fail for long"],
+  ["failures of one user, whose messages SQS excludes from the age", { Overdue: every(8, 1) }, "Calls fail for long"],
   ["a time in which the dead-letter queue is not empty", { [DEAD]: during(9, PERIODS, 1, 0) }, "Dead letters wait"],
   ["the dead-lettering of one message", { DeadLettered: during(9, 10, 1) }, "Dead letters"],
-  ["the dead-lettering of a message every half hour", { DeadLettered: every(6, 1) }, "Dead letters"],
+  ["the dead-lettering of a message every hour", { DeadLettered: every(12, 1) }, "Dead letters"],
   ["a rotation of the secret in Flagsmith only", { WrongSignature: during(10, 14, 90) }, "Wrong secret"],
-  ["wrong and unsigned webhooks of a stranger", { WrongSignature: steady(20), Unsigned: steady(20) }],
-  ["unsigned webhooks of a stranger, four of five of all", { Unsigned: steady(80) }],
-  ["webhooks of a Flagsmith without a secret", { Unsigned: steady(100) }, "Unsigned webhooks"],
+  ["as many wrong signatures as right ones", { WrongSignature: steady(50) }],
+  ["more wrong signatures than right ones", { WrongSignature: steady(51) }, "Wrong secret"],
+  ["unsigned webhooks, nine of ten of all", { Unsigned: steady(90) }],
+  ["unsigned webhooks, 91 % of all", { Unsigned: steady(91) }, "Unsigned webhooks"],
   ["webhooks with a field that Flagsmith renamed", { Invalid: steady(100) }, "Invalid webhooks"],
   ["the time after the secret was deleted", { Unavailable: during(3, 4, 1) }, "Unavailable"],
   ["a placeholder in a parameter", { PlaceholderSecret: steady(1) }, "Placeholder secret"],
   ["throttling by API Gateway", { RefusedByApiGateway: during(3, 4, 50) }, "Refused by API Gateway"],
   ["a rotation of the write key in Segment only", { WriteKeyRefused: during(6, 18, 40) }, "Write key refused"],
-  ["an attempt with a wrong write key every 36 minutes", { WriteKeyRefused: every(7, 1) }, "Write key refused"],
-  ["an attempt without a write key every 36 minutes", { PlaceholderSecret: every(7, 1) }, "Placeholder secret"],
-  ["an attempt at a wrong endpoint every 12 minutes", { EndpointRefused: every(3, 1) }, "Endpoint refused"],
-  ["an attempt at a wrong endpoint every 36 minutes", { EndpointRefused: every(7, 1) }, "Endpoint refused"],
+  ["an attempt with a wrong write key every 40 minutes", { WriteKeyRefused: every(8, 1) }, "Write key refused"],
+  ["an attempt without a write key every 40 minutes", { PlaceholderSecret: every(8, 1) }, "Placeholder secret"],
+  ["an attempt at a wrong endpoint every 40 minutes", { EndpointRefused: every(8, 1) }, "Endpoint refused"],
   ["an hour of attempts at a wrong endpoint", { EndpointRefused: during(6, 18, 40) }, "Endpoint refused"],
   ["five minutes of refusals by a proxy that restarts", { EndpointRefused: during(6, 7, 40) }],
   ["a crash of deliver every 6 minutes", { "Deliver Errors": every(2, 1) }, "Deliver fails"],
   ["one crash of deliver", { "Deliver Errors": during(3, 4, 1, 0) }, "Deliver fails"],
-  ["half an hour without the table", { TableFailing: during(3, 9, 50) }, "DynamoDB fails"],
+  ["ten minutes without the table", { TableFailing: during(3, 5, 50) }],
+  ["15 minutes without the table", { TableFailing: during(3, 6, 50) }, "DynamoDB fails"],
   ["25 minutes of merged calls", { Merged: during(3, 8, 500) }],
-  ["an hour of merged calls", { Merged: during(3, 15, 500) }, "Backlog merged"],
+  ["half an hour of merged calls", { Merged: during(3, 9, 500) }, "Backlog merged"],
 ];
 
 /** At one evaluation in ten minutes, for example: AWS publishes nothing while nothing happens. */
@@ -74,7 +82,8 @@ const WITHOUT_TRAFFIC: readonly Scenario[] = [
   ["the age of the oldest message alone", { [AGE]: outage[AGE] ?? [], [SENT]: steady(1) }, "Backlog"],
   ["wrong signatures only", { "Receive Invocations": every(2, 3), WrongSignature: every(2, 3) }, "Wrong secret", "No traffic"],
   ["unsigned webhooks only", { "Receive Invocations": every(2, 3), Unsigned: every(2, 3) }, "Unsigned webhooks", "No traffic"],
-  ["ten minutes of them", { "Receive Invocations": during(3, 5, 40), Unsigned: during(3, 5, 40) }, "No traffic"],
+  ["two wrong signatures", { "Receive Invocations": every(2, 2), WrongSignature: every(2, 2) }, "No traffic"],
+  ["ten minutes of unsigned webhooks", { "Receive Invocations": during(3, 5, 40), Unsigned: during(3, 5, 40) }, "No traffic"],
   ["a crash of receive", { "Receive Errors": during(3, 4, 1, 0) }, "Receive fails", "No traffic"],
   ["throttling of receive", { "Receive Throttles": during(3, 4, 1) }, "Receive throttled", "No traffic"],
 ];

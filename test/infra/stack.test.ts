@@ -30,6 +30,7 @@ describe("the API", () => {
     template.resourceCountIs("AWS::ApiGatewayV2::Route", 1);
     template.hasResourceProperties("AWS::ApiGatewayV2::Route", { RouteKey: "POST /webhook" });
     template.hasResourceProperties("AWS::ApiGatewayV2::Integration", { PayloadFormatVersion: "2.0" });
+    template.hasResourceProperties("AWS::ApiGatewayV2::Stage", { StageName: "$default", AutoDeploy: true });
   });
 
   it("throttles by default and as configured", () => {
@@ -85,6 +86,11 @@ describe("the queues", () => {
 });
 
 describe("the functions", () => {
+  it("have the memory that the costs and the cold start were measured with", () => {
+    template.hasResourceProperties("AWS::Lambda::Function", { ...functionOf(/^Verifies/), MemorySize: 512 });
+    template.hasResourceProperties("AWS::Lambda::Function", { ...functionOf(/^Delivers/), MemorySize: 256 });
+  });
+
   it("run on arm64 under Node.js 24", () => {
     template.resourceCountIs("AWS::Lambda::Function", 2);
     template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Architectures: ["arm64"] });
@@ -217,7 +223,12 @@ describe("the commands that create the parameters", () => {
 });
 
 describe("the queues of a deleted stack", () => {
-  it("are kept, except after a first deploy that failed", () => {
+  it("are all that is kept, except after a first deploy that failed", () => {
+    const changes = templateOf({ forward: "changes" }).toJSON().Resources;
+    const kept = Object.values<Readonly<Record<string, unknown>>>(changes).filter(
+      ({ DeletionPolicy: policy = "Delete" }) => policy !== "Delete",
+    );
+    expect(kept.map(({ Type: type }) => type)).toEqual(["AWS::SQS::Queue", "AWS::SQS::Queue"]);
     for (const queue of Object.values(template.findResources("AWS::SQS::Queue"))) {
       expect(queue).toMatchObject({ DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" });
     }

@@ -122,6 +122,24 @@ describe("the metric filters", () => {
     },
   );
 
+  it.each<[keyof typeof METRICS, LogLine, boolean]>([
+    ["Overdue", { event: "retrying", ageMs: 900_001, code: "server-error" }, true],
+    ["Overdue", { event: "retrying", ageMs: 900_000, code: "server-error" }, false],
+    ["Overdue", { event: "retrying", ageMs: 900_001, code: "not-attempted" }, false],
+    ["WriteKeyRefused", { event: "retrying", code: "write-key-refused", attempt: 3 }, true],
+    ["WriteKeyRefused", { event: "retrying", code: "write-key-refused", attempt: 2 }, false],
+    ["TableFailing", { event: "retrying", code: "table-failed" }, true],
+    ["TableFailing", { event: "not-recorded", code: "table-failed" }, true],
+    ["TableFailing", { event: "retrying", code: "server-error" }, false],
+    ["LeftOut", { event: "ignored", code: "unselected-identity" }, true],
+    ["LeftOut", { event: "ignored", code: "other-event" }, false],
+    ["SlowedDown", { event: "retrying", status: 429 }, true],
+    ["SlowedDown", { event: "retrying", status: 408 }, false],
+  ])("%s counts %j: %s", (name, entry, counted) => {
+    const patterns = filters.filter((filter) => filter.name === name).map(({ pattern }) => pattern);
+    expect(patterns.map((pattern) => matchesFilter(pattern, entry))).toEqual([counted]);
+  });
+
   it.each([
     ["counts a webhook that API Gateway throttled", { status: "429", integrationStatus: "-" }, true],
     ["counts a webhook for which API Gateway could not invoke receive", { status: "500", integrationStatus: "-" }, true],

@@ -99,36 +99,7 @@ describe.each([
   );
 });
 
-describe("receive answers 503", () => {
-  it.concurrent.each<[string, Behaviour, string]>([
-    ["SQS's headers arrive byte by byte", "drip", "timeout"],
-    ["SQS's body arrives byte by byte", { rest: "drips" }, "no-json"],
-    ["SQS resets the connection", "reset", "ECONNRESET"],
-    ["SQS's error is cut off", { status: 500, rest: "breaks" }, "http-500"],
-    ["SQS's body has 4 MB", { body: "x".repeat(4 * 1024 * 1024) }, "no-json"],
-    ["SQS redirects", { status: 307, headers: { location: "https://localhost:1/" } }, "http-307"],
-  ])("if %s", async (_, behaviour, code) => {
-    const host = await start("receive", (await serve(() => behaviour)).url);
-    expect(await receive(host)).toMatchObject({ statusCode: 503 });
-    expect(host.lines).toMatchObject([{ event: "unavailable" }]);
-    expect([code, "timeout"]).toContain(host.lines[0]?.code);
-  });
-});
-
 describe("deliver", () => {
-  it.concurrent.each<[string, Behaviour, object]>([
-    ["retries if Segment's headers arrive byte by byte", "drip", { event: "retrying", reason: "timeout" }],
-    ["retries if Segment does not answer", "hang", { event: "retrying", reason: "timeout" }],
-    ["counts a 200 whose body arrives byte by byte", { rest: "drips" }, { event: "delivered", status: 200 }],
-    ["counts a 404 whose body is cut off", { status: 404, rest: "breaks" }, { event: "retrying", status: 404 }],
-    ["counts a 200 whose body has 4 MB", { body: "x".repeat(4 * 1024 * 1024) }, { event: "delivered", status: 200 }],
-    ["follows no redirect", { status: 307, headers: { location: "https://localhost:1/" } }, { event: "retrying", status: 307 }],
-    ["retries if the answer is not HTTP", "garbage", { event: "retrying", reason: "not-http" }],
-  ])("%s", async (_, behaviour, entry) => {
-    const host = await start("deliver", (await serve(() => behaviour)).url);
-    expect(await deliver(host)).toMatchObject(entry);
-  });
-
   /** A server that is stopped and whose queues are full, so that the kernel drops whatever wants to connect. */
   async function fullListener(
     port: number,

@@ -1,5 +1,6 @@
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
-import { environmentsOf, NAMES } from "../cloud/environments";
+import { createDynamodb, createTable } from "../cloud/dynamodb";
+import { environmentsOf, NAMES, TABLE } from "../cloud/environments";
 import { NOON, queueEvent, queueRecord, webhookEvent } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { FakeSegment } from "../cloud/segment";
@@ -13,28 +14,38 @@ import { machine, realMachine } from "../support/machine";
 let goodKey: string;
 let reads: number;
 let silent: "SSM" | "SQS" | undefined;
+let ssmFails: boolean;
 const clock = { now: NOON };
 const queueOptions = { clock, visibility: 1_000, retention: 1_000_000 };
 
 const ssm = new FakeSsm(() => {
   reads++;
-  return silent === "SSM" ? "hanging" : undefined;
+  if (silent === "SSM") return "hanging";
+  return ssmFails ? "denied" : undefined;
 });
 const segment = new FakeSegment({ behave: ({ writeKey }) => ({ status: writeKey === goodKey ? 200 : 401 }) });
 const queues = { "queue.fifo": new FifoQueue(queueOptions), "dead-letters.fifo": new FifoQueue(queueOptions) };
 const sqs = new FakeSqs({ queues, behave: () => (silent === "SQS" ? "hanging" : undefined) });
-const servers = [ssm.server, sqs.server, segment.server];
+const servers = [ssm.server, sqs.server, segment.server, createDynamodb()];
 const capture = captureOutput();
 let places: Parameters<typeof environmentsOf>[0];
 
 beforeAll(async () => {
-  const [ssmUrl = "", sqsUrl = "", segmentUrl = ""] = await Promise.all(servers.map((server) => listen(server)));
-  places = { ssmUrl, sqsUrl, segmentUrl };
+  const [ssmUrl = "", sqsUrl = "", segmentUrl = "", dynamodbUrl = ""] = await Promise.all(
+    servers.map((server) => listen(server)),
+  );
+  places = { ssmUrl, sqsUrl, segmentUrl, dynamodbUrl };
+  await createTable(dynamodbUrl, TABLE, {
+    AttributeDefinitions: [{ AttributeName: "identity", AttributeType: "S" }],
+    KeySchema: [{ AttributeName: "identity", KeyType: "HASH" }],
+    BillingMode: "PAY_PER_REQUEST",
+  });
 });
 beforeEach(() => {
   clock.now = NOON;
   reads = 0;
   silent = undefined;
+  ssmFails = false;
   goodKey = "new-key";
   ssm.set(NAMES.writeKey, "old-key");
   ssm.set(NAMES.webhookSecret, "old secret");
@@ -82,6 +93,58 @@ describe("a webhook secret that does not match", () => {
     ssm.set(NAMES.webhookSecret, "new secret");
     expect(await statusAfter(9_999)).toBe(401);
     expect(await statusAfter(10_000)).toBe(202);
+  });
+});
+
+describe("a parameter", () => {
+  /** How often SSM is asked from the first webhook on, at these times. */
+  const readsAt = async (elapsedMs: readonly number[], afterTheFirst = () => {}) => {
+    const receive = composeReceive(environmentsOf(places).receive, testMachine());
+    const event = webhookEvent({ secret: "old secret" });
+    await receive(event, { awsRequestId: "invocation" });
+    afterTheFirst();
+    const counts: number[] = [];
+    for (const ms of elapsedMs) {
+      clock.now = NOON + ms;
+      await receive(event, { awsRequestId: "invocation" });
+      counts.push(reads - 1);
+    }
+    return counts;
+  };
+
+  it("is read again after five minutes", async () => {
+    expect(await readsAt([299_999, 300_000])).toEqual([0, 1]);
+  });
+
+  it("that could not be read is read again after a second", async () => {
+    ssmFails = true;
+    expect(await readsAt([999, 1_000])).toEqual([0, 1]);
+  });
+
+  it("that could not be read again is used for ten more seconds", async () => {
+    const fail = () => {
+      ssmFails = true;
+    };
+    expect(await readsAt([300_000, 309_999, 310_000], fail)).toEqual([1, 1, 2]);
+  });
+});
+
+describe("with forward: changes", () => {
+  it("a trait is sent again after refreshHours", async () => {
+    const options = { forward: "changes", refreshHours: 12 } as const;
+    const deliver = composeDeliver(environmentsOf(places, options).deliver, testMachine());
+    goodKey = "old-key";
+    const eventsAt = async (hours: number, sequence: number) => {
+      clock.now = NOON + hours * 3_600_000;
+      const record = queueRecord({ id: `${sequence}`, messageId: `m${sequence}`, sequence, sentAt: NOON });
+      await deliver(queueEvent(record), { awsRequestId: "invocation", getRemainingTimeInMillis: () => 60_000 });
+      return capture.lines().at(-1)?.event;
+    };
+    expect([await eventsAt(0, 1), await eventsAt(11.99, 2), await eventsAt(12, 3)]).toEqual([
+      "delivered",
+      "unchanged",
+      "delivered",
+    ]);
   });
 });
 

@@ -71,6 +71,10 @@ describe("a call to AWS", () => {
 
   it.each<[string, Behaviour, string]>([
     ["a throttle", fault("ThrottlingException"), "ThrottlingException"],
+    ["another throttle", fault("TooManyRequestsException"), "TooManyRequestsException"],
+    ["a request limit", fault("RequestLimitExceeded"), "RequestLimitExceeded"],
+    ["a throttle of a table", fault("ProvisionedThroughputExceededException"), "ProvisionedThroughputExceededException"],
+    ["a slow-down", fault("SlowDown"), "SlowDown"],
     ["an error of AWS", fault("InternalError", 500), "InternalError"],
     ["a proxy's answer", { status: 503, body: "<html>" }, "http-503"],
     ["a 408", { status: 408 }, "http-408"],
@@ -79,6 +83,8 @@ describe("a call to AWS", () => {
     ["a 200 that is too long", { body: `"${"x".repeat(2 ** 20)}"` }, "no-json"],
     ["a reset", "reset", "ECONNRESET"],
     ["no answer", "hang", "timeout"],
+    ["headers that arrive byte by byte", "drip", "timeout"],
+    ["a 200 whose body arrives byte by byte", { rest: "drips" }, "no-json"],
     ["a 200 whose body breaks off", { rest: "breaks" }, "no-json"],
     ["a 200 whose body never ends", { rest: "stalls" }, "no-json"],
     ["an answer that is not HTTP", "garbage", "HPE_INVALID_CONSTANT"],
@@ -111,9 +117,17 @@ describe("a call to AWS", () => {
   });
 
   it("has AWS's message in its error only if access was refused, because other messages may quote the request", async () => {
-    const refused = await start(() => fault("AccessDeniedException", 400, "role x may not read y"));
-    await expect(refused.send("Act", {})).rejects.toThrow("sqs:Act failed: AccessDeniedException (role x may not read y)");
-    await aws.stop();
+    for (const code of [
+      "AccessDeniedException",
+      "NotAuthorized",
+      "UnrecognizedClientException",
+      "KMSDisabled",
+      "InvalidKeyId",
+    ]) {
+      const refused = await start(() => fault(code, 400, "role x may not read y"));
+      await expect(refused.send("Act", {})).rejects.toThrow(`sqs:Act failed: ${code} (role x may not read y)`);
+      await aws.stop();
+    }
     const invalid = await start(() => fault("InvalidMessageContents", 400, "trait value"));
     await expect(invalid.send("Act", {})).rejects.toThrow(/^sqs:Act failed: InvalidMessageContents$/);
   });

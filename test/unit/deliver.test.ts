@@ -71,12 +71,6 @@ describe("a batch", () => {
     expect(await setUpDeliver({ segment }).deliver(...messagesOf("a", "b", "c"))).toEqual([]);
   });
 
-  it("makes one attempt per message", async () => {
-    const { deliver, segment } = setUpDeliver({ segment: answering(503) });
-    await deliver(...messagesOf("a", "b"));
-    expect(segment.calls).toHaveLength(2);
-  });
-
   it("begins no unit that may not end in time, and retries its messages after 2 s", async () => {
     const segment = new FakeSegment(async () => {
       clock.timeLeftMs = TIMING.deliverUnitMs - 1;
@@ -118,26 +112,25 @@ describe("a message that fails", () => {
     expect(log.line).toMatchObject({ messageId: "1", held: 2 });
   });
 
+  const defect = new TypeError("a defect");
+  const throwing = new FakeSegment(() => {
+    throw defect;
+  });
+
+  it.each([
+    ["after a defect", { segment: throwing }, defect],
+    ["without a write key", { writeKey: new FakeParameter(noKey) }, noKey],
+  ])("stays in the queue %s", async (_, overrides, error) => {
+    const { deliver, log } = setUpDeliver(overrides);
+    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
+    expect(log.line).toMatchObject({ event: "retrying", error });
+  });
+
   it("stays in the queue even if its visibility can't be set, and the entry says so", async () => {
     const { deliver, log } = setUpDeliver({ queue: new FakeQueue(sqsFails), segment: answering(500) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     const visibility = "visibility not set: sqs:SendMessageBatch failed: timeout";
     expect(log.line).toMatchObject({ event: "retrying", retryInSeconds: TIMING.visibilityMs / 1_000, visibility });
-  });
-
-  it("stays in the queue after a defect", async () => {
-    const segment = new FakeSegment(() => {
-      throw new TypeError("a defect");
-    });
-    const { deliver, log } = setUpDeliver({ segment });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(log.line).toMatchObject({ event: "retrying", error: expect.any(TypeError) });
-  });
-
-  it("stays in the queue without a write key", async () => {
-    const { deliver, log } = setUpDeliver({ writeKey: new FakeParameter(noKey) });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(log.line).toMatchObject({ event: "retrying", error: noKey });
   });
 });
 
@@ -259,6 +252,21 @@ describe("after a 429 of Segment,", () => {
     expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["a-1", "b-1"]);
     const notAttempted = { code: "not-attempted", reason: "Segment asked to slow down", retryInSeconds: 40 };
     expect(log.lines.find(({ messageId }) => messageId === "b-2")).toMatchObject(notAttempted);
+  });
+
+  it("what was not attempted waits for the longest time that any answer asked for", async () => {
+    const segment = new FakeSegment(({ identity }) => answered(429, identity === "a" ? 10 : 50));
+    const { deliver, log } = setUpDeliver({ segment, now: () => NOON });
+    await deliver(...pairs, ...messagesOf("c"));
+    expect(segment.calls).toHaveLength(3);
+    expect(log.lines.map(({ retryInSeconds }) => retryInSeconds)).toEqual([11, 55, 55]);
+  });
+
+  it("a call whose write key was refused is not sent again with a new key", async () => {
+    const segment = new FakeSegment(({ identity }) => answered(identity === "a" ? 429 : 401));
+    const { deliver } = setUpDeliver({ segment, writeKey: new FakeParameter(["old"], ["old"], ["new"]) });
+    await deliver(...messagesOf("a", "b"));
+    expect(segment.calls.map((call) => call.writeKey)).toEqual(["old", "old"]);
   });
 
   it("other users wait for at most a minute, the user for up to 30 minutes", async () => {

@@ -1,4 +1,4 @@
-import { MAX_CALL_BYTES, parseIdentifyCall, toQueueText, withSentAt } from "../../lambda/identify-call";
+import { parseIdentifyCall, toQueueText, withSentAt } from "../../lambda/identify-call";
 import { parseEvaluation } from "../../lambda/receive/evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "../../lambda/receive/identify";
 import { bytesOf, callBody, evaluationPayload, type FlagInput, flagPayload, NOON } from "../cloud/events";
@@ -61,32 +61,6 @@ describe("an evaluation", () => {
     for (const id of ids) expect(id.length).toBeLessThanOrEqual(100);
   });
 
-  it("becomes several calls within Segment's limits, in order, if it has 1,000 flags of 2 KB", () => {
-    const flags = Array.from({ length: 1000 }, (_, i) => ({ name: `flag_${i}`, value: `${i}:${"é".repeat(1024)}` }));
-    const { calls, cut } = map(flags);
-    const traits = calls.flatMap(({ body }) => Object.entries(parsed(body).traits));
-    expect(traits).toEqual(flags.map(({ name, value }) => [name, value]));
-    expect(calls.map(({ messageId }) => messageId)).toEqual(
-      calls.map((_, i) => `FlagsmithToSegment-test-JKJaXmPLvHcESHA=-${i + 1}`),
-    );
-    for (const call of calls) {
-      expect(Buffer.byteLength(withSentAt(call, NOON))).toBeLessThanOrEqual(MAX_CALL_BYTES);
-    }
-    expect(cut).toEqual([]);
-  });
-
-  it("fills a call to the last byte", () => {
-    const sizes = (length: number) => {
-      const { calls, cut } = map([{ name: "f", value: "x".repeat(length) }]);
-      return { bytes: Buffer.byteLength(withSentAt(calls[0], NOON)), cut: cut.length };
-    };
-    const empty = sizes(0).bytes;
-    // The id keeps room for a part's number of four digits; this one has one.
-    const room = MAX_CALL_BYTES - 3 - empty;
-    expect(sizes(room)).toEqual({ bytes: MAX_CALL_BYTES - 3, cut: 0 });
-    expect(sizes(room + 1).cut).toBe(1);
-  });
-
   it("has the state of a flag whose value is too large for any call, and names it", () => {
     const { calls, cut } = map([
       { name: "huge", value: "x".repeat(40_000) },
@@ -94,18 +68,6 @@ describe("an evaluation", () => {
     ]);
     expect(calls.map(({ body }) => parsed(body).traits)).toEqual([{ huge: true, next: 1 }]);
     expect(cut).toEqual([{ name: "huge", bytes: 40_009 }]);
-  });
-
-  it("has null for such a value with traitStyle: typed", () => {
-    const { calls } = map([{ name: "huge", value: "x".repeat(40_000) }], { traitStyle: "typed" });
-    expect(parsed(calls[0].body).traits).toEqual({ huge: true, huge_value: null });
-  });
-
-  it("keeps a long name of a flag whose value does not fit beside it", () => {
-    const name = "n".repeat(11_990);
-    const { calls, cut } = map([{ name, value: "x".repeat(20_000) }]);
-    expect(parsed(calls[0].body).traits).toEqual({ [name]: true });
-    expect(cut).toEqual([{ name, bytes: 31_995 }]);
   });
 
   it("lacks a trait of Flagsmith that is too large, because it has no state", () => {

@@ -36,10 +36,15 @@ describe("an evaluation with the right signature", () => {
     const { post, queue, log } = setUp();
     const body = bytesOf(evaluationPayload());
     const messageId = "stack-JKJaXmPLvHcESHA=-1";
-    expect(await post({ body })).toEqual({ statusCode: 202, headers: json, body: { status: "accepted", messageId } });
+    expect(await post({ body, at: NOON - 60_000 })).toEqual({
+      statusCode: 202,
+      headers: json,
+      body: { status: "accepted", messageId },
+    });
     expect(queue.sent).toEqual([
       {
-        body: expect.stringContaining('"userId":"user-1"'),
+        // The time at which API Gateway received it.
+        body: expect.stringMatching(/"userId":"user-1".*"timestamp":"2026-11-23T11:59:00.000Z"/),
         // printf user-1 | sha256sum
         groupId: "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b",
         deduplicationId: messageId,

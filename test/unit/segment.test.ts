@@ -49,14 +49,20 @@ describe("an attempt at Segment", () => {
     expect(loopback.requests[0]?.path).toBe("/segment/v1/identify");
   });
 
-  it("follows no redirect", async () => {
-    const segment = await start({ status: 307, headers: { location: "/elsewhere" } });
-    await expect(segment.send(call, [], "key")).resolves.toMatchObject({ status: 307 });
+  it.each<[string, Behaviour, number]>([
+    ["a redirect, which it does not follow", { status: 307, headers: { location: "/elsewhere" } }, 307],
+    ["an answer whose body is cut off", { status: 404, rest: "breaks" }, 404],
+    ["an answer whose body arrives byte by byte", { rest: "drips" }, 200],
+    ["an answer with a body of 4 MB", { body: "x".repeat(4 * 1024 * 1024) }, 200],
+  ])("returns the status of %s", async (_, behaviour, status) => {
+    const segment = await start(behaviour);
+    await expect(segment.send(call, [], "key")).resolves.toMatchObject({ status });
     expect(loopback.requests).toHaveLength(1);
   });
 
   it.each<[string, Behaviour, string]>([
     ["nothing", "hang", "timeout"],
+    ["headers that arrive byte by byte", "drip", "timeout"],
     ["a reset", "reset", "UND_ERR_SOCKET"],
     ["an answer that is not HTTP", "garbage", "not-http"],
   ])("returns no-answer after %s", async (_, behaviour, reason) => {
