@@ -3,22 +3,23 @@ import { required } from "../answer";
 import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
 import { actionFindings } from "./alarm-actions";
-import { type Check, type Finding, verdict } from "./finding";
+import { type Check, type Finding, UNNAMED, verdict } from "./finding";
 import { receiversOf } from "./receivers";
 
 const namesOf = (alarms: readonly MetricAlarm[]) => alarms.map(({ AlarmName: name = "" }) => name);
 const isTopic = (arn: string) => arn.split(":")[2] === "sns";
 
 /** Whether alarms fire, and whether users learn of it. Each alarm and each topic is judged for itself. */
-export function alarmChecks(aws: Aws, pipeline: Pipeline): readonly Check[] {
+export function alarmChecks(aws: Aws, { name }: Pipeline): readonly Check[] {
+  if (name === undefined) return [{ name: "alarms", needs: "nothing", look: async () => verdict("skip", UNNAMED) }];
   let known: Promise<readonly MetricAlarm[]> | undefined;
   const alarms = () => {
-    known ??= alarmsOf(aws, pipeline);
+    known ??= alarmsOf(aws, name);
     return known;
   };
   const needs = "cloudwatch:DescribeAlarms";
   return [
-    { name: "alarms", needs, look: async () => judgeStates(await alarms(), pipeline) },
+    { name: "alarms", needs, look: async () => judgeStates(await alarms(), name) },
     { name: "alarm actions", needs, look: async () => judgeActions(await alarms(), aws.region) },
     {
       name: "alarm receivers",
@@ -41,9 +42,9 @@ export function alarmChecks(aws: Aws, pipeline: Pipeline): readonly Check[] {
 }
 
 /** A pipeline's alarms begin with its name, and a blank. */
-async function alarmsOf({ cloudWatch }: Aws, { name, stackName }: Pipeline): Promise<readonly MetricAlarm[]> {
+async function alarmsOf({ cloudWatch }: Aws, name: string): Promise<readonly MetricAlarm[]> {
   const alarms: MetricAlarm[] = [];
-  const AlarmNamePrefix = `${name ?? stackName} `;
+  const AlarmNamePrefix = `${name} `;
   for await (const page of paginateDescribeAlarms({ client: cloudWatch }, { AlarmNamePrefix })) {
     const found = required(page.MetricAlarms, "MetricAlarms");
     alarms.push(...found.filter(({ AlarmName = "" }) => AlarmName.startsWith(AlarmNamePrefix)));
@@ -51,26 +52,16 @@ async function alarmsOf({ cloudWatch }: Aws, { name, stackName }: Pipeline): Pro
   return alarms;
 }
 
-function judgeStates(alarms: readonly MetricAlarm[], { name, stackName }: Pipeline): readonly Finding[] {
+function judgeStates(alarms: readonly MetricAlarm[], name: string): readonly Finding[] {
   const check = "alarms";
   if (alarms.length === 0) {
-    return name === undefined
-      ? [
-          {
-            check,
-            ...verdict(
-              "skip",
-              `none begins with ${stackName}; the functions were deployed by a release that does not write its name`,
-            ),
-          },
-        ]
-      : [{ check, ...verdict("warning", `there are none of ${name}`, "add Monitoring beside the pipeline") }];
+    return [{ check, ...verdict("warning", `there are none of ${name}`, "add Monitoring beside the pipeline") }];
   }
   const firing = alarms.filter(({ StateValue: state }) => state === "ALARM");
   if (firing.length === 0) return [{ check, ...verdict("ok", `none of ${alarms.length} fires`) }];
   return firing.map(({ AlarmName: alarm = "", StateUpdatedTimestamp: since }) => {
     const detail = `fires${since === undefined ? "" : ` since ${since.toISOString()}`}`;
-    return { check: alarm, ...verdict("warning", detail, `infra/RUNBOOK.md, ${alarm.slice(`${name ?? stackName} `.length)}`) };
+    return { check: alarm, ...verdict("warning", detail, `infra/RUNBOOK.md, ${alarm.slice(`${name} `.length)}`) };
   });
 }
 

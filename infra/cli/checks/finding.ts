@@ -41,3 +41,7 @@ export async function examine({ name, needs, look }: Check, environment: Termina
     return [{ check: name, ...verdict("skip", detail, missingRight(error, needs)) }];
   }
 }
+
+/** For what is found by the pipeline's name. */
+export const UNNAMED =
+  "not looked at: the functions were deployed by a release that does not write the pipeline's name into CONFIG; deploy this one";

@@ -5,7 +5,7 @@ import type { MetricName } from "../../monitoring/metrics";
 import { required } from "../answer";
 import type { Aws } from "../aws";
 import { ofAlias, type Pipeline } from "../pipeline";
-import { type Check, type Finding, verdict } from "./finding";
+import { type Check, type Finding, UNNAMED, verdict } from "./finding";
 
 /** Lambda drops entries of level INFO at these levels, of which alarms and queries are made. */
 const HIDING_LEVELS: readonly unknown[] = ["WARN", "ERROR", "FATAL"];
@@ -27,8 +27,6 @@ async function countedLogGroup({ logs }: Aws, name: string, source: keyof typeof
   );
   return required(metricFilters, "metricFilters")[0]?.logGroupName;
 }
-
-const UNNAMED = "not looked at: the functions were deployed by a release that does not write the pipeline's name into CONFIG";
 
 export function accessLogCheck(aws: Aws, { name }: Pipeline): Check {
   return {
