@@ -231,7 +231,8 @@ export class FlagsmithToSegment extends Construct {
 
   private sharedConfig() {
     const { kmsKeyArn, logUserId } = this.options;
-    return { queueUrl: this.queue.queueUrl, urlSuffix: Stack.of(this).urlSuffix, kmsKeyArn, logUserId };
+    const { urlSuffix } = Stack.of(this);
+    return { queueUrl: this.queue.queueUrl, urlSuffix, pipelineName: this.name, kmsKeyArn, logUserId };
   }
 
   /**

@@ -12,6 +12,8 @@ export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUs
   /** Of AWS's endpoints in this partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
   readonly urlSuffix: string;
   readonly queueUrl: string;
+  /** Of metrics and alarms, for the commands. undefined = the function was deployed by an earlier release. */
+  readonly pipelineName?: string | undefined;
 }
 
 type Mapping =

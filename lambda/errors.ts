@@ -51,6 +51,22 @@ export class ConfigurationError extends FlagsmithToSegmentError {
   }
 }
 
+const AFTER_DEPLOY = "If the stack was deployed in the last two minutes, wait.";
+const DRIFT = "CloudFormation's drift detection shows what was changed.";
+
+/** What fixes a call that AWS refused, by its code. The first match counts. What passes by itself has no remedy. */
+const AWS_REMEDIES: readonly (readonly [codes: RegExp, remedy: string])[] = [
+  [
+    /AccessDenied|NotAuthorized/i,
+    `${AFTER_DEPLOY} Otherwise a right is missing that the reason names: undo the change of the role, the resource's policy or the key's. ${DRIFT}`,
+  ],
+  [/KMS/i, "The KMS key is disabled, deleted or of another region: enable it again, or set another one."],
+  [
+    /NonExistentQueue|QueueDoesNotExist|ResourceNotFound/,
+    `${AFTER_DEPLOY} Otherwise the queue or the table was deleted, and an update does not create it again: deploy a new stack. ${DRIFT}`,
+  ],
+];
+
 /**
  * A call to an AWS API failed after its own retries. AWS's message is kept for refused access only: for other faults it may
  * quote the request, and with it trait values.
@@ -58,6 +74,8 @@ export class ConfigurationError extends FlagsmithToSegmentError {
 export class AwsCallError extends FlagsmithToSegmentError {
   /** `aws`: it passes by itself. `operator`: it does not. */
   readonly actor: Actor;
+  /** undefined = none is known. */
+  readonly remedy: string | undefined;
 
   constructor(
     action: string,
@@ -67,6 +85,7 @@ export class AwsCallError extends FlagsmithToSegmentError {
   ) {
     super(`${action} failed: ${code}${cause.detail ? ` (${cause.detail})` : ""}`, cause);
     this.actor = retryable ? "aws" : "operator";
+    this.remedy = retryable ? undefined : AWS_REMEDIES.find(([codes]) => codes.test(code))?.[1];
   }
 }
 
@@ -74,11 +93,13 @@ export class AwsCallError extends FlagsmithToSegmentError {
 export class TableError extends FlagsmithToSegmentError {
   readonly code = "table-failed";
   readonly actor: Actor;
+  readonly remedy: string | undefined;
 
   constructor(table: string, cause: AwsCallError) {
     super(`table ${table}`, { cause });
     // Another invocation wrote a newer record meanwhile, which is no one's mistake.
     this.actor = cause.code === "ConditionalCheckFailedException" ? "aws" : cause.actor;
+    this.remedy = cause.remedy;
   }
 }
 

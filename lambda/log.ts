@@ -1,5 +1,5 @@
 import { LogFormatter, Logger, LogItem } from "@aws-lambda-powertools/logger";
-import { FlagsmithToSegmentError, ParameterError } from "./errors";
+import { AwsCallError, FlagsmithToSegmentError, ParameterError, TableError } from "./errors";
 import { hashIdentity } from "./identify-call";
 import { isJsonObject } from "./json";
 import { type FunctionName, LOG_EVENTS, type LogEvent, type LogField } from "./names";
@@ -73,7 +73,9 @@ function withHashedNames<Fields extends object>(fields: Fields): Fields {
 /** Errors of our own hold nothing secret. Of any other, the name and the stack are logged, but not the message: it may quote a body. */
 function errorFields(error: unknown): Partial<Record<LogField, unknown>> {
   if (error instanceof FlagsmithToSegmentError) {
-    const { parameter, remedy } = error instanceof ParameterError ? error : {};
+    const parameter = error instanceof ParameterError ? error.parameter : undefined;
+    const hasRemedy = error instanceof ParameterError || error instanceof AwsCallError || error instanceof TableError;
+    const remedy = hasRemedy ? error.remedy : undefined;
     return { code: error.code, actor: error.actor, reason: reasonOf(error), parameter, remedy };
   }
   if (!(error instanceof Error)) return { code: "internal", reason: `a thrown ${typeof error}` };

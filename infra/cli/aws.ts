@@ -6,6 +6,7 @@ import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { isJsonObject } from "../../lambda/json";
+import { guarded } from "./answer";
 import { CommandError, DEFAULT_PORT, SETTINGS_URL, type Terminal, UsageError } from "./command";
 
 /** AWS's official clients, with the operator's credentials, or with those of a running `npm start`. */
@@ -18,12 +19,11 @@ export interface Aws {
   readonly sns: SNSClient;
   readonly sqs: SQSClient;
   readonly ssm: SSMClient;
-  /** Of `npm start` only. On AWS it follows from the function's permissions. */
+  /** Of `npm start` only: then nothing is judged that only AWS has. On AWS it follows from the function's permissions. */
   readonly webhookUrl: string | undefined;
-  /** Base URL of Segment's settings, which tell whether a write key exists. */
+  /** Base URL of Segment's settings, which say whether a write key exists. */
   readonly settingsUrl: string;
-  /** Milliseconds between two looks at something that takes its time. */
-  readonly pause: number;
+  readonly pauseMs: number;
 }
 
 /** The options that say which AWS. */
@@ -34,7 +34,7 @@ export interface AwsChoice {
   readonly local?: boolean | undefined;
 }
 
-/** What `npm start` tells at its root. */
+/** What `npm start` answers at its root. */
 export interface LocalPlaces {
   readonly region: string;
   readonly endpoint: string;
@@ -50,14 +50,14 @@ export async function connect({ region, local }: AwsChoice, { environment }: Ter
   if (local === true && region !== undefined) throw new UsageError("--local or --region, not both");
   if (local === true) {
     const { webhookUrl, settingsUrl, ...config } = await localPlaces(environment.PORT ?? String(DEFAULT_PORT));
-    return { ...clients(config), region: config.region, webhookUrl, settingsUrl, pause: 200 };
+    return { ...clients(config), region: config.region, webhookUrl, settingsUrl, pauseMs: 200 };
   }
   // The AWS CLI reads another variable than the SDK.
   const given = region ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION;
   const found = clients(given ? { region: given } : {});
   try {
     const known = await found.lambda.config.region();
-    return { ...found, region: known, webhookUrl: undefined, settingsUrl: SETTINGS_URL, pause: 2_000 };
+    return { ...found, region: known, webhookUrl: undefined, settingsUrl: SETTINGS_URL, pauseMs: 2_000 };
   } catch (cause) {
     throw new CommandError("no region: give --region, or set AWS_REGION", { cause });
   }
@@ -65,19 +65,19 @@ export async function connect({ region, local }: AwsChoice, { environment }: Ter
 
 function clients(config: ConstructorParameters<typeof LambdaClient>[0] & object) {
   return {
-    cloudFormation: new CloudFormationClient(config),
-    cloudWatch: new CloudWatchClient(config),
-    lambda: new LambdaClient(config),
-    logs: new CloudWatchLogsClient(config),
-    sns: new SNSClient(config),
-    sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
-    ssm: new SSMClient(config),
+    cloudFormation: guarded(new CloudFormationClient(config)),
+    cloudWatch: guarded(new CloudWatchClient(config)),
+    lambda: guarded(new LambdaClient(config)),
+    logs: guarded(new CloudWatchLogsClient(config)),
+    sns: guarded(new SNSClient(config)),
+    sqs: guarded(new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
+    ssm: guarded(new SSMClient(config)),
   };
 }
 
 async function localPlaces(port: string): Promise<LocalPlaces> {
   if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) {
-    throw new UsageError(`PORT: allowed is the port that npm start told; got ${JSON.stringify(port)}`);
+    throw new UsageError(`PORT: allowed is the port that npm start printed; got ${JSON.stringify(port)}`);
   }
   const url = `http://127.0.0.1:${port}/`;
   try {

@@ -1,11 +1,14 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { FlagsmithToSegmentError } from "../../lambda/errors";
 
-/** Segment's own, which tell whether a write key exists. */
+/** Segment's own, which say whether a write key exists. */
 export const SETTINGS_URL = "https://cdn.segment.com";
 
 /** Of `npm start`. */
 export const DEFAULT_PORT = 3000;
+
+/** Seconds that a search of the log may take. */
+export const DEFAULT_SECONDS = 60;
 
 /** Where a command reads and writes. Results go to standard output, progress to standard error. */
 export interface Terminal {
@@ -14,6 +17,8 @@ export interface Terminal {
   progress(text: string): void;
   /** Asks for yes or no. undefined where nobody can answer. */
   confirm(question: string): Promise<boolean | undefined>;
+  /** Has `act` done before Ctrl-C ends the program, until the result is called. */
+  onInterrupt(act: () => Promise<void>): () => void;
 }
 
 /** Ends a command: something at the operator's side is to be done first. The message says what. */
@@ -30,7 +35,7 @@ export class UsageError extends FlagsmithToSegmentError {
 
 export type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
 
-/** 0 = all well, 1 = something is wrong, 2 = called wrongly. */
+/** 0 = all well, or found; 1 = something is wrong, or nothing was found; 2 = called wrongly. */
 export type ExitCode = 0 | 1 | 2;
 
 export interface Command {
@@ -61,6 +66,13 @@ function parsed<Options extends OptionsConfig>(args: readonly string[], options:
     // Node.js explains at length how the name of an option could be an argument.
     throw new UsageError(code === "ERR_PARSE_ARGS_UNKNOWN_OPTION" ? message.split(".", 1)[0] : message);
   }
+}
+
+/** @throws UsageError for anything but a number above 0. */
+export function positive(name: string, given: string): number {
+  const number = Number(given);
+  if (!(number > 0)) throw new UsageError(`--${name}: allowed is a number above 0; got ${given}`);
+  return number;
 }
 
 /** "1 call", "2 calls". */

@@ -1,6 +1,5 @@
-import { FlagsmithToSegmentError } from "../../lambda/errors";
 import { type Command, type ExitCode, type Terminal, UsageError } from "./command";
-import { explain } from "./explain";
+import { explain, missingRight } from "./explain";
 
 const PROGRAM = "flagsmith-to-segment";
 
@@ -12,17 +11,14 @@ interface Entry {
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
   doctor: {
-    summary: "checks a deployed pipeline, and follows a call through it",
+    summary: "checks a deployed pipeline; --call follows a call through it",
     load: async () => (await import("./doctor")).doctor,
   },
   "dead-letters": {
-    summary: "lists calls that were given up; redrives or deletes them",
+    summary: "lists dead-lettered messages; redrives or deletes them",
     load: async () => (await import("./dead-letters")).deadLetters,
   },
-  trace: {
-    summary: "what became of a message, or of a person's evaluations",
-    load: async () => (await import("./trace")).trace,
-  },
+  trace: { summary: "what became of a message, or of a user's evaluations", load: async () => (await import("./trace")).trace },
   send: { summary: "signs a file as Flagsmith does, and posts it", load: async () => (await import("./send")).send },
 };
 
@@ -44,19 +40,22 @@ function calledAs({ usage }: Command, { npm_lifecycle_event: script }: Terminal[
 
 function helpOf(command: Command, environment: Terminal["environment"]): string {
   const places = command.usage.startsWith("send ") ? [] : [PLACES];
-  const codes = "Exit code: 0 all well, 1 something is wrong, 2 called wrongly.";
+  const codes = "Exit code: 0 all well or found, 1 something is wrong or nothing was found, 2 called wrongly.";
   return [calledAs(command, environment), command.help, ...places, codes].join("\n");
 }
 
 /** Of the commands, but those that npm has as well. */
-const OPTIONS = ["local", "region", "stack", "environment", "redrive", "delete", "show", "hours", "url", "secret", "as"];
+const OPTIONS = [
+  ...["local", "region", "stack", "environment", "redrive", "newest", "delete-older", "delete", "show"],
+  ...["hours", "seconds", "url", "secret", "as"],
+];
 
-/** Options that npm took for its own, because they stood before its `--`: the command would do something else than was meant. */
+/** Options that npm read as its own, because they stood before its `--`: the command would do something else than was meant. */
 function forgottenIn(environment: Terminal["environment"]): string | undefined {
-  return OPTIONS.find((name) => environment[`npm_config_${name}`] !== undefined);
+  return OPTIONS.find((name) => environment[`npm_config_${name.replaceAll("-", "_")}`] !== undefined);
 }
 
-/** Runs one command. Never throws: what went wrong is one line on standard error. */
+/** Runs one command. Never throws: what went wrong is a sentence on standard error. */
 export async function run([name = "", ...args]: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const { environment, print, progress } = terminal;
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -75,14 +74,16 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
   }
   try {
     const forgotten = forgottenIn(environment);
-    if (forgotten !== undefined) throw new UsageError(`npm took --${forgotten} for itself: options come after npm's own --`);
+    if (forgotten !== undefined)
+      throw new UsageError(`npm read --${forgotten} as its own option: options come after npm's own --`);
     return await command.run(args, terminal);
   } catch (error) {
     if (error instanceof UsageError) {
-      progress(`${error.message}\n${calledAs(command, environment)}\n--help tells more`);
+      progress(`${error.message}\n${calledAs(command, environment)}\n--help says more`);
       return 2;
     }
-    progress(error instanceof FlagsmithToSegmentError ? error.message : explain(error, environment));
+    const right = missingRight(error);
+    progress(`${explain(error, environment)}${right === undefined ? "" : `; ${right}`}`);
     return 1;
   }
 }

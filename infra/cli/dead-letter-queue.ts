@@ -1,17 +1,16 @@
 import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageCommand,
-  GetQueueAttributesCommand,
-  ListMessageMoveTasksCommand,
-  type ListMessageMoveTasksResultEntry,
   type Message,
   ReceiveMessageCommand,
-  StartMessageMoveTaskCommand,
+  SendMessageCommand,
 } from "@aws-sdk/client-sqs";
 import { parseIdentifyCall } from "../../lambda/identify-call";
 import { isJsonObject, tryParseJson } from "../../lambda/json";
 import type { Aws } from "./aws";
-import { CommandError } from "./command";
+import { messagesIn } from "./checks/queues";
+import { CommandError, type Terminal } from "./command";
+import { explain, missingRight } from "./explain";
 
 export interface DeadLetterMessage {
   /** The product's, which Segment knows too. SQS's own if the message can't be read. */
@@ -25,32 +24,65 @@ export interface DeadLetterMessage {
   readonly bytes: number;
   readonly traits: unknown;
   readonly receiptHandle: string;
+  /** As SQS gave it. */
+  readonly original: Message;
+  /** It came in a full batch, so more messages of the same user may lie behind it. */
+  readonly batchFull: boolean;
 }
 
-/** Messages that are listed at most. */
+/** What SQS shows of the queue. */
+export interface Shown {
+  readonly messages: readonly DeadLetterMessage[];
+  /** Messages that SQS does not show: it gives out at most 10 of a user. undefined = not known. */
+  readonly behind: number | undefined;
+  /** Messages that another reader holds. undefined = not known. */
+  readonly heldByOthers: number | undefined;
+  /** Why reading ended early. undefined = it did not. */
+  readonly unread: unknown;
+}
+
+/** Messages that are read at most. */
 export const MOST = 1_000;
-/** Seconds for which the messages are held: longer than reading 1,000 takes. */
-const HOLD = 120;
+const BATCH = 10;
+/** Seconds for which the messages are hidden from other readers. */
+const HOLD_SECONDS = 120;
+/** Reading ends by then, so that what was read first is still held when `act` deletes it. */
+const READ_MS = 60_000;
 
 /**
- * Shows the messages to `act`, and sets their visibility back whatever comes of it, so that nothing stays hidden. SQS FIFO gives
- * out at most 10 messages of a person at once: those behind them are counted, not seen.
+ * Shows the messages to `act`, and makes them visible again whatever becomes of it, also after Ctrl-C. Where that fails, it says for how
+ * long they are hidden.
  */
 export async function withDeadLetters<Result>(
   aws: Aws,
   queueUrl: string,
-  act: (messages: readonly DeadLetterMessage[]) => Promise<Result>,
+  terminal: Terminal,
+  act: (shown: Shown) => Promise<Result>,
 ): Promise<Result> {
-  const held: DeadLetterMessage[] = [];
+  const held = new Map<string, DeadLetterMessage>();
+  const release = () => releaseAll(aws, queueUrl, [...held.values()], terminal);
+  const removeListener = terminal.onInterrupt(release);
   try {
-    for (;;) {
-      const batch = await receive(aws, queueUrl);
-      held.push(...batch.map(toDeadLetter));
-      if (batch.length === 0 || held.length >= MOST) break;
-    }
-    return await act(held);
+    const unread = await readAll(aws, queueUrl, held);
+    return await act({ messages: [...held.values()], unread, ...(await hidden(aws, queueUrl, held.size, terminal)) });
   } finally {
-    await release(aws, queueUrl, held);
+    removeListener();
+    await release();
+  }
+}
+
+/** Why it ended early; undefined = it did not. */
+async function readAll(aws: Aws, queueUrl: string, held: Map<string, DeadLetterMessage>): Promise<unknown> {
+  const endMs = Date.now() + READ_MS;
+  try {
+    while (held.size < MOST && Date.now() < endMs) {
+      const batch = await receive(aws, queueUrl);
+      for (const message of batch) held.set(message.MessageId ?? "", toDeadLetter(message, batch.length === BATCH));
+      if (batch.length === 0) break;
+    }
+    return undefined;
+  } catch (error) {
+    return error;
   }
 }
 
@@ -58,8 +90,8 @@ async function receive({ sqs }: Aws, QueueUrl: string): Promise<readonly Message
   const { Messages: messages = [] } = await sqs.send(
     new ReceiveMessageCommand({
       QueueUrl,
-      MaxNumberOfMessages: 10,
-      VisibilityTimeout: HOLD,
+      MaxNumberOfMessages: BATCH,
+      VisibilityTimeout: HOLD_SECONDS,
       // Less asks a part of SQS's servers only.
       WaitTimeSeconds: 1,
       MessageSystemAttributeNames: ["All"],
@@ -69,30 +101,54 @@ async function receive({ sqs }: Aws, QueueUrl: string): Promise<readonly Message
   return messages;
 }
 
-async function release({ sqs }: Aws, QueueUrl: string, messages: readonly DeadLetterMessage[]): Promise<void> {
-  for (let index = 0; index < messages.length; index += 10) {
-    const Entries = messages.slice(index, index + 10).map(({ receiptHandle: ReceiptHandle }, Id) => {
-      return { Id: String(Id), ReceiptHandle, VisibilityTimeout: 0 };
-    });
-    await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }));
+/** What SQS has beside the messages that are held here. */
+async function hidden(
+  aws: Aws,
+  queueUrl: string,
+  held: number,
+  terminal: Terminal,
+): Promise<Pick<Shown, "behind" | "heldByOthers">> {
+  try {
+    const { visible, inFlight } = await messagesIn(aws, queueUrl);
+    return { behind: visible, heldByOthers: Math.max(0, inFlight - held) };
+  } catch (error) {
+    const right = missingRight(error, "sqs:GetQueueAttributes");
+    terminal.progress(`the number of messages is not known: ${right ?? explain(error, terminal.environment)}`);
+    return { behind: undefined, heldByOthers: undefined };
   }
 }
 
-function toDeadLetter(message: Message): DeadLetterMessage {
-  const {
-    MessageId: ownId = "",
-    Body: body = "",
-    ReceiptHandle: receiptHandle = "",
-    Attributes,
-    MessageAttributes = {},
-  } = message;
-  const { reason, status, messageId } = MessageAttributes;
+/** Never throws: what the command was asked for counts more. */
+async function releaseAll(
+  { sqs }: Aws,
+  QueueUrl: string,
+  messages: readonly DeadLetterMessage[],
+  { progress, environment }: Terminal,
+): Promise<void> {
+  try {
+    for (let index = 0; index < messages.length; index += BATCH) {
+      const Entries = messages.slice(index, index + BATCH).map(({ receiptHandle: ReceiptHandle }, Id) => {
+        return { Id: String(Id), ReceiptHandle, VisibilityTimeout: 0 };
+      });
+      await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }));
+    }
+  } catch (error) {
+    const why = missingRight(error, "sqs:ChangeMessageVisibility") ?? explain(error, environment);
+    progress(`the messages are hidden for ${HOLD_SECONDS / 60} minutes, also from the next command: ${why}`);
+  }
+}
+
+function toDeadLetter(original: Message, batchFull: boolean): DeadLetterMessage {
+  const { MessageId: ownId = "", Body: body = "", ReceiptHandle: receiptHandle = "", Attributes } = original;
+  const { reason, status, messageId } = original.MessageAttributes ?? {};
   const call = tryParseJson(body);
   const shared = {
     reason: reason?.StringValue ?? "moved by SQS itself",
     status: status?.StringValue ?? "",
     bytes: Buffer.byteLength(body),
     receiptHandle,
+    original,
+    batchFull,
   };
   try {
     const { identity, receivedAtMs: receivedAt, messageId: id } = parseIdentifyCall(body);
@@ -108,35 +164,18 @@ export async function deleteDeadLetter({ sqs }: Aws, QueueUrl: string, { receipt
   await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receiptHandle }));
 }
 
-/**
- * Moves everything back to the queue, and waits until SQS is done. The number of messages moved.
- * @throws CommandError while another move is under way, or if SQS gives this one up.
- */
-export async function redrive(aws: Aws, queueArn: string, deadLetterQueueUrl: string): Promise<number> {
-  const { sqs } = aws;
-  const SourceArn = await arnOf(aws, deadLetterQueueUrl);
-  const newest = async (): Promise<ListMessageMoveTasksResultEntry | undefined> => {
-    const { Results: tasks } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn, MaxResults: 1 }));
-    return tasks?.[0];
-  };
-  const before = await newest();
-  if (before?.Status === "RUNNING") throw new CommandError("a redrive is running already: wait until it is done");
-  // SQS does not know where messages come from that deliver moved, so the destination is named.
-  await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn: queueArn }));
-  for (;;) {
-    const task = await newest();
-    // The list may lag behind.
-    const known = task !== undefined && task.StartedTimestamp !== before?.StartedTimestamp;
-    const { Status: status, FailureReason: why, ApproximateNumberOfMessagesMoved: moved = 0 } = task ?? {};
-    if (known && status === "COMPLETED") return moved;
-    if (known && status !== "RUNNING") {
-      throw new CommandError(`SQS ended the redrive after ${moved} messages: ${status}, ${why ?? "no reason"}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, aws.pause));
-  }
-}
-
-async function arnOf({ sqs }: Aws, QueueUrl: string): Promise<string> {
-  const answer = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }));
-  return answer.Attributes?.QueueArn ?? "";
+/** Sends one message to the queue again, as SQS's own redrive does, then deletes it: if that fails, it is there twice, never lost. */
+export async function redriveOne(
+  aws: Aws,
+  queueUrl: string,
+  deadLetterQueueUrl: string,
+  message: DeadLetterMessage,
+): Promise<void> {
+  const { Body: MessageBody, MessageId: MessageDeduplicationId, Attributes, MessageAttributes } = message.original;
+  const MessageGroupId = Attributes?.MessageGroupId;
+  if (MessageGroupId === undefined) throw new CommandError(`${message.messageId}: SQS does not say its message group`);
+  await aws.sqs.send(
+    new SendMessageCommand({ QueueUrl: queueUrl, MessageBody, MessageGroupId, MessageDeduplicationId, MessageAttributes }),
+  );
+  await deleteDeadLetter(aws, deadLetterQueueUrl, message);
 }

@@ -2,77 +2,163 @@ import { createParameterCommand, PLACEHOLDERS } from "../../lambda/names";
 import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { alarmChecks } from "./checks/alarms";
 import { follow, post } from "./checks/call";
-import { examine, type Finding, type Level, type Verdict, verdict } from "./checks/finding";
-import { functionChecks } from "./checks/functions";
-import { checkWriteKey, judgeParameter, readParameter } from "./checks/parameters";
+import { type Check, examine, type Finding, verdict } from "./checks/finding";
+import { concurrencyCheck, eventSourceCheck } from "./checks/functions";
+import { accessLogCheck, loggingChecks } from "./checks/logging";
+import { judgeParameter, type ParameterCommands, type ParameterValue, readParameter } from "./checks/parameters";
 import { queueChecks } from "./checks/queues";
-import { type Command, parse, type Terminal } from "./command";
+import { templateReceiversCheck } from "./checks/receivers";
+import { trafficCheck } from "./checks/traffic";
+import { writeKeyChecks } from "./checks/write-key";
+import { type Command, parse, type Terminal, UsageError } from "./command";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline, webhookUrlOf } from "./pipeline";
 import { firstLine } from "./send";
 
-const MARKS = { ok: "ok  ", warning: "warn", failed: "FAIL" };
+const MARKS = { ok: "ok  ", info: "info", skip: "skip", warning: "warn", failed: "FAIL" };
 
-/** Every check in the order of the pipeline; at last a call is followed from the webhook to Segment. */
+/** Every check in the order of the pipeline. */
 export const doctor: Command = {
-  usage: "doctor [--json]",
-  help: `Sends one evaluation of the identity "doctor", which becomes a person in Segment.`,
+  usage: "doctor [--call] [--url <webhook>] [--json]",
+  help: `  --call             also sends one evaluation of the identity "doctor", which becomes a user in Segment, and follows it
+  --url <webhook>    the webhook's URL, where it has a custom domain
+  --json             an array of { check, level, detail, fix? }; level is ok, info, skip, warning or failed
+Without --call nothing is sent or changed. skip: not looked at, for the reason that is given. -> what fixes it.
+Exit code 1 where a check failed; not for warn and skip.`,
   run: async (args, terminal) => {
-    const { values } = parse(args, { ...AWS_OPTIONS, ...PIPELINE_OPTIONS, json: { type: "boolean" } });
+    const options = { call: { type: "boolean" }, url: { type: "string" }, json: { type: "boolean" } } as const;
+    const { values } = parse(args, { ...AWS_OPTIONS, ...PIPELINE_OPTIONS, ...options });
+    const { url, json = false, call = false } = values;
+    if (url !== undefined && (!/^https?:/.test(url) || !URL.canParse(url))) {
+      throw new UsageError(`--url: allowed is a URL with http or https; got ${url}`);
+    }
     const aws = await connect(values, terminal);
     terminal.progress(`looking for the pipeline in ${aws.region}`);
     const pipeline = await findPipeline(aws, values);
     const findings: Finding[] = [];
-    for await (const found of diagnose(aws, pipeline, terminal)) {
+    for await (const found of diagnose(aws, pipeline, { terminal, url, call })) {
       const { check, level, detail, fix } = found;
       findings.push(found);
-      if (values.json !== true) terminal.print(`${MARKS[level]}  ${check}: ${detail}${fix === undefined ? "" : ` -> ${fix}`}`);
+      if (!json) terminal.print(`${MARKS[level]}  ${check}: ${detail}${fix === undefined ? "" : ` -> ${fix}`}`);
     }
-    if (values.json === true) terminal.print(JSON.stringify(findings, undefined, 2));
+    if (json) terminal.print(JSON.stringify(findings, undefined, 2));
     return findings.some(({ level }) => level === "failed") ? 1 : 0;
   },
 };
 
-async function* diagnose(aws: Aws, pipeline: Pipeline, terminal: Terminal): AsyncGenerator<Finding> {
-  const { stackName, environment, receive, deliver } = pipeline;
-  yield { check: "pipeline", ...verdict("ok", `stack ${stackName}, environment ${environment}, ${aws.region}`) };
-  const names = { secret: receive.config.webhookSecretParameter, writeKey: deliver.config.writeKeyParameter };
-  const where = { region: aws.region, keyId: receive.config.kmsKeyArn };
-  const setSecret = `${createParameterCommand(names.secret, `'${PLACEHOLDERS.webhookSecret}'`, where)} --overwrite`;
-  const setKey = `${createParameterCommand(names.writeKey, `'${PLACEHOLDERS.writeKey}'`, where)} --overwrite`;
-  const look = (name: string, needs: string, act: () => Promise<Verdict>, blind: Level = "failed") =>
-    examine({ name, needs, look: act }, terminal.environment, blind);
-  const needs = "your credentials need ssm:GetParameter on it, and kms:Decrypt with kmsKeyArn";
-  let secret = "";
-  let writeKey = "";
-  yield await look(names.secret, needs, async () => {
-    const found = await readParameter(aws.ssm, names.secret);
-    secret = firstLine(found?.value ?? "");
-    return judgeParameter(found, setSecret, true);
-  });
-  yield await look(names.writeKey, needs, async () => {
-    const found = await readParameter(aws.ssm, names.writeKey);
-    writeKey = firstLine(found?.value ?? "");
-    return judgeParameter(found, setKey, false);
-  });
-  const network = "nothing is wrong with the pipeline by that: look from where cdn.segment.com can be reached";
-  if (writeKey !== "") {
-    yield await look("write key at Segment", network, () => checkWriteKey(aws.settingsUrl, writeKey, setKey), "warning");
-  }
-  const checks = [...functionChecks(aws, pipeline), ...alarmChecks(aws, pipeline), ...queueChecks(aws, pipeline)];
-  for (const check of checks) yield await examine(check, terminal.environment, "warning");
-  if (secret === "") {
-    const untried = verdict("failed", "was not tried: there is no secret to sign with", setSecret);
-    return yield { check: "webhook", ...untried };
-  }
+interface Diagnosis {
+  readonly terminal: Terminal;
+  readonly url: string | undefined;
+  readonly call: boolean;
+}
 
-  let messageId: string | undefined;
-  yield await look("webhook", "your credentials need lambda:GetPolicy; check the network from here", async () => {
-    const posted = await post(await webhookUrlOf(aws, pipeline), secret);
-    messageId = posted.messageId;
-    return posted.verdict;
+async function* diagnose(aws: Aws, pipeline: Pipeline, { terminal, url, call }: Diagnosis): AsyncGenerator<Finding> {
+  const look = (check: Check) => examine(check, terminal.environment);
+  yield* namesOf(aws, pipeline);
+  const parameters = parametersOf(aws, pipeline);
+  for (const check of parameters.checks) yield* await look(check);
+  const { writeKey } = parameters;
+  if (writeKey.value !== undefined) {
+    const { segmentEndpoint: endpoint } = pipeline.deliver.config;
+    const { value: parameter, commands } = writeKey;
+    const about = { aws, endpoint, parameter, writeKey: firstLine(parameter.value), commands };
+    if (about.writeKey !== "") for (const check of writeKeyChecks(about)) yield* await look(check);
+  }
+  for (const check of checksOf(aws, pipeline)) yield* await look(check);
+  let webhookUrl: string | undefined;
+  yield* await look({
+    name: "webhook",
+    needs: "lambda:GetPolicy",
+    look: async () => {
+      webhookUrl = url ?? (await webhookUrlOf(aws, pipeline));
+      return verdict("info", webhookUrl);
+    },
   });
+  yield* await look(trafficCheck(aws, pipeline, terminal.progress));
+  if (call) yield* followCall(aws, pipeline, terminal, webhookUrl, parameters.secret.value);
+}
+
+/** What the runbook's commands need to know. */
+function namesOf({ region, webhookUrl }: Aws, { stackName, environment, receive, deliver }: Pipeline): readonly Finding[] {
+  const { queueUrl, deadLetterQueueUrl, changes } = deliver.config;
+  const info = (check: string, detail: string): Finding => ({ check, ...verdict("info", detail) });
+  const logs = [info("log group of receive", receive.logGroup), info("log group of deliver", deliver.logGroup)];
+  return [
+    { check: "pipeline", ...verdict("ok", `stack ${stackName}, environment ${environment}, ${region}`) },
+    ...(webhookUrl === undefined ? logs : []),
+    info("queue URL", queueUrl),
+    info("dead-letter queue URL", deadLetterQueueUrl),
+    info("table", changes?.table ?? "none, without forward: changes"),
+  ];
+}
+
+/** A parameter, and what was read of it: undefined = nothing, or not yet. */
+interface Known {
+  readonly commands: ParameterCommands;
+  value: ParameterValue | undefined;
+}
+
+function parametersOf({ ssm, region }: Aws, { receive, deliver }: Pipeline) {
+  const where = { region, keyId: receive.config.kmsKeyArn };
+  const known = (name: string, placeholder: string): Known => {
+    const create = createParameterCommand(name, `'${placeholder}'`, where);
+    return { commands: { create, overwrite: `${create} --overwrite` }, value: undefined };
+  };
+  const { webhookSecretParameter } = receive.config;
+  const { writeKeyParameter } = deliver.config;
+  const secret = known(webhookSecretParameter, PLACEHOLDERS.webhookSecret);
+  const writeKey = known(writeKeyParameter, PLACEHOLDERS.writeKey);
+  const check = (name: string, one: Known): Check => ({
+    name,
+    needs: "ssm:GetParameter on it, and kms:Decrypt with kmsKeyArn",
+    look: async () => {
+      one.value = await readParameter(ssm, name);
+      return judgeParameter(one.value, one.commands, one === secret);
+    },
+  });
+  return { secret, writeKey, checks: [check(webhookSecretParameter, secret), check(writeKeyParameter, writeKey)] };
+}
+
+function checksOf(aws: Aws, pipeline: Pipeline): readonly Check[] {
+  const queues = queueChecks(aws, pipeline);
+  if (aws.webhookUrl !== undefined) return [eventSourceCheck(aws, pipeline), templateReceiversCheck(aws, pipeline), ...queues];
+  return [
+    eventSourceCheck(aws, pipeline),
+    concurrencyCheck(aws, pipeline),
+    ...loggingChecks(aws, pipeline),
+    accessLogCheck(aws, pipeline),
+    ...alarmChecks(aws, pipeline),
+    ...queues,
+  ];
+}
+
+async function* followCall(
+  aws: Aws,
+  pipeline: Pipeline,
+  terminal: Terminal,
+  url: string | undefined,
+  parameter: ParameterValue | undefined,
+): AsyncGenerator<Finding> {
+  const name = "call";
+  const secret = firstLine(parameter?.value ?? "");
+  if (secret === "") return yield { check: name, ...verdict("skip", "not sent: the webhook secret was not read") };
+  if (url === undefined)
+    return yield { check: name, ...verdict("skip", "not sent: the webhook's URL is not known; give --url") };
+  let messageId: string | undefined;
+  yield* await examine(
+    {
+      name,
+      needs: "nothing",
+      look: async () => {
+        const posted = await post(url, secret);
+        messageId = posted.messageId;
+        return posted.verdict;
+      },
+    },
+    terminal.environment,
+  );
   const id = messageId;
   if (id === undefined) return;
-  const logs = "your credentials need logs:FilterLogEvents on both functions' log groups";
-  yield await look(`call ${id}`, logs, () => follow(aws, pipeline, id, terminal.progress));
+  const needs = "logs:FilterLogEvents on both functions' log groups";
+  const look = () => follow(aws, pipeline, id, terminal.progress);
+  yield* await examine({ name: `call ${id}`, needs, look }, terminal.environment);
 }

@@ -1,14 +1,34 @@
+import { FlagsmithToSegmentError } from "../../lambda/errors";
+import { notAnAnswer } from "./answer";
 import type { Terminal } from "./command";
 
-/** In words for the operator. `environment` tells what the credentials were taken from. */
+/** In words for the operator. `environment` says what the credentials were read from. */
 export function explain(error: unknown, { AWS_PROFILE }: Terminal["environment"]): string {
-  const { name, message, cause } = Object(error);
+  if (error instanceof FlagsmithToSegmentError) return error.message;
+  const { name, message, cause, $metadata: metadata } = Object(error);
   if (name === "CredentialsProviderError") {
     const profile = `AWS_PROFILE ${AWS_PROFILE}: there is no such profile, its login has expired, or it has no credentials`;
     return `${AWS_PROFILE === undefined ? "no AWS credentials: log in, or set AWS_PROFILE" : profile} (${message})`;
   }
   if (/^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId/.test(name)) return `${name}: log in to AWS again`;
   if (Object(error).code === "ENOTFOUND") return `${message}: is the region right, and is there a network?`;
+  // The SDK reads an answer whose error has no name as this, and JSON that is cut off as that.
+  if (/^Unknown/.test(name) || name === "SyntaxError") return notAnAnswer(metadata?.httpStatusCode).message;
   if (cause instanceof Error) return cause.message || cause.name;
   return name === "Error" || name === undefined ? String(message ?? error) : `${name}: ${message}`;
+}
+
+/** AWS's services have several names for it. */
+export function isDenied(error: unknown): boolean {
+  return /AccessDenied|AuthorizationError|NotAuthorized|UnauthorizedOperation/.test(Object(error).name);
+}
+
+/**
+ * The right that the credentials lack, undefined if the error is another one. AWS's message names the right as a rule; `needs` is what
+ * the call needs otherwise.
+ */
+export function missingRight(error: unknown, needs?: string): string | undefined {
+  if (!isDenied(error)) return undefined;
+  const [, right = needs] = /not authorized to perform: ([\w-]+:\w+)/i.exec(Object(error).message) ?? [];
+  return right === undefined ? undefined : `your credentials need ${right}`;
 }

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import type { Terminal } from "./command";
 import { run } from "./commands";
 
 async function confirm(question: string): Promise<boolean | undefined> {
@@ -9,12 +10,22 @@ async function confirm(question: string): Promise<boolean | undefined> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
+/** As shells give it, for a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+const onInterrupt: Terminal["onInterrupt"] = (act) => {
+  const stop = () => void act().finally(() => process.exit(INTERRUPTED));
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  return () => process.off("SIGINT", stop).off("SIGTERM", stop);
+};
+
 async function main(): Promise<void> {
   // Whoever reads the output, such as head, may have enough of it.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const print = (text: string) => console.log(text);
   const progress = (text: string) => console.error(text);
-  process.exitCode = await run(process.argv.slice(2), { environment: process.env, print, progress, confirm });
+  process.exitCode = await run(process.argv.slice(2), { environment: process.env, print, progress, confirm, onInterrupt });
 }
 
 void main();

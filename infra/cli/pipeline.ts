@@ -8,6 +8,7 @@ import {
   readReceiveConfig,
 } from "../../lambda/config";
 import { ConfigurationError } from "../../lambda/errors";
+import { required } from "./answer";
 import type { Aws } from "./aws";
 import { CommandError } from "./command";
 
@@ -20,6 +21,8 @@ export interface DeployedFunction<Config> {
 /** A pipeline as it is deployed, whoever's stack it is part of. */
 export interface Pipeline {
   readonly stackName: string;
+  /** What its metrics and alarms begin with. undefined = it was deployed by a release that does not say. */
+  readonly name: string | undefined;
   /** Name of the Flagsmith environment. */
   readonly environment: string;
   readonly receive: DeployedFunction<ReceiveConfig>;
@@ -59,17 +62,17 @@ function listOf(pipelines: readonly Pipeline[]): string {
 async function pipelinesOf({ lambda }: Aws): Promise<readonly Pipeline[]> {
   const receives: DeployedFunction<ReceiveConfig>[] = [];
   const delivers: DeployedFunction<DeliverConfig>[] = [];
-  for await (const { Functions: functions = [] } of paginateListFunctions({ client: lambda }, {})) {
-    for (const one of functions) {
+  for await (const { Functions: functions } of paginateListFunctions({ client: lambda }, {})) {
+    for (const one of required(functions, "Functions")) {
       receives.push(...deployed(one, readReceiveConfig));
       delivers.push(...deployed(one, readDeliverConfig));
     }
   }
   return receives.flatMap((receive) => {
-    const { queueUrl, stackName, webhookSecretParameter } = receive.config;
+    const { queueUrl, stackName, pipelineName: name, webhookSecretParameter } = receive.config;
     const deliver = delivers.find(({ config }) => config.queueUrl === queueUrl);
     const environment = webhookSecretParameter.split("/").at(-2) ?? "";
-    return deliver === undefined ? [] : [{ stackName, environment, receive, deliver }];
+    return deliver === undefined ? [] : [{ stackName, name, environment, receive, deliver }];
   });
 }
 
@@ -99,17 +102,32 @@ async function whyNone({ cloudFormation, region }: Aws, stack: string): Promise<
   }
 }
 
-/** A first deploy that failed leaves a stack without resources; it is to be deleted before the next. Any other may be somebody's. */
+/** A first deploy that failed leaves a stack without resources; it is to be deleted before the next. Any other may be another team's. */
 function adviceFor(status: string): string {
   if (/^ROLLBACK_(COMPLETE|FAILED)$/.test(status)) return "see its events in CloudFormation, delete it, and deploy again";
   return status.endsWith("_IN_PROGRESS") ? "wait until that is done" : "is it the right stack?";
 }
 
+/** API Gateway calls receive through this alias. */
+export const ALIAS = "live";
+
+/** Asks about the alias, or about the function where it has none: releases before this one have none. */
+export async function ofAlias<Answer>(ask: (qualifier: { readonly Qualifier?: string }) => Promise<Answer>): Promise<Answer> {
+  try {
+    return await ask({ Qualifier: ALIAS });
+  } catch (error) {
+    if (error instanceof Error && error.name === "ResourceNotFoundException") return ask({});
+    throw error;
+  }
+}
+
 /** API Gateway may invoke receive for its webhook: the permission names the API. */
 export async function webhookUrlOf({ lambda, region, webhookUrl }: Aws, { receive }: Pipeline): Promise<string> {
   if (webhookUrl !== undefined) return webhookUrl;
-  const { Policy: policy = "" } = await lambda.send(new GetPolicyCommand({ FunctionName: receive.name }));
+  const FunctionName = receive.name;
+  const answer = await ofAlias((qualifier) => lambda.send(new GetPolicyCommand({ FunctionName, ...qualifier })));
+  const policy = required(answer.Policy, "Policy");
   const [, api] = /:execute-api:[^:]+:\d+:(\w+)\//.exec(policy) ?? [];
-  if (api === undefined) throw new CommandError(`${receive.name}: no API Gateway may invoke it; deploy again`);
+  if (api === undefined) throw new CommandError(`${receive.name}: its policy lets no API Gateway invoke it`);
   return `https://${api}.execute-api.${region}.${receive.config.urlSuffix}/webhook`;
 }

@@ -112,7 +112,8 @@ export class Parameter {
 
   #error(code: Code, cause?: unknown): ParameterError {
     const actor = cause instanceof AwsCallError && code === "parameter-unreadable" ? cause.actor : "operator";
-    return new ParameterError(this.name, code, actor, this.#remedyOf(code, actor), { cause });
+    const known = cause instanceof AwsCallError && code === "parameter-unreadable" ? cause.remedy : undefined;
+    return new ParameterError(this.name, code, actor, known ?? this.#remedyOf(code, actor), { cause });
   }
 
   /** Setting the parameter again helps only where its value is what is wrong. */

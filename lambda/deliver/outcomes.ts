@@ -46,6 +46,8 @@ function outcomeOf(read: ReadMessage, { messages, call }: Unit, result: Settled,
   }
 }
 
+const NO_OAUTH = "(Segment sources that enforce OAuth are not supported)";
+
 /** The entry about a message that is retried. */
 export function retrying(failure: Failure, healthy: boolean, { writeKey }: Pick<Invocation, "writeKey">): Outcome {
   const event = "retrying";
@@ -57,7 +59,7 @@ export function retrying(failure: Failure, healthy: boolean, { writeKey }: Pick<
       // While the endpoint is healthy the key is good, so a 403 is a firewall's.
       if (status === 401 || (status === 403 && !healthy)) {
         const message = "Segment, or a firewall before it, refuses the write key";
-        return { event, message, fields: { ...fields, code: "write-key-refused", parameter, remedy } };
+        return { event, message, fields: { ...fields, code: "write-key-refused", parameter, remedy: `${remedy} ${NO_OAUTH}` } };
       }
       const message = "Segment refuses the call; an empty or very short write key is a possible cause";
       if (status === 400 && !healthy) return { event, message, fields: { ...fields, parameter, remedy } };

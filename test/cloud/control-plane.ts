@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { CONFIG_VARIABLE } from "../../lambda/config";
 import type { LogLine } from "../support/capture";
-import { bodyOf } from "./server";
+import { answerLogs, type LogSettings } from "./control-plane-logs";
+import { ACCOUNT, bodyOf, REGION } from "./server";
 import type { FakeSqs } from "./sqs";
 import type { FakeSsm } from "./ssm";
 
@@ -19,43 +21,117 @@ export interface ControlPlaneOptions {
   readonly lines: () => readonly LogLine[];
 }
 
+/** An error of AWS's: its type. A function is asked at each call; undefined = it is answered. */
+export type Refusal = string | (() => string | undefined);
+
+/** An answer that AWS does not give. */
+export interface BrokenAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** An alarm as AWS gives it, beside its name and state. */
+export interface AlarmDetails {
+  readonly AlarmActions?: readonly string[];
+  readonly ActionsEnabled?: boolean;
+  readonly StateUpdatedTimestamp?: number;
+}
+
+export interface HistoryItem {
+  /** Seconds since 1970. */
+  readonly Timestamp: number;
+  readonly HistorySummary: string;
+  readonly HistoryData?: string;
+}
+
 /** What a test may set. */
-export interface ControlPlaneState {
-  eventSource: string;
+export interface ControlPlaneState extends LogSettings {
+  /** undefined = there is none. */
+  eventSource: string | undefined;
+  lastResult: string | undefined;
   concurrency: number;
   /** Of it, kept for receive. */
   reserved: number | undefined;
   /** By name, with their state. */
   alarms: Readonly<Record<string, "OK" | "ALARM">>;
+  /** By name. */
+  alarmDetails: Readonly<Record<string, AlarmDetails>>;
+  /** Newest actions of alarms, by name. */
+  history: Readonly<Record<string, readonly HistoryItem[]>>;
   /** ARNs of what each alarm does. */
   actions: readonly string[];
-  /** Addresses, with the ARN of the subscription. */
+  /** Addresses of topic `TOPIC`, with the ARN of the subscription. */
   subscriptions: Readonly<Record<string, string>>;
+  /** The same of other topics, by their ARN. */
+  topics: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Status of stacks that have no functions, by name. */
   stacks: Readonly<Record<string, string>>;
   /** Seconds. */
   oldest: number | undefined;
-  /** Actions that are refused, with AWS's error. */
-  refused: Readonly<Record<string, string>>;
+  /** Actions that are refused. */
+  refused: Readonly<Record<string, Refusal>>;
+  /** Actions that something else than AWS answers. */
+  broken: Readonly<Record<string, BrokenAnswer>>;
   apiId: string | undefined;
+  /** Whether receive has the alias. */
+  alias: boolean;
+  /** Over what a function has, by its name. */
+  functions: Readonly<Record<string, FunctionChanges>>;
 }
 
-export const TOPIC = "arn:aws:sns:us-east-1:000000000000:alarms";
+export interface FunctionChanges {
+  /** Over fields of CONFIG. */
+  readonly config?: object;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly logging?: object;
+  /** Over the logging of the alias, which runs. */
+  readonly aliasLogging?: object;
+}
+
+export const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT}:alarms`;
+
+const NOT_THERE = "ResourceNotFoundException";
+
+/** Lambda's REST API, by the end of a path. */
+const LAMBDA_ACTIONS: readonly (readonly [path: RegExp, action: string])[] = [
+  [/\/functions\/?$/, "ListFunctions"],
+  [/\/event-source-mappings\/?$/, "ListEventSourceMappings"],
+  [/\/account-settings\/?$/, "GetAccountSettings"],
+  [/\/concurrency$/, "GetFunctionConcurrency"],
+  [/\/configuration$/, "GetFunctionConfiguration"],
+  [/\/policy$/, "GetPolicy"],
+];
+
+const SERVICES: Readonly<Record<string, string>> = { AmazonSQS: "sqs", AmazonSSM: "ssm", Logs_20140328: "logs" };
 
 /** All services of AWS at one address, as its emulators have them. */
 export class ControlPlane {
   readonly state: ControlPlaneState = {
     eventSource: "Enabled",
+    lastResult: undefined,
     concurrency: 1_000,
     reserved: undefined,
     alarms: {},
+    alarmDetails: {},
+    history: {},
     actions: [TOPIC],
     subscriptions: {},
+    topics: {},
     stacks: {},
     oldest: undefined,
     refused: {},
+    broken: {},
     apiId: undefined,
+    alias: true,
+    functions: {},
+    entries: [],
+    pageSize: 1_000,
+    repeatsToken: false,
+    metricFilters: undefined,
   };
+  /** Requests that no case here knows: a test must find none. */
+  readonly unexpected: string[] = [];
 
   constructor(private readonly options: ControlPlaneOptions) {}
 
@@ -63,101 +139,143 @@ export class ControlPlane {
     const target = String(request.headers["x-amz-target"] ?? "");
     const [service = "", action = ""] = target.split(".");
     const { sqs, ssm } = this.options;
-    if (this.state.refused[action] !== undefined) return void this.#refuse(response, this.state.refused[action]);
+    if (SERVICES[service] !== undefined && this.#isTurnedAway(response, SERVICES[service], action)) return;
     if (service === "AmazonSQS") return void sqs.server.emit("request", request, response);
     if (service === "AmazonSSM") return void ssm.server.emit("request", request, response);
     void this.#answer(request, response, action);
   });
 
-  #refuse(response: ServerResponse, type: string): void {
-    response
-      .writeHead(400, { "content-type": "application/x-amz-json-1.1" })
-      .end(JSON.stringify({ __type: type, message: "not you" }));
+  /** Answers with an error, or with what is none of AWS's, if a test wants it. */
+  #isTurnedAway(response: ServerResponse, service: string, action: string, isXml = false): boolean {
+    const broken = this.state.broken[action];
+    if (broken !== undefined) {
+      response.writeHead(broken.status, { "content-type": broken.contentType }).end(broken.body);
+      return true;
+    }
+    const refusal = this.state.refused[action];
+    const type = typeof refusal === "function" ? refusal() : refusal;
+    if (type === undefined) return false;
+    const message = /AccessDenied|Authorization/.test(type)
+      ? `User: arn:aws:sts::${ACCOUNT}:assumed-role/reader is not authorized to perform: ${service}:${action}`
+      : "not now";
+    if (isXml) refuseXml(response, type, message);
+    else refuse(response, type, message);
+    return true;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, target: string): Promise<void> {
     const body = (await bodyOf(request)).toString();
-    const path = (request.url ?? "").split("?")[0] ?? "";
+    const url = new URL(request.url ?? "/", "http://aws");
     const form = new URLSearchParams(body);
-    const action = target || form.get("Action") || path;
-    if (form.has("Action")) return this.#answerXml(response, action, form);
-    const input = body === "" ? {} : JSON.parse(body);
+    const ofXml = form.get("Action");
+    const ofLambda = LAMBDA_ACTIONS.find(([path]) => path.test(url.pathname))?.[1];
+    const action = target || ofXml || ofLambda || url.pathname;
+    if (ofXml !== null) {
+      const service = ofXml.includes("Stacks") ? "cloudformation" : "sns";
+      return this.#isTurnedAway(response, service, action, true) ? undefined : this.#answerXml(response, action, form);
+    }
+    const service = ofLambda === undefined ? "cloudwatch" : "lambda";
+    // The services by their header were asked before.
+    if (!SERVICES[String(request.headers["x-amz-target"]).split(".")[0] ?? ""]) {
+      if (this.#isTurnedAway(response, service, action)) return;
+    }
+    const [, name = ""] = /\/functions\/([^/]+)\//.exec(url.pathname) ?? [];
+    const input = { ...(body === "" ? {} : JSON.parse(body)), name, alias: url.searchParams.get("Qualifier") };
     const answer = this.#json(action, input);
-    response
-      .writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" })
-      .end(JSON.stringify(answer ?? {}));
+    if (answer === NOT_THERE) return refuse(response, NOT_THERE, "is not there", 404);
+    if (answer === undefined) this.unexpected.push(`${action} ${body}`);
+    const status = answer === undefined ? 501 : 200;
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer ?? {}));
   }
 
-  #json(action: string, input: Readonly<Record<string, unknown>>): object | undefined {
-    const { eventSource, concurrency, reserved, alarms, actions, oldest, apiId } = this.state;
+  #json(action: string, input: Readonly<Record<string, unknown>>): object | typeof NOT_THERE | undefined {
+    const { eventSource, lastResult, concurrency, reserved, oldest, apiId, alias, history } = this.state;
+    if (typeof input.alias === "string" && !(alias && input.alias === "live" && input.name === "receive")) return NOT_THERE;
     switch (action) {
-      case "/2015-03-31/functions":
-        return { Functions: this.options.functions.map(toFunction) };
-      case "/2015-03-31/event-source-mappings":
-        return { EventSourceMappings: [{ State: eventSource, ScalingConfig: { MaximumConcurrency: 10 } }] };
-      case "/2016-08-19/account-settings":
+      case "ListFunctions":
+        return { Functions: this.options.functions.map((one) => this.#function(one, false)) };
+      case "GetFunctionConfiguration": {
+        const found = this.options.functions.find(({ name }) => name === input.name);
+        return found === undefined ? NOT_THERE : this.#function(found, input.alias === "live");
+      }
+      case "ListEventSourceMappings": {
+        const mapping = { UUID: "mapping-1", State: eventSource, LastProcessingResult: lastResult };
+        const all = [{ ...mapping, ScalingConfig: { MaximumConcurrency: 10 } }];
+        return { EventSourceMappings: eventSource === undefined ? [] : all };
+      }
+      case "GetAccountSettings":
         return { AccountLimit: { ConcurrentExecutions: concurrency, UnreservedConcurrentExecutions: concurrency } };
+      case "GetFunctionConcurrency":
+        return { ReservedConcurrentExecutions: reserved };
+      case "GetPolicy": {
+        if (apiId === undefined) return NOT_THERE;
+        const SourceArn = `arn:aws:execute-api:${REGION}:${ACCOUNT}:${apiId}/*/*/webhook`;
+        return { Policy: JSON.stringify({ SourceArn }) };
+      }
       case "DescribeAlarms":
-        return {
-          MetricAlarms: Object.entries(alarms).map(([AlarmName, StateValue]) => ({
-            AlarmName,
-            StateValue,
-            AlarmActions: actions,
-          })),
-        };
+        return { MetricAlarms: this.#alarms(String(input.AlarmNamePrefix)) };
+      case "DescribeAlarmHistory":
+        return { AlarmHistoryItems: history[String(input.AlarmName)] ?? [] };
       case "GetMetricStatistics":
         return {
           Datapoints: oldest === undefined ? [] : [{ Timestamp: Date.now() / 1_000, Maximum: oldest, Unit: "Seconds" }],
         };
-      case "FilterLogEvents":
-        return { events: this.#filter(String(input.logGroupName), String(input.filterPattern), Number(input.startTime)) };
-      default: {
-        if (action.endsWith("/concurrency")) return { ReservedConcurrentExecutions: reserved };
-        if (!action.endsWith("/policy") || apiId === undefined) return undefined;
-        return { Policy: JSON.stringify({ SourceArn: `arn:aws:execute-api:us-east-1:000000000000:${apiId}/*/*/webhook` }) };
-      }
+      default:
+        return answerLogs(action, input, this.options, this.state);
     }
   }
 
-  #filter(logGroup: string, pattern: string, startTime: number): readonly object[] {
-    const name = this.options.functions.find((one) => one.logGroup === logGroup)?.name;
-    const terms = [...pattern.matchAll(/\(\$\.(\w+) = ("(?:[^"\\]|\\.)*")\)/g)].map(([, field = "", value = ""]) => [
-      field,
-      JSON.parse(value),
-    ]);
-    const matches = (line: LogLine) =>
-      terms.some(([field, value]) => {
-        const found = line[field];
-        return typeof found === "string" && (value.endsWith("*") ? found.startsWith(value.slice(0, -1)) : found === value);
+  #alarms(prefix: string): readonly object[] {
+    const { alarms, actions, alarmDetails } = this.state;
+    return Object.entries(alarms)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([AlarmName, StateValue]) => {
+        return { AlarmName, StateValue, AlarmActions: actions, ActionsEnabled: true, ...alarmDetails[AlarmName] };
       });
-    return this.options
-      .lines()
-      .filter((line) => line.service === name && matches(line))
-      .map((line) => ({ message: JSON.stringify(line), timestamp: Date.parse(String(line.timestamp)) }))
-      .filter(({ timestamp }) => timestamp >= startTime);
+  }
+
+  #function({ name, logGroup, variables }: LocalFunction, isAlias: boolean): object {
+    const { config, variables: more, logging, aliasLogging } = this.state.functions[name] ?? {};
+    const own: object = JSON.parse(variables[CONFIG_VARIABLE] ?? "{}");
+    return {
+      FunctionName: name,
+      LoggingConfig: { LogFormat: "Text", LogGroup: logGroup, ...logging, ...(isAlias ? aliasLogging : {}) },
+      Environment: { Variables: { ...variables, [CONFIG_VARIABLE]: JSON.stringify({ ...own, ...config }), ...more } },
+    };
   }
 
   #answerXml(response: ServerResponse, action: string, form: URLSearchParams): void {
-    const { subscriptions, stacks } = this.state;
+    const { subscriptions, topics, stacks } = this.state;
+    const all: ControlPlaneState["topics"] = { [TOPIC]: subscriptions, ...topics };
     const stack = stacks[form.get("StackName") ?? ""];
-    const known = action === "DescribeStacks" ? stack !== undefined : form.get("TopicArn") === TOPIC;
-    if (!known) {
-      const error = "<Error><Type>Sender</Type><Code>ValidationError</Code><Message>does not exist</Message></Error>";
-      return void response.writeHead(400, XML).end(`<ErrorResponse>${error}</ErrorResponse>`);
+    const topic = all[form.get("TopicArn") ?? ""];
+    if (action === "DescribeStacks") {
+      const members = `<Stacks><member><StackStatus>${stack}</StackStatus></member></Stacks>`;
+      if (stack === undefined) refuseXml(response, "ValidationError", "does not exist");
+      else answerXml(response, action, members);
+      return;
     }
-    const members = Object.entries(subscriptions).map(
-      ([address, arn]) => `<member><Endpoint>${address}</Endpoint><SubscriptionArn>${arn}</SubscriptionArn></member>`,
-    );
-    const result =
-      action === "DescribeStacks"
-        ? `<Stacks><member><StackStatus>${stack}</StackStatus></member></Stacks>`
-        : `<Subscriptions>${members.join("")}</Subscriptions>`;
-    response.writeHead(200, XML).end(`<${action}Response><${action}Result>${result}</${action}Result></${action}Response>`);
+    if (action !== "ListSubscriptionsByTopic") this.unexpected.push(form.toString());
+    if (topic === undefined) return void refuseXml(response, "NotFound", "Topic does not exist");
+    const members = Object.entries(topic).map(([address, arn]) => {
+      return `<member><Protocol>email</Protocol><Endpoint>${address}</Endpoint><SubscriptionArn>${arn}</SubscriptionArn></member>`;
+    });
+    answerXml(response, action, `<Subscriptions>${members.join("")}</Subscriptions>`);
   }
 }
 
 const XML = { "content-type": "text/xml" };
 
-function toFunction({ name, logGroup, variables }: LocalFunction): object {
-  return { FunctionName: name, LoggingConfig: { LogGroup: logGroup }, Environment: { Variables: variables } };
+function answerXml(response: ServerResponse, action: string, result: string): void {
+  response.writeHead(200, XML).end(`<${action}Response><${action}Result>${result}</${action}Result></${action}Response>`);
+}
+
+function refuseXml(response: ServerResponse, type: string, message: string): void {
+  const error = `<Error><Type>Sender</Type><Code>${type}</Code><Message>${message}</Message></Error>`;
+  response.writeHead(400, XML).end(`<ErrorResponse>${error}</ErrorResponse>`);
+}
+
+function refuse(response: ServerResponse, type: string, message: string, status = 400): void {
+  const headers = { "content-type": "application/x-amz-json-1.1", "x-amzn-errortype": type };
+  response.writeHead(status, headers).end(JSON.stringify({ __type: type, message }));
 }

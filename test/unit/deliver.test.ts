@@ -294,18 +294,21 @@ describe("a write key that is refused", () => {
     expect([segment.calls.length, writeKey.refreshes]).toEqual([1, 1]);
   });
 
-  it.each<[string, number, boolean, string, boolean]>([
-    ["named with its remedy after a 401", 401, true, "write-key-refused", true],
-    ["named with its remedy after a 403 while the endpoint is not healthy", 403, false, "write-key-refused", true],
-    ["not named after a 403 while the endpoint is healthy", 403, true, "endpoint-refused", false],
-    ["named as a possible cause after a 400 while the endpoint is not healthy", 400, false, "endpoint-refused", true],
-    ["not named after a 400 while the endpoint is healthy", 400, true, "endpoint-refused", false],
+  const { name, remedy } = new FakeParameter(["key"]);
+  const withOauth = `${remedy} (Segment sources that enforce OAuth are not supported)`;
+
+  it.each<[string, number, boolean, string, readonly [string, string] | undefined]>([
+    ["named with its remedy after a 401", 401, true, "write-key-refused", [name, withOauth]],
+    ["named with its remedy after a 403 while the endpoint is not healthy", 403, false, "write-key-refused", [name, withOauth]],
+    ["not named after a 403 while the endpoint is healthy", 403, true, "endpoint-refused", undefined],
+    ["named as a possible cause after a 400 while the endpoint is not healthy", 400, false, "endpoint-refused", [name, remedy]],
+    ["not named after a 400 while the endpoint is healthy", 400, true, "endpoint-refused", undefined],
   ])("is %s", async (_, status, healthy, code, named) => {
-    const { deliver, log, writeKey } = setUpDeliver({ segment: refusing("stack-request-1", status) });
+    const { deliver, log } = setUpDeliver({ segment: refusing("stack-request-1", status) });
     await deliver(queueRecord(), ...(healthy ? messagesOf("b") : []));
     const line = log.lines.find(({ event }) => event === "retrying");
     expect(line).toMatchObject({ code, actor: "operator", status });
-    expect([line?.parameter, line?.remedy]).toEqual(named ? [writeKey.name, writeKey.remedy] : [undefined, undefined]);
+    expect([line?.parameter, line?.remedy]).toEqual(named ?? [undefined, undefined]);
   });
 });
 

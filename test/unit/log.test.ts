@@ -1,4 +1,4 @@
-import { AwsCallError, ParameterError } from "../../lambda/errors";
+import { AwsCallError, ParameterError, TableError } from "../../lambda/errors";
 import { createLog, type Outcome } from "../../lambda/log";
 import { captureOutput } from "../support/capture";
 
@@ -52,6 +52,32 @@ describe("a log entry", () => {
       parameter: "/p",
       remedy: "aws …",
     });
+  });
+
+  it.each<[string, string, boolean, RegExp | undefined]>([
+    [
+      "names a missing right, and first the time that a new role needs",
+      "AccessDeniedException",
+      false,
+      /^If the stack was deployed in the last two minutes, wait\. .*a right is missing/,
+    ],
+    [
+      "names a missing right for a key of KMS",
+      "KmsAccessDenied",
+      false,
+      /^If the stack was deployed in the last two minutes, wait\./,
+    ],
+    ["names a key that can't be used", "KMS.DisabledException", false, /^The KMS key is disabled/],
+    ["names a queue that was deleted", "QueueDoesNotExist", false, /deploy a new stack/],
+    ["has no remedy for what passes by itself", "ThrottlingException", true, undefined],
+    ["has no remedy for what is not known", "ValidationException", false, undefined],
+  ])("%s, of SQS and of DynamoDB", (_, code, retryable, expected) => {
+    const error = new AwsCallError("sqs:SendMessageBatch", code, retryable);
+    for (const refused of [error, new TableError("table", error)]) {
+      const { remedy } = lineOf({ event: "retrying", message: "", error: refused }) ?? {};
+      if (expected === undefined) expect(remedy).toBeUndefined();
+      else expect(remedy).toMatch(expected);
+    }
   });
 
   it("has name and stack of any other error, but not its message, which may quote a body", () => {

@@ -36,6 +36,7 @@ function store(...answers: readonly (unknown | Error)[]) {
 }
 
 const throttled = new AwsCallError("ssm:GetParameter", "ThrottlingException", true);
+const invalid = new AwsCallError("ssm:GetParameter", "ValidationException", false);
 const denied = new AwsCallError("ssm:GetParameter", "AccessDeniedException", false);
 const holding = (value: string) => ({ Parameter: { Value: value } });
 
@@ -149,8 +150,21 @@ describe("a parameter", () => {
     ["missing", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false), "parameter-missing", "operator", create],
     ["blank", holding(" \n"), "parameter-empty", "operator", `${create} --overwrite`],
     ["a placeholder", holding("<the write key>"), "parameter-placeholder", "operator", `${create} --overwrite`],
-    ["an answer without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again/)],
-    ["refused", denied, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again.*kmsKeyArn$/)],
+    ["without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again/)],
+    [
+      "refused",
+      denied,
+      "parameter-unreadable",
+      "operator",
+      expect.stringMatching(/^If the stack was deployed .*, wait\. .*right/),
+    ],
+    [
+      "not allowed to be read for another cause",
+      invalid,
+      "parameter-unreadable",
+      "operator",
+      expect.stringMatching(/kmsKeyArn$/),
+    ],
     ["throttled", throttled, "parameter-unreadable", "aws", expect.stringMatching(/^wait; .*high-throughput/)],
   ])("has an error with its name, who must act and what fixes it, if it is %s", async (_, answer, code, actor, remedy) => {
     await expect(store(answer).parameter.get()).rejects.toMatchObject({ parameter: NAME, code, actor, remedy });

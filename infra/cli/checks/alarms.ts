@@ -1,62 +1,86 @@
 import { type MetricAlarm, paginateDescribeAlarms } from "@aws-sdk/client-cloudwatch";
-import { paginateListSubscriptionsByTopic, type Subscription } from "@aws-sdk/client-sns";
+import { required } from "../answer";
 import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
-import { type Check, type Verdict, verdict } from "./finding";
+import { actionFindings } from "./alarm-actions";
+import { type Check, type Finding, UNNAMED, verdict } from "./finding";
+import { receiversOf } from "./receivers";
 
+const namesOf = (alarms: readonly MetricAlarm[]) => alarms.map(({ AlarmName: name = "" }) => name);
 const isTopic = (arn: string) => arn.split(":")[2] === "sns";
 
-/** Whether an alarm fires, and whether somebody hears of it. */
-export function alarmChecks(aws: Aws, { stackName }: Pipeline): readonly Check[] {
-  // A pipeline's name is its stack's, and its path within it.
-  const isOurs = ({ AlarmName: name = "" }: MetricAlarm) => /^[ /]/.test(name.slice(stackName.length));
-  const alarmsOf = async (): Promise<readonly MetricAlarm[]> => {
-    const alarms: MetricAlarm[] = [];
-    for await (const page of paginateDescribeAlarms({ client: aws.cloudWatch }, { AlarmNamePrefix: stackName })) {
-      alarms.push(...(page.MetricAlarms ?? []).filter(isOurs));
-    }
-    return alarms;
+/** Whether alarms fire, and whether users learn of it. Each alarm and each topic is judged for itself. */
+export function alarmChecks(aws: Aws, { name }: Pipeline): readonly Check[] {
+  if (name === undefined) return [{ name: "alarms", needs: "nothing", look: async () => verdict("skip", UNNAMED) }];
+  let known: Promise<readonly MetricAlarm[]> | undefined;
+  const alarms = () => {
+    known ??= alarmsOf(aws, name);
+    return known;
   };
+  const needs = "cloudwatch:DescribeAlarms";
   return [
+    { name: "alarms", needs, look: async () => judgeStates(await alarms(), name) },
+    { name: "alarm actions", needs, look: async () => judgeActions(await alarms(), aws.region) },
     {
-      name: "alarms",
-      needs: "your credentials need cloudwatch:DescribeAlarms",
+      name: "alarm receivers",
+      needs: `${needs}, and sns:ListSubscriptionsByTopic on the topics`,
       look: async () => {
-        const alarms = await alarmsOf();
-        const firing = alarms.filter(({ StateValue: state }) => state === "ALARM").map(({ AlarmName: name }) => name);
-        if (alarms.length === 0) return verdict("warning", "there are none", "add Monitoring beside the pipeline");
-        const detail = firing.length === 0 ? `none of ${alarms.length} fires` : `${firing.join(", ")} fires`;
-        return verdict(firing.length === 0 ? "ok" : "warning", detail, "RUNBOOK.md has an article of that name");
+        const topics = new Set((await alarms()).flatMap(({ AlarmActions: actions = [] }) => actions.filter(isTopic)));
+        return (await Promise.all([...topics].map((topic) => receiversOf(aws, topic)))).flat();
       },
     },
     {
-      name: "alarm receivers",
-      needs: "your credentials need cloudwatch:DescribeAlarms, and sns:ListSubscriptionsByTopic on the topics",
-      look: async () => {
-        const topics = new Set((await alarmsOf()).flatMap(({ AlarmActions: actions = [] }) => actions.filter(isTopic)));
-        const subscriptions = await Promise.all([...topics].map((topic) => subscriptionsOf(aws, topic)));
-        return judgeReceivers(subscriptions.flat());
-      },
+      name: "alarm history",
+      needs: "cloudwatch:DescribeAlarmHistory",
+      look: async () =>
+        actionFindings(
+          aws,
+          (await alarms()).filter(({ AlarmActions: actions = [] }) => actions.length > 0),
+        ),
     },
   ];
 }
 
-async function subscriptionsOf({ sns }: Aws, TopicArn: string): Promise<readonly Subscription[]> {
-  const subscriptions: Subscription[] = [];
-  for await (const { Subscriptions: found = [] } of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn })) {
-    subscriptions.push(...found.filter(({ SubscriptionArn: arn }) => arn !== "Deleted"));
+/** A pipeline's alarms begin with its name, and a blank. */
+async function alarmsOf({ cloudWatch }: Aws, name: string): Promise<readonly MetricAlarm[]> {
+  const alarms: MetricAlarm[] = [];
+  const AlarmNamePrefix = `${name} `;
+  for await (const page of paginateDescribeAlarms({ client: cloudWatch }, { AlarmNamePrefix })) {
+    const found = required(page.MetricAlarms, "MetricAlarms");
+    alarms.push(...found.filter(({ AlarmName = "" }) => AlarmName.startsWith(AlarmNamePrefix)));
   }
-  return subscriptions;
+  return alarms;
 }
 
-function judgeReceivers(subscriptions: readonly Subscription[]): Verdict {
-  const pending = subscriptions.filter(({ SubscriptionArn: arn }) => arn === "PendingConfirmation");
-  const confirmed = subscriptions.length - pending.length;
-  const detail = `${confirmed} confirmed, ${pending.length} unconfirmed`;
-  if (pending.length > 0) {
-    const who = pending.map(({ Endpoint: address }) => address).join(", ");
-    return verdict("warning", detail, `open AWS's mail to ${who}, and confirm`);
+function judgeStates(alarms: readonly MetricAlarm[], name: string): readonly Finding[] {
+  const check = "alarms";
+  if (alarms.length === 0) {
+    return [{ check, ...verdict("warning", `there are none of ${name}`, "add Monitoring beside the pipeline") }];
   }
-  const fix = "nobody hears of an alarm: set option alarmEmail or alarmTopicArn";
-  return verdict(confirmed > 0 ? "ok" : "warning", detail, fix);
+  const firing = alarms.filter(({ StateValue: state }) => state === "ALARM");
+  if (firing.length === 0) return [{ check, ...verdict("ok", `none of ${alarms.length} fires`) }];
+  return firing.map(({ AlarmName: alarm = "", StateUpdatedTimestamp: since }) => {
+    const detail = `fires${since === undefined ? "" : ` since ${since.toISOString()}`}`;
+    return { check: alarm, ...verdict("warning", detail, `infra/RUNBOOK.md, ${alarm.slice(`${name} `.length)}`) };
+  });
+}
+
+function judgeActions(alarms: readonly MetricAlarm[], region: string): readonly Finding[] {
+  const check = "alarm actions";
+  const findings: Finding[] = [];
+  const silent = alarms.filter(({ AlarmActions: actions = [] }) => actions.length === 0);
+  if (silent.length > 0) {
+    const fix = "set option alarmEmail or alarmTopicArn, and deploy";
+    findings.push({ check, ...verdict("warning", `no action, so nobody learns of it: ${namesOf(silent).join(", ")}`, fix) });
+  }
+  const disabled = alarms.filter(({ ActionsEnabled: enabled }) => enabled === false);
+  if (disabled.length > 0) {
+    const quoted = namesOf(disabled).map((name) => `'${name}'`);
+    const fix = `aws cloudwatch enable-alarm-actions --region ${region} --alarm-names ${quoted.join(" ")}`;
+    findings.push({ check, ...verdict("warning", `actions are disabled: ${namesOf(disabled).join(", ")}`, fix) });
+  }
+  const others = new Set(alarms.flatMap(({ AlarmActions: actions = [] }) => actions.filter((arn) => !isTopic(arn))));
+  for (const arn of others)
+    findings.push({ check, ...verdict("skip", `${arn} is no SNS topic: whether users learn by it was not looked at`) });
+  return findings.length > 0 || alarms.length === 0 ? findings : [{ check, ...verdict("ok", "each alarm has one, enabled") }];
 }

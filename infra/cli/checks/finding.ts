@@ -1,13 +1,16 @@
 import type { Terminal } from "../command";
-import { explain } from "../explain";
+import { explain, missingRight } from "../explain";
 
-/** `warning`: it works, and may not for long. Only `failed` makes the exit code 1. */
-export type Level = "ok" | "warning" | "failed";
+/**
+ * `info`: nothing is judged. `skip`: nothing was seen, and so nothing is judged. `warning`: it works, and may not for long.
+ * Only `failed` makes the exit code 1.
+ */
+export type Level = "ok" | "info" | "skip" | "warning" | "failed";
 
 export interface Verdict {
   readonly level: Level;
   readonly detail: string;
-  /** What fixes it. */
+  /** What fixes it, only where its cause was seen. */
   readonly fix?: string;
 }
 
@@ -17,25 +20,28 @@ export interface Finding extends Verdict {
 
 /** `fix` only where something is to be fixed. */
 export function verdict(level: Level, detail: string, fix = ""): Verdict {
-  return level === "ok" ? { level, detail } : { level, detail, fix };
+  return level === "ok" || level === "info" || fix === "" ? { level, detail } : { level, detail, fix };
 }
 
-/** A check, and what the credentials need for it. */
+/** One thing that is looked at, which may be several of a kind: each topic is a finding of its own. */
 export interface Check {
   readonly name: string;
+  /** The rights that it takes, for an error that does not name the missing one. */
   readonly needs: string;
-  readonly look: () => Promise<Verdict>;
+  readonly look: () => Promise<Verdict | readonly Finding[]>;
 }
 
-/** What the check finds, or that it can't look. `blind`: how bad that is. */
-export async function examine(
-  { name, needs, look }: Check,
-  environment: Terminal["environment"],
-  blind: Level,
-): Promise<Finding> {
+/** What the check finds, or why it could not look. */
+export async function examine({ name, needs, look }: Check, environment: Terminal["environment"]): Promise<readonly Finding[]> {
   try {
-    return { check: name, ...(await look()) };
+    const found = await look();
+    return "level" in found ? [{ check: name, ...found }] : found;
   } catch (error) {
-    return { check: name, ...verdict(blind, `can't be looked at: ${explain(error, environment)}`, needs) };
+    const detail = `not looked at: ${explain(error, environment)}`;
+    return [{ check: name, ...verdict("skip", detail, missingRight(error, needs)) }];
   }
 }
+
+/** For what is found by the pipeline's name. */
+export const UNNAMED =
+  "not looked at: the functions were deployed by a release that does not write the pipeline's name into CONFIG; deploy this one";

@@ -1,0 +1,72 @@
+import { CONFIG_VARIABLE } from "../../lambda/config";
+import type { LogLine } from "../support/capture";
+import type { ControlPlaneOptions } from "./control-plane";
+
+/** What a test may set of CloudWatch Logs. */
+export interface LogSettings {
+  /** Beside those that the functions wrote. */
+  entries: readonly LogLine[];
+  /** Entries of an answer. */
+  pageSize: number;
+  /** Whether each answer has the same token. */
+  repeatsToken: boolean;
+  /** Log group by the metric that is counted there. @default - those of the functions */
+  metricFilters: Readonly<Record<string, string>> | undefined;
+}
+
+/** CloudWatch Logs, as far as the commands use it. undefined = another action. */
+export function answerLogs(
+  action: string,
+  input: Readonly<Record<string, unknown>>,
+  options: ControlPlaneOptions,
+  settings: LogSettings,
+): object | undefined {
+  if (action === "FilterLogEvents") return filter(input, options, settings);
+  return action === "DescribeMetricFilters" ? metricFilters(input, options, settings) : undefined;
+}
+
+function filter(
+  { logGroupName, filterPattern, startTime, endTime, nextToken }: Readonly<Record<string, unknown>>,
+  { functions, lines }: ControlPlaneOptions,
+  { entries, pageSize, repeatsToken }: LogSettings,
+): object {
+  const name = functions.find((one) => one.logGroup === logGroupName)?.name;
+  const terms = [...String(filterPattern).matchAll(/\(\$\.(\w+) = ("(?:[^"\\]|\\.)*")\)/g)].map(
+    ([, field = "", value = ""]) => [field, JSON.parse(value)] as const,
+  );
+  const matches = (line: LogLine) =>
+    terms.some(([field, value]) => {
+      const found = line[field];
+      return typeof found === "string" && (value.endsWith("*") ? found.startsWith(value.slice(0, -1)) : found === value);
+    });
+  const all = [...entries, ...lines()]
+    .filter((line) => line.service === name && matches(line))
+    .map((line) => ({
+      message: JSON.stringify(line),
+      timestamp: Date.parse(String(line.timestamp)),
+      logStreamName: line.stream ?? `2026/11/27/[$LATEST]${"0".repeat(32)}`,
+    }))
+    .filter(({ timestamp }) => timestamp >= Number(startTime) && timestamp <= Number(endTime));
+  const from = Number(nextToken ?? 0);
+  const rest = all.length > from + pageSize ? { nextToken: String(from + pageSize) } : {};
+  return { events: all.slice(from, from + pageSize), ...(repeatsToken ? { nextToken: "0" } : rest) };
+}
+
+/** Those of receive and deliver, and of API Gateway's log. */
+const COUNTED_BY = { Invalid: "receive", DeadLettered: "deliver" } as const;
+
+function metricFilters(
+  { metricName, metricNamespace }: Readonly<Record<string, unknown>>,
+  { functions }: ControlPlaneOptions,
+  settings: LogSettings,
+): object {
+  const groupOf = (of: string) => functions.find(({ name }) => name === of)?.logGroup ?? "";
+  const ofFunctions = Object.entries(COUNTED_BY).map(([metric, of]) => [metric, groupOf(of)]);
+  const known: Readonly<Record<string, string>> = settings.metricFilters ?? {
+    RefusedByApiGateway: "/aws/vendedlogs/access",
+    ...Object.fromEntries(ofFunctions),
+  };
+  const namespaces = functions.map(({ variables }) => Object(JSON.parse(variables[CONFIG_VARIABLE] ?? "{}")).pipelineName);
+  const logGroupName = namespaces.includes(metricNamespace) ? known[String(metricName)] : undefined;
+  return { metricFilters: logGroupName === undefined ? [] : [{ logGroupName, filterName: "filter" }] };
+}
