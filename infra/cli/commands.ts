@@ -1,4 +1,5 @@
 import { FlagsmithToSegmentError } from "../../lambda/errors";
+import { version } from "../../package.json";
 import { type Command, type ExitCode, type Terminal, UsageError } from "./command";
 import { explain } from "./explain";
 
@@ -23,7 +24,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "what became of a message, or of a person's evaluations",
     load: async () => (await import("./trace")).trace,
   },
-  send: { summary: "signs a file as Flagsmith does, and posts it", load: async () => (await import("./send")).send },
+  send: { summary: "signs a body as Flagsmith does, and posts it", load: async () => (await import("./send")).send },
 };
 
 const PLACES = `  --region <region>  default: AWS_REGION, or the profile's
@@ -32,7 +33,7 @@ const PLACES = `  --region <region>  default: AWS_REGION, or the profile's
 
 function overview(): string {
   const names = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
-  return [`usage: ${PROGRAM} <command> [--help]`, ...names].join("\n");
+  return [`usage: ${PROGRAM} <command> [--help]`, ...names, "  --version     which release this is"].join("\n");
 }
 
 /** As the operator called it: by a script of the clone, or by its own name. `usage` begins with the command's name. */
@@ -49,11 +50,23 @@ function helpOf(command: Command, environment: Terminal["environment"]): string 
 }
 
 /** Of the commands, but those that npm has as well. */
-const OPTIONS = ["local", "region", "stack", "environment", "redrive", "delete", "show", "hours", "url", "secret", "as"];
+const OPTIONS = [
+  ...["local", "region", "stack", "environment", "redrive", "delete", "show", "hours"],
+  ...["url", "secret", "as", "flag", "off"],
+];
 
 /** Options that npm took for its own, because they stood before its `--`: the command would do something else than was meant. */
-function forgottenIn(environment: Terminal["environment"]): string | undefined {
-  return OPTIONS.find((name) => environment[`npm_config_${name}`] !== undefined);
+function refuseForgotten(name: string, args: readonly string[], environment: Terminal["environment"]): void {
+  const taken = OPTIONS.filter((option) => environment[`npm_config_${option}`] !== undefined);
+  if (taken.length === 0) return;
+  const typed = taken.map((option) => {
+    const value = environment[`npm_config_${option}`];
+    // npm makes a text of what has no value. A secret is not shown.
+    if (value === "true" || value === "") return `--${option}`;
+    return `--${option} ${option === "secret" ? "<secret>" : value}`;
+  });
+  const command = `npm run ${name} -- ${[...typed, ...args].join(" ")}`;
+  throw new UsageError(`npm took --${taken[0]} for itself: options come after npm's own --. Type: ${command}`);
 }
 
 /** Runs one command. Never throws: what went wrong is one line on standard error. */
@@ -65,6 +78,10 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
       print(overview());
       return 0;
     }
+    if (["--version", "-v"].includes(name)) {
+      print(version);
+      return 0;
+    }
     progress(name === "" ? overview() : `unknown command ${name}\n${overview()}`);
     return 2;
   }
@@ -74,8 +91,7 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
     return 0;
   }
   try {
-    const forgotten = forgottenIn(environment);
-    if (forgotten !== undefined) throw new UsageError(`npm took --${forgotten} for itself: options come after npm's own --`);
+    refuseForgotten(name, args, environment);
     return await command.run(args, terminal);
   } catch (error) {
     if (error instanceof UsageError) {

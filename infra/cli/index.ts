@@ -1,5 +1,7 @@
+import "../node-version.cjs";
 import { createInterface } from "node:readline/promises";
 import { run } from "./commands";
+import { escapeControlCharacters } from "./control-characters";
 
 async function confirm(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY) return undefined;
@@ -12,8 +14,9 @@ async function confirm(question: string): Promise<boolean | undefined> {
 async function main(): Promise<void> {
   // Whoever reads the output, such as head, may have enough of it.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-  const print = (text: string) => console.log(text);
-  const progress = (text: string) => console.error(text);
+  // A user's name is not to steer the terminal.
+  const print = (text: string) => console.log(escapeControlCharacters(text, "\n\t"));
+  const progress = (text: string) => console.error(escapeControlCharacters(text, "\n\t"));
   process.exitCode = await run(process.argv.slice(2), { environment: process.env, print, progress, confirm });
 }
 

@@ -31,10 +31,32 @@ export type SegmentBehaviour =
   /** Taken, and answered with something that is not HTTP. */
   | "garbage";
 
+/** How the embedded Segment of `npm start` behaves, in the order of its key. */
+export const SEGMENT_MODES = ["ok", "slow", "429", "reject", "down"] as const;
+
+export type SegmentMode = (typeof SEGMENT_MODES)[number];
+
+/** Milliseconds of a slow answer: a user who sends each second has five more calls by then, which are merged. Time-out: 8 s. */
+const SLOW_MS = 6_000;
+/** Whose calls mode `reject` refuses. */
+export const REJECTED_USER = "ann";
+
+const MODES: Readonly<Record<SegmentMode, (call: ArrivingCall) => SegmentBehaviour>> = {
+  ok: () => ({ status: 200 }),
+  slow: () => ({ status: 200, delay: SLOW_MS }),
+  429: () => ({ status: 429, headers: { "retry-after": "5" } }),
+  reject: ({ userId }) => ({ status: userId === REJECTED_USER ? 400 : 200 }),
+  down: () => "reset-before",
+};
+
+export function isSegmentMode(input: unknown): input is SegmentMode {
+  return SEGMENT_MODES.some((mode) => mode === input);
+}
+
 const TAKEN: ReadonlySet<unknown> = new Set(["reset-within", "reset-after", "dripping", "garbage"]);
 
 export interface FakeSegmentOptions {
-  /** @default - 200 */
+  /** @default - by its mode */
   readonly behave?: (call: ArrivingCall) => SegmentBehaviour;
   /** For each call that Segment took, in order. */
   readonly onTaken?: (call: ArrivingCall) => void;
@@ -48,6 +70,7 @@ export class FakeSegment {
   readonly calls: ArrivingCall[] = [];
   /** Statuses of the next calls, before `behave` is asked. */
   readonly refusals: number[] = [];
+  mode: SegmentMode = "ok";
   /** Write keys of sources that exist. As at Segment, calls with any other are answered with 200 all the same. */
   readonly knownKeys = new Set<string>();
   readonly #attempts = new Map<string, number>();
@@ -77,7 +100,7 @@ export class FakeSegment {
     }
     const call = this.#read(request, bytes);
     const refusal = this.refusals.shift();
-    const behaviour = refusal === undefined ? (this.#options.behave?.(call) ?? { status: 200 }) : { status: refusal };
+    const behaviour = refusal === undefined ? (this.#options.behave ?? MODES[this.mode])(call) : { status: refusal };
     const taken = TAKEN.has(behaviour) || Object(behaviour).status === 200;
     if (taken) {
       this.calls.push(call);
