@@ -25,7 +25,7 @@ const MAX_EVALUATIONS = 1_000;
 /** How an outcome is called and looks. `delivered` goes without a word. */
 const OUTCOMES: Readonly<Record<string, { readonly word?: string; readonly tone: Tone }>> = {
   delivered: { tone: "out" },
-  merged: { word: "merged", tone: "quiet" },
+  merged: { word: "merged", tone: "out" },
   unchanged: { word: "unchanged", tone: "quiet" },
   "dry-run": { word: "dry run", tone: "quiet" },
 };
