@@ -15,8 +15,8 @@ export function places(cloud: LocalCloud, settings: Settings): string {
     `${cloud.stackName}, with the options of cdk.json`,
     `  secret        ${secrets}`,
     `  segment       ${cloud.segmentEndpoint}${embedded}`,
-    `  queue         ${cloud.queue.url}`,
-    `  dead letters  ${cloud.deadLetterQueue.url}`,
+    `  queues        ${new URL(".", cloud.queue.url)}`,
+    ...[cloud.queue, cloud.deadLetterQueue].map(({ url }) => `                ${url.split("/").at(-1)}`),
     ...(settings.host === LOOPBACK ? [] : [`  listens at    ${settings.host}, so other machines reach the webhook`]),
   ].join("\n");
 }
