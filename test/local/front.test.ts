@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, request } from "node:http";
 import { close, listen } from "../cloud/server";
-import { type AnsweredWebhook, createFront, type FrontOptions, type SegmentSwitch } from "./front";
+import { type AnsweredWebhook, createFront, type FrontOptions } from "./front";
+import type { SegmentSwitch } from "./own-routes";
 
 const PLACES = {
   region: "us-east-1",

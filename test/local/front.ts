@@ -3,8 +3,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { LocalPlaces } from "../../infra/cli/aws";
 import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { apiGatewayEvent } from "../cloud/events";
-import { isSegmentMode, SEGMENT_MODES, type SegmentMode } from "../cloud/segment";
 import { bodyOf } from "../cloud/server";
+import { isOfThisMachine, type SegmentSwitch, switchSegment } from "./own-routes";
 
 /** Lambda's limit for an event; API Gateway itself would take 10 MB. */
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
@@ -26,11 +26,6 @@ export interface FrontObserver {
   /** Before receive is invoked. `requestId`: API Gateway's. */
   arrived(requestId: string): void;
   answered(webhook: AnsweredWebhook): void;
-}
-
-/** How the embedded Segment answers, for as long as it is the one that gets the calls. */
-export interface SegmentSwitch {
-  mode: SegmentMode;
 }
 
 export interface FrontOptions {
@@ -56,30 +51,11 @@ export function createFront(options: FrontOptions): RequestListener {
       return text(response, 200, "flagsmith-to-segment: Flagsmith's webhook belongs at /webhook");
     }
     if (route === "POST /segment") {
-      const [status, said] = isOfThisMachine(request) ? switchSegment(segment, url.searchParams.get("mode")) : FORBIDDEN;
+      const [status, said] = switchSegment(request, segment, url.searchParams.get("mode"));
       return text(response, status, said);
     }
     await answerWebhook(options, request, response, url);
   };
-}
-
-const FORBIDDEN = [403, "only from the machine itself"] as const;
-
-function switchSegment(segment: SegmentSwitch | undefined, mode: string | null): readonly [status: number, said: string] {
-  if (segment === undefined) return [409, "SEGMENT_ENDPOINT is set: the embedded Segment gets no calls"];
-  if (!isSegmentMode(mode)) return [400, `mode: allowed is ${SEGMENT_MODES.join(", ")}`];
-  segment.mode = mode;
-  return [200, `Segment: ${mode}`];
-}
-
-/**
- * By its address and, because a tunnel's program calls from this machine and a web page may call it under another name, by what it
- * says about itself.
- */
-function isOfThisMachine({ socket, headers }: IncomingMessage): boolean {
-  const isLoopback = /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(socket.remoteAddress ?? "");
-  const isForwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host"].some((name) => headers[name] !== undefined);
-  return isLoopback && !isForwarded && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(headers.host ?? "");
 }
 
 /** Turns the request into an event without touching a byte of the body, and the result into an answer. */

@@ -33,6 +33,9 @@ export function invitation(cloud: LocalCloud, { webhookSecret, segmentEndpoint }
     `  ${at}npm run send -- --flag checkout=b --as ann${signed}`,
     `  ${at}npm run trace -- --local ann`,
     `  ${at}npm run doctor -- --local`,
+    ...(segmentEndpoint === undefined && !hasKeys
+      ? [`  curl -X POST '${new URL("/segment?mode=slow", cloud.webhookUrl)}'`]
+      : []),
     hasKeys ? `keys: ${mode}r: the sample again, Ctrl-C: end` : "Ctrl-C ends it",
   ].join("\n");
 }

@@ -63,6 +63,16 @@ describe("a Node.js that is too old", () => {
   });
 });
 
+describe("npm run doctor --local, of which npm leaves nothing", () => {
+  it("says what to type when AWS can't be asked", () => {
+    const nothing = { AWS_CONFIG_FILE: "/dev/null", AWS_SHARED_CREDENTIALS_FILE: "/dev/null" };
+    const command = ["--import", "tsx", "infra/cli/index.ts", "doctor"];
+    const { status, stderr } = node(command, { ...nothing, npm_lifecycle_event: "doctor" });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^no region: .*\nfor a running npm start, type: npm run doctor -- --local\n$/);
+  });
+});
+
 describe("npm run compat", () => {
   it("leaves no folder when it is stopped at work", async () => {
     const folder = mkdtempSync(join(tmpdir(), "stopped-"));

@@ -9,6 +9,7 @@ import { SEGMENT_MODES } from "../cloud/segment";
 import { close } from "../cloud/server";
 import type { Arguments } from "./arguments";
 import { DEMO_DIVISOR, DEMO_ROUND_MS, hurriedMachine, runDemo } from "./demo";
+import { endings } from "./endings";
 import { interceptEntries } from "./entries";
 import { invitation, places, REDRIVE } from "./invitation";
 import { type Keys, listenToKeys } from "./keys";
@@ -18,8 +19,10 @@ import { sendSample } from "./sample";
 import { readSettings, type Settings, SettingsError } from "./settings";
 import { View } from "./view";
 
+export type Say = (text: string) => void;
+
 export interface Beginning {
-  readonly say: (text: string) => void;
+  readonly say: Say;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
 }
@@ -60,7 +63,7 @@ export async function start({ json, demo, segmentMode }: Arguments, { say, start
   if (demo) await demonstrate(cloud, settings, run.stopping);
 }
 
-function stopwatch(say: Beginning["say"], startedAtMs: number): (what: string) => void {
+function stopwatch(say: Say, startedAtMs: number): (what: string) => void {
   let lastMs = startedAtMs;
   return (what) => {
     const nowMs = Date.now();
@@ -89,54 +92,7 @@ function functionsOf({ receive, deliver }: Environments, demo: boolean, view: Vi
   return { receive: composeReceive(receive, ...machine), deliver: observed };
 }
 
-interface Run {
-  readonly stop: () => void;
-  /** Aborted when the run ends. */
-  readonly stopping: AbortSignal;
-  keys: Keys | undefined;
-}
-
-/** Every way in which the run ends, with the summary and the terminal as it was. */
-function endings(cloud: LocalCloud, view: View, say: Beginning["say"]): Run {
-  const ending = new AbortController();
-  const stop = () => {
-    // A slow call may hold up the end for a while; the second Ctrl-C does not wait for it.
-    if (ending.signal.aborted) process.exit(130);
-    ending.abort();
-    void end(cloud, view, say).then(
-      () => process.exit(0),
-      (error) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  };
-  const run: Run = { stop, stopping: ending.signal, keys: undefined };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
-  process.on("SIGCONT", () => run.keys?.resume());
-  process.on("exit", () => run.keys?.restore());
-  onOrphaned(stop);
-  return run;
-}
-
-/** What still waits ends with this process. */
-async function end(cloud: LocalCloud, view: View, say: Beginning["say"]): Promise<void> {
-  await cloud.stop();
-  const { queue, deadLetterQueue } = cloud;
-  say(view.summary.text({ queue: queue.queue.size, deadLetters: deadLetterQueue.queue.size }));
-}
-
-/** A signal to npm alone ends npm and its shell, and does not come through. */
-function onOrphaned(act: () => void): void {
-  const parent = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(watch);
-    act();
-  }, 250);
-}
-
-function keysOf(cloud: LocalCloud, settings: Settings, view: View, say: Beginning["say"], stop: () => void): Keys {
+function keysOf(cloud: LocalCloud, settings: Settings, view: View, say: Say, stop: () => void): Keys {
   return listenToKeys(process.stdin, process.stdout, {
     keys: {
       s: () => {
@@ -153,7 +109,7 @@ function keysOf(cloud: LocalCloud, settings: Settings, view: View, say: Beginnin
   });
 }
 
-function hintAtDeadLetters(view: View, say: Beginning["say"]): void {
+function hintAtDeadLetters(view: View, say: Say): void {
   const end = view.onOutcome(({ event }) => {
     if (event !== "dead-lettered") return;
     end();

@@ -1,14 +1,11 @@
-import { parseIdentifyCall } from "../../lambda/identify-call";
-import { tryParseJson } from "../../lambda/json";
-import { LOG_EVENTS } from "../../lambda/names";
 import { type Evaluation, parseEvaluation } from "../../lambda/receive/evaluation";
 import type { LogEntry } from "./entries";
 import type { AnsweredWebhook, FrontObserver } from "./front";
+import { noticeOf } from "./notice";
 import { formatRow, type Look, type Row, type Tone } from "./row";
 import { Summary } from "./summary";
+import { type Traits, traitsOf } from "./traits";
 import { causeText, elapsedText, flagCount, flagText, retryText, traitText } from "./words";
-
-type Traits = Readonly<Record<string, unknown>>;
 
 /** One evaluation, which may be several messages. */
 interface Shown {
@@ -152,31 +149,4 @@ function settledText({ event, experiments }: LogEntry, { calls, traits, flagName
   ].filter((word) => word !== undefined);
   const set = [...traits].map(([name, value]) => traitText(name, value, flagNames));
   return { words: words.length === 0 ? undefined : words.join(" · "), set };
-}
-
-/** By message id. undefined for a message that deliver can't read either. */
-function traitsOf(body: string): [messageId: string, traits: Traits] | undefined {
-  try {
-    const { messageId } = parseIdentifyCall(body);
-    return [messageId, Object(tryParseJson(body)).traits];
-  } catch {
-    return undefined;
-  }
-}
-
-/** An entry that is about no webhook and no message alone. */
-function noticeOf(entry: LogEntry): Row {
-  const { service, event, timestamp, userId = "-" } = entry;
-  const direction = service === "receive" ? "IN" : "OUT";
-  const level = Object.entries(LOG_EVENTS).find(([name]) => name === event)?.[1];
-  const tone = level === "warn" ? "warning" : "bad";
-  return {
-    atMs: Date.parse(String(timestamp)),
-    direction,
-    status: "-",
-    user: String(userId),
-    size: "",
-    words: causeText(event, entry),
-    tone,
-  };
 }
