@@ -100,7 +100,7 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
     }
     progress(error instanceof FlagsmithToSegmentError ? error.message : explain(error, environment));
     // To npm, --local is a name of its option --no-global: where it stood before npm's --, nothing is left of it.
-    const isOnAws = name !== "send" && !args.includes("--local");
+    const isOnAws = name !== "send" && !args.some((argument) => /^--(local|region)(=|$)/.test(argument));
     if (isOnAws && environment.npm_lifecycle_event === name) {
       progress(`for a running npm start, type: npm run ${[name, "--", "--local", ...args].join(" ")}`);
     }

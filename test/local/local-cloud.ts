@@ -31,7 +31,7 @@ export interface Handlers {
   readonly deliver: DeliverHandler;
 }
 
-/** What Lambda tells each function. */
+/** The variables that Lambda gives each function. */
 export interface Environments {
   readonly receive: Readonly<Record<string, string>>;
   readonly deliver: Readonly<Record<string, string>>;
@@ -83,7 +83,7 @@ export interface LocalCloud {
   readonly ssm: FakeSsm;
   /** What the commands see beside queues and parameters. */
   readonly controlPlane: ControlPlane;
-  /** What the commands are told at the root. */
+  /** What the commands read at the root. */
   readonly places: LocalPlaces;
   readonly fakeSqs: FakeSqs;
   readonly parameterNames: ReturnType<typeof parameterNames>;

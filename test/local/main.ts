@@ -4,6 +4,8 @@ import { readArguments } from "./arguments";
 /** Says a line before the rest is loaded, which takes seconds. */
 async function main(): Promise<void> {
   const given = readArguments(process.argv.slice(2), process.env);
+  // Whoever reads the output, such as head, may have enough of it.
+  process.stdout.on("error", () => process.exit(0));
   // With --json, standard output is the log entries and nothing else.
   const say = given.json ? console.error : console.log;
   say("flagsmith-to-segment: a local run, without AWS");

@@ -104,8 +104,8 @@ function keysOf(cloud: LocalCloud, settings: Settings, view: View, say: Say, sto
       r: () => void sendSample(cloud, settings, view),
     },
     interrupt: stop,
-    // The whole group, as the terminal itself would: npm waits for this process.
-    suspend: () => process.kill(0, "SIGTSTP"),
+    // The whole group, as the terminal itself would: npm waits for this process. Windows has no such signal.
+    suspend: () => void (process.platform !== "win32" && process.kill(0, "SIGTSTP")),
   });
 }
 
