@@ -1,3 +1,5 @@
+import { FlagsmithToSegmentError } from "../../lambda/errors";
+import { version } from "../../package.json";
 import { type Command, type ExitCode, type Terminal, UsageError } from "./command";
 import { explain, missingRight } from "./explain";
 
@@ -19,7 +21,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./dead-letters")).deadLetters,
   },
   trace: { summary: "what became of a message, or of a user's evaluations", load: async () => (await import("./trace")).trace },
-  send: { summary: "signs a file as Flagsmith does, and posts it", load: async () => (await import("./send")).send },
+  send: { summary: "signs a body as Flagsmith does, and posts it", load: async () => (await import("./send")).send },
 };
 
 const PLACES = `  --region <region>  default: AWS_REGION, or the profile's
@@ -28,7 +30,7 @@ const PLACES = `  --region <region>  default: AWS_REGION, or the profile's
 
 function overview(): string {
   const names = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
-  return [`usage: ${PROGRAM} <command> [--help]`, ...names].join("\n");
+  return [`usage: ${PROGRAM} <command> [--help]`, ...names, "  --version     which release this is"].join("\n");
 }
 
 /** As the operator called it: by a script of the clone, or by its own name. `usage` begins with the command's name. */
@@ -47,12 +49,21 @@ function helpOf(command: Command, environment: Terminal["environment"]): string 
 /** Of the commands, but those that npm has as well. */
 const OPTIONS = [
   ...["local", "region", "stack", "environment", "redrive", "newest", "delete-older", "delete", "show"],
-  ...["hours", "seconds", "url", "secret", "as"],
+  ...["hours", "seconds", "minutes", "call", "wait", "url", "secret", "as", "flag", "off"],
 ];
 
 /** Options that npm read as its own, because they stood before its `--`: the command would do something else than was meant. */
-function forgottenIn(environment: Terminal["environment"]): string | undefined {
-  return OPTIONS.find((name) => environment[`npm_config_${name.replaceAll("-", "_")}`] !== undefined);
+function refuseForgotten(name: string, args: readonly string[], environment: Terminal["environment"]): void {
+  const taken = OPTIONS.filter((option) => environment[`npm_config_${option.replaceAll("-", "_")}`] !== undefined);
+  if (taken.length === 0) return;
+  const typed = taken.map((option) => {
+    const value = environment[`npm_config_${option.replaceAll("-", "_")}`];
+    // npm makes a text of what has no value. A secret is not shown.
+    if (value === "true" || value === "") return `--${option}`;
+    return `--${option} ${option === "secret" ? "<secret>" : value}`;
+  });
+  const command = `npm run ${name} -- ${[...typed, ...args].join(" ")}`;
+  throw new UsageError(`npm read --${taken[0]} as its own option: options come after npm's own --. Type: ${command}`);
 }
 
 /** Runs one command. Never throws: what went wrong is a sentence on standard error. */
@@ -64,6 +75,10 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
       print(overview());
       return 0;
     }
+    if (["--version", "-v"].includes(name)) {
+      print(version);
+      return 0;
+    }
     progress(name === "" ? overview() : `unknown command ${name}\n${overview()}`);
     return 2;
   }
@@ -73,9 +88,7 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
     return 0;
   }
   try {
-    const forgotten = forgottenIn(environment);
-    if (forgotten !== undefined)
-      throw new UsageError(`npm read --${forgotten} as its own option: options come after npm's own --`);
+    refuseForgotten(name, args, environment);
     return await command.run(args, terminal);
   } catch (error) {
     if (error instanceof UsageError) {
@@ -83,7 +96,13 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
       return 2;
     }
     const right = missingRight(error);
-    progress(`${explain(error, environment)}${right === undefined ? "" : `; ${right}`}`);
+    const text = error instanceof FlagsmithToSegmentError ? error.message : explain(error, environment);
+    progress(`${text}${right === undefined ? "" : `; ${right}`}`);
+    // To npm, --local is a name of its option --no-global: where it stood before npm's --, nothing is left of it.
+    const isOnAws = name !== "send" && !args.some((argument) => /^--(local|region)(=|$)/.test(argument));
+    if (isOnAws && environment.npm_lifecycle_event === name) {
+      progress(`for a running npm start, type: npm run ${[name, "--", "--local", ...args].join(" ")}`);
+    }
     return 1;
   }
 }

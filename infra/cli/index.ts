@@ -1,6 +1,8 @@
+import "../node-version.cjs";
 import { createInterface } from "node:readline/promises";
 import type { Terminal } from "./command";
 import { run } from "./commands";
+import { escapeControlCharacters } from "./control-characters";
 
 async function confirm(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY) return undefined;
@@ -23,8 +25,9 @@ const onInterrupt: Terminal["onInterrupt"] = (act) => {
 async function main(): Promise<void> {
   // Whoever reads the output, such as head, may have enough of it.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-  const print = (text: string) => console.log(text);
-  const progress = (text: string) => console.error(text);
+  // A user's name is not to steer the terminal.
+  const print = (text: string) => console.log(escapeControlCharacters(text, "\n\t"));
+  const progress = (text: string) => console.error(escapeControlCharacters(text, "\n\t"));
   process.exitCode = await run(process.argv.slice(2), { environment: process.env, print, progress, confirm, onInterrupt });
 }
 

@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { endWith, parseOptions, UsageError } from "../support/usage";
+import { endWith, parseOptions, type Usage, UsageError } from "../support/usage";
 import type { Bench } from "./bench";
 import { buildBundles, kilobytes } from "./bundles";
 import { deliverOverlap, deliverWarm } from "./deliver";
@@ -10,7 +10,12 @@ import { type Numbers, print } from "./print";
 import { findNode24 } from "./process";
 import { receiveCold, receivePayload, receiveWarm } from "./receive";
 
-const USAGE = "usage: npm run bench -- [--rounds n] [--json]";
+const USAGE: Usage = {
+  call: "npm run bench -- [--rounds n] [--json]",
+  help: `  --rounds <n>       samples of each variant; default 11
+  --json             every sample
+Measures the bundles for about 4 minutes, see test/bench/README.md`,
+};
 
 /** One table a subject, every variant in one run on one machine; `--json` gives every sample, `--rounds` more of them. */
 async function main(): Promise<void> {

@@ -30,8 +30,30 @@ const ACCEPTED_BUT = {
   garbage: "garbage",
 } as const satisfies Record<string, Behaviour>;
 
+/** How the embedded Segment of `npm start` behaves, in the order of its key. */
+export const SEGMENT_MODES = ["ok", "slow", "429", "reject", "down"] as const;
+
+export type SegmentMode = (typeof SEGMENT_MODES)[number];
+
+/** Milliseconds of a slow answer: a user who sends each second has five more calls by then, which are merged. Time-out: 8 s. */
+const SLOW_MS = 6_000;
+/** Whose calls mode `reject` refuses. */
+export const REJECTED_USER = "ann";
+
+const MODES: Readonly<Record<SegmentMode, (call: ArrivingCall) => SegmentBehaviour>> = {
+  ok: () => ({ status: 200 }),
+  slow: () => ({ status: 200, delay: SLOW_MS }),
+  429: () => ({ status: 429, headers: { "retry-after": "5" } }),
+  reject: ({ userId }) => ({ status: userId === REJECTED_USER ? 400 : 200 }),
+  down: () => "reset-before",
+};
+
+export function isSegmentMode(input: unknown): input is SegmentMode {
+  return SEGMENT_MODES.some((mode) => mode === input);
+}
+
 export interface FakeSegmentOptions {
-  /** @default - 200 */
+  /** @default - by its mode */
   readonly behave?: (call: ArrivingCall) => SegmentBehaviour;
   /** For each call that Segment took, in order. */
   readonly onTaken?: (call: ArrivingCall) => void;
@@ -45,6 +67,7 @@ export class FakeSegment {
   readonly calls: ArrivingCall[] = [];
   /** Statuses of the next calls, before `behave` is asked. */
   readonly refusals: number[] = [];
+  mode: SegmentMode = "ok";
   /** Write keys of sources that exist. As at Segment, calls with any other are answered with 200 all the same. */
   readonly knownKeys = new Set<string>();
   readonly #attempts = new Map<string, number>();
@@ -74,7 +97,7 @@ export class FakeSegment {
     }
     const call = this.#read(request, bytes);
     const refusal = this.refusals.shift();
-    const behaviour = refusal === undefined ? (this.#options.behave?.(call) ?? { status: 200 }) : { status: refusal };
+    const behaviour = refusal === undefined ? (this.#options.behave ?? MODES[this.mode])(call) : { status: refusal };
     const isReply = typeof behaviour === "object";
     if (isReply ? behaviour.status === 200 : behaviour in ACCEPTED_BUT) {
       this.calls.push(call);

@@ -1,10 +1,18 @@
-import { endWith, parseOptions, UsageError } from "../support/usage";
+import { endWith, parseOptions, type Usage, UsageError } from "../support/usage";
 import { type CampaignOptions, type Result, runScenario } from "./campaign";
 import { runColdBurst } from "./cold-burst";
 import { type Fault, faultsMet, verdictOn } from "./faults";
 
-const USAGE =
-  "usage: npm run faults -- [--events n] [--identities n] [--seed n] [--forward every|changes] [--containers n] [--only 'name of a fault']";
+const USAGE: Usage = {
+  call: "npm run faults -- [--events n] [--identities n] [--seed n] [--forward every|changes] [--containers n] [--only 'name of a row']",
+  help: `  --events <n>       of each row; default 640
+  --identities <n>   users who send them; default 500
+  --seed <n>         repeats a run
+  --forward changes  adds the rows of DynamoDB
+  --containers <n>   that share the work; default 3
+  --only <name>      one row
+Strikes the pipeline with one failure per row, and ends with 1 if anything was lost or reordered`,
+};
 
 const COLD_BURST = "cold burst at SSM";
 

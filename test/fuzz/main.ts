@@ -1,9 +1,14 @@
 import { seeded } from "../support/random";
-import { endWith, parseOptions, UsageError } from "../support/usage";
+import { endWith, parseOptions, type Usage, UsageError } from "../support/usage";
 import { judge } from "./oracle";
 import { generate } from "./requests";
 
-const USAGE = "usage: npm run fuzz -- [--seconds n] [--seed n]";
+const USAGE: Usage = {
+  call: "npm run fuzz -- [--seconds n] [--seed n]",
+  help: `  --seconds <n>      default 30
+  --seed <n>         repeats a run
+Sends mutated and forged webhooks to receive, and ends with 1 at the first wrong answer`,
+};
 /** For a body of up to 256 KB. */
 const MAX_CPU = 50;
 /** Milliseconds between two lines of progress. */
@@ -16,7 +21,7 @@ async function main(): Promise<void> {
   const { values } = parseOptions(USAGE, { options: { seconds: { type: "string", default: "30" }, seed: { type: "string" } } });
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
   const seconds = Number(values.seconds);
-  if (!(seconds > 0) || Number.isNaN(seed)) throw new UsageError(USAGE);
+  if (!(seconds > 0) || Number.isNaN(seed)) throw new UsageError(USAGE, "--seconds is a number above 0, --seed a number");
   console.error(`mutated and forged webhooks for ${seconds} s, seed ${seed}`);
   const random = seeded(seed);
   const counts = new Map<number, number>();

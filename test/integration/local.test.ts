@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { readSettings } from "../local/settings";
 import { fixture, signatures } from "../support/fixtures";
 
-/** `npm start` and `npm run send`, in processes of their own. */
+/** `npm start` and `npm run send`, as a user at the terminal has them. */
 const ROOT = join(__dirname, "../..");
 const children: ChildProcess[] = [];
 
@@ -54,48 +54,52 @@ function run(args: readonly string[], environment: Readonly<Record<string, strin
 }
 
 const READY = /^ready (http:\/\/127\.0\.0\.1:\d+\/webhook)$/m;
+const send = (url: string, ...args: readonly string[]) => run(["infra/cli/index.ts", "send", ...args, "--url", url]);
 
 describe("npm start", () => {
-  it("delivers a sample, prints how to send more, and ends on Ctrl-C", async () => {
-    const local = run(["test/local/main.ts"], { PORT: "0" });
+  it("shows flags as they came and traits as they go, then a summary on Ctrl-C", async () => {
+    const local = run(["test/local/main.ts"], { PORT: "0", SAMPLE: "on" });
     const [, url = ""] = await local.until(READY);
+    expect(local.output).toMatch(/^flagsmith-to-segment: a local run, without AWS\n {2}modules loaded +\d+\.\d s\n/);
     await local.until(/Ctrl-C/);
-    expect(local.output).toMatch(/^in {3}POST \/webhook, \d+ bytes, signed/m);
-    expect(local.output).toMatch(/answer 202 \{"status":"accepted"/);
-    expect(local.output).toMatch(/^out {2}POST \/v1\/identify, \d+ bytes: \{/m);
-    expect(local.output).toContain(`curl -sS ${url}`);
-    expect(local.output).toContain("local-secret");
+    expect(local.output).toMatch(
+      /^\d\d:\d\d:\d\d {2}IN {3}202 {2}develop… +5 flags {2}paypal_button_test = "show" · .* · dark_mode on$/m,
+    );
+    expect(local.output).toMatch(
+      /^\d\d:\d\d:\d\d {2}OUT {2}200 {2}develop… +\d.*s {2}paypal_button_test = "show" · .* · dark_mode = true$/m,
+    );
 
-    const sent = run([
-      "infra/cli/index.ts",
-      "send",
-      "test/support/fixtures/06-overrides.json",
-      "--url",
-      url,
-      "--as",
-      "übertragen",
-    ]);
+    const sent = send(url, "--flag", "checkout=b", "--off", "email", "--as", "über");
     expect(await sent.exit()).toBe(0);
     expect(sent.output).toMatch(/^202 \{"status":"accepted","messageId":"FlagsmithToSegment-/);
-    await local.until(/^out .*"userId":"übertragen"/m);
+    await local.until(/ {2}OUT {2}200 {2}über .*s {2}checkout = "b" · flag_email = false \(renamed\)$/m);
+    expect(local.output).toMatch(/ {2}IN {3}202 {2}über +2 flags {2}checkout = "b" · email off$/m);
 
-    const forged = run([
-      "infra/cli/index.ts",
-      "send",
-      "test/support/fixtures/06-overrides.json",
-      "--url",
-      url,
-      "--secret",
-      "wrong",
-    ]);
+    const forged = send(url, "test/support/fixtures/06-overrides.json", "--secret", "wrong");
     expect(await forged.exit()).toBe(1);
     expect(forged.output).toMatch(/^401 \{"status":"unauthorized".*\nsigned with another secret/);
+    expect(local.output).toMatch(/ {2}IN {3}401 {2}- +unauthorized: X-Flagsmith-Signature does not match/);
 
     local.child.kill("SIGINT");
     expect(await local.exit()).toBe(0);
+    expect(local.output).toMatch(
+      /^webhooks {2}2 accepted \(202\), 1 unauthorized \(401\)\ncalls {5}2 delivered\nlost now {2}nothing$/m,
+    );
   });
 
-  it("uses the secret of its variable, and shows no call that Segment did not accept", async () => {
+  it("prints whole log entries with --json, without characters that steer a terminal", async () => {
+    const local = run(["test/local/main.ts", "--json"], { PORT: "0", SAMPLE: "off" });
+    const [, url = ""] = await local.until(READY);
+    expect(await send(url, "--flag", "x", "--as", "an\u009B\u202En").exit()).toBe(0);
+    const [text = ""] = await local.until(/^\{.*"event":"delivered".*\}$/m);
+    expect(JSON.parse(text)).toMatchObject({ service: "deliver", userId: "an\u009B\u202En", status: 200 });
+    expect(text).toContain("an\\u009b\\u202en");
+    expect(local.output).not.toMatch(/ {2}(IN|OUT) {2}/);
+    local.child.kill("SIGTERM");
+    expect(await local.exit()).toBe(0);
+  });
+
+  it("shows what waits while Segment is down, and what is lost at the end", async () => {
     const settings = { SEGMENT_ENDPOINT: "https://127.0.0.1:1", FLAGSMITH_WEBHOOK_SECRET: signatures.secret };
     const local = run(["test/local/main.ts"], { PORT: "0", ...settings });
     const [, url = ""] = await local.until(READY);
@@ -106,11 +110,11 @@ describe("npm start", () => {
     });
     expect(response.status).toBe(202);
     await local.until(/Ctrl-C/);
-    expect(local.output).toMatch(/deliver retrying .*reason="ECONNREFUSED"/);
-    expect(local.output).not.toMatch(/^out /m);
+    expect(local.output).toMatch(/ {2}OUT {2}- {4}develop… .*retrying in \d s after attempt 1: no-answer, ECONNREFUSED/);
+    expect(local.output).not.toMatch(/ {2}OUT {2}200/);
     local.child.kill("SIGTERM");
     expect(await local.exit()).toBe(0);
-    expect(local.output).toMatch(/^not delivered, and gone now: 2 calls in the queue, 0 dead letters$/m);
+    expect(local.output).toMatch(/^lost now {2}2 calls in the queue, 0 dead letters$/m);
   });
 
   it("ends a command without an error if the reader of its output ends first", async () => {
@@ -147,13 +151,35 @@ describe("npm start", () => {
       { SEGMENT_ENDPOINT: "https://api.segment.io" },
       /^SEGMENT_WRITE_KEY: needed with SEGMENT_ENDPOINT/,
     ],
-    ["an unknown value of FORWARD", { FORWARD: "some" }, /^FORWARD: allowed is "every" or "changes".*$/],
-    ["an unknown value of SAMPLE", { SAMPLE: "no" }, /^SAMPLE: allowed is on or off; got "no"$/],
-  ])("rejects %s with what is allowed", (_, environment, message) => {
+    ["a way to forward that is none", { FORWARD: "some" }, /^FORWARD: allowed is "every" or "changes".*$/],
+    ["a sample that is neither on nor off", { SAMPLE: "no" }, /^SAMPLE: allowed is on or off; got "no"$/],
+    [
+      "another machine's address",
+      { HOST: "192.0.2.1" },
+      /^HOST: allowed is 127\.0\.0\.1, or 0\.0\.0\.0 for .*; got "192\.0\.2\.1"$/,
+    ],
+  ])("says what is wrong with %s", (_, environment, message) => {
     expect(() => readSettings(environment)).toThrow(message);
   });
 
-  it("prints one line if the port is in use", async () => {
+  it.each<[string, { demo: boolean; segmentMode: "slow" | undefined }, Record<string, string>, RegExp]>([
+    [
+      "a mode",
+      { demo: false, segmentMode: "slow" },
+      { SEGMENT_ENDPOINT: "https://localhost:1" },
+      /^--segment: allowed with the embedded/,
+    ],
+    [
+      "the demo",
+      { demo: true, segmentMode: undefined },
+      { SEGMENT_ENDPOINT: "https://api.segment.io", SEGMENT_WRITE_KEY: "key" },
+      /^--demo: allowed with the embedded/,
+    ],
+  ])("refuses %s of the embedded Segment where calls go elsewhere", (_, given, environment, message) => {
+    expect(() => readSettings(environment, given)).toThrow(message);
+  });
+
+  it("says in one line that the port is in use", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = Object(server.address());

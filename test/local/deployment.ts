@@ -13,7 +13,7 @@ export interface Deployment {
   readonly stackName: string;
   readonly queues: readonly { readonly logicalId: string; readonly properties: Properties }[];
   readonly tables: readonly { readonly logicalId: string; readonly properties: Properties }[];
-  /** Names of the alarms, and addresses that hear of them. */
+  /** Names of the alarms, and addresses that they are sent to. */
   readonly alarms: readonly string[];
   readonly receivers: readonly string[];
   readonly receive: FunctionDeployment;

@@ -18,7 +18,7 @@ export interface EventSourceOptions {
 
 /**
  * Lambda's event source for SQS: batches of what is there, several invocations at once, and only what an invocation did not
- * report as failed is deleted. What failed comes back when its visibility ends.
+ * report as failed is deleted. What failed is retried when its visibility ends.
  */
 export class EventSource {
   readonly #options: EventSourceOptions;
@@ -31,7 +31,7 @@ export class EventSource {
     this.#polling = this.#poll();
   }
 
-  /** Takes no more batches, and waits for those under way. */
+  /** Receives no more batches, and waits for those under way. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#polling;

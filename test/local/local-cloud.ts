@@ -10,16 +10,18 @@ import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
 import { ControlPlane, TOPIC } from "../cloud/control-plane";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
-import { FifoQueue } from "../cloud/fifo-queue";
-import { FakeSegment } from "../cloud/segment";
-import { ACCOUNT, CREDENTIALS, close, listen, REGION } from "../cloud/server";
+import type { FifoQueue } from "../cloud/fifo-queue";
+import { FakeSegment, type SegmentMode } from "../cloud/segment";
+import { ACCOUNT, CREDENTIALS, close, LOOPBACK, REGION } from "../cloud/server";
 import { FakeSqs, queueArn } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
 import type { LogLine } from "../support/capture";
 import { resolve } from "../support/template";
-import { cdkJsonEnvironment, type Deployment, type FunctionDeployment, synthesize } from "./deployment";
+import { cdkJsonEnvironment, type FunctionDeployment, synthesize } from "./deployment";
 import { EventSource } from "./event-source";
-import { createFront } from "./front";
+import { createFront, type FrontObserver } from "./front";
+import { listenAt } from "./listen";
+import { createQueues } from "./queues";
 
 /** Segment's own. */
 const SEGMENT_HOSTS = /^https:\/\/[^/]+\.(segment\.io|segmentapis\.com)(\/|$)/;
@@ -29,7 +31,7 @@ export interface Handlers {
   readonly deliver: DeliverHandler;
 }
 
-/** What Lambda tells each function. */
+/** The variables that Lambda gives each function. */
 export interface Environments {
   readonly receive: Readonly<Record<string, string>>;
   readonly deliver: Readonly<Record<string, string>>;
@@ -38,15 +40,23 @@ export interface Environments {
 export interface LocalCloudOptions {
   /** 0 = any. */
   readonly port: number;
+  /** Address that the webhook listens at. The parts of AWS stay on loopback. @default - loopback */
+  readonly host?: string;
   readonly webhookSecret: string;
   readonly writeKey: string;
   /** @default - the embedded one */
-  readonly segmentEndpoint?: string;
+  readonly segmentEndpoint?: string | undefined;
   /** The Flagsmith environment and its options. @default - the first one in `cdk.json` */
   readonly environment?: readonly [name: string, options: unknown];
+  /** @default "ok" */
+  readonly segmentMode?: SegmentMode;
   /** Over those of the environment. */
   readonly options?: Options;
-  /** Lines that the functions wrote so far, for the commands. @default - none */
+  /** Sees each webhook. @default - none */
+  readonly observer?: FrontObserver;
+  /** After the synth, which takes most of the time. @default - none */
+  readonly onSynthesized?: () => void;
+  /** Log entries of the functions so far, for the commands. @default - none */
   readonly lines?: () => readonly LogLine[];
   /** @default - the sources */
   readonly load?: (environments: Environments) => Handlers | Promise<Handlers>;
@@ -73,7 +83,7 @@ export interface LocalCloud {
   readonly ssm: FakeSsm;
   /** What the commands see beside queues and parameters. */
   readonly controlPlane: ControlPlane;
-  /** What the commands are told at the root. */
+  /** What the commands read at the root. */
   readonly places: LocalPlaces;
   readonly fakeSqs: FakeSqs;
   readonly parameterNames: ReturnType<typeof parameterNames>;
@@ -99,18 +109,20 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
 }
 
 async function start(options: LocalCloudOptions, started: (() => Promise<unknown>)[]): Promise<Omit<LocalCloud, "stop">> {
-  const serve = async (server: ReturnType<typeof createServer>, port = 0) => {
-    const url = await listen(server, port);
+  const serve = async (server: ReturnType<typeof createServer>, port = 0, host = LOOPBACK) => {
+    const url = await listenAt(server, port, host);
     started.push(() => close(server));
     return url;
   };
   const segment = new FakeSegment();
   const segmentUrl = await serve(segment.server);
   segment.knownKeys.add(options.writeKey);
+  segment.mode = options.segmentMode ?? "ok";
   const segmentEndpoint = options.segmentEndpoint ?? segmentUrl;
 
   const [name, ownOptions] = options.environment ?? cdkJsonEnvironment();
   const deployment = synthesize(name, ownOptions, options.options);
+  options.onSynthesized?.();
   const ssm = new FakeSsm();
   const names = parameterNames(name);
   ssm.set(names.webhookSecret, options.webhookSecret);
@@ -154,11 +166,17 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
   const endpoint = await serve(controlPlane.server);
   // Whoever finds the port open gets an answer: all that answers is there.
   const front = createServer((request, response) => void listener(request, response));
-  const webhookUrl = `${await serve(front, options.port)}/webhook`;
+  const webhookUrl = `${await serve(front, options.port, options.host)}/webhook`;
   // Segment itself knows only its own keys.
   const settingsUrl = SEGMENT_HOSTS.test(segmentEndpoint) ? SETTINGS_URL : segmentUrl;
   const places = { region: REGION, endpoint, credentials: CREDENTIALS, webhookUrl, settingsUrl };
-  const listener = createFront({ receive, timeout: deployment.receive.timeout, places });
+  const listener = createFront({
+    receive,
+    timeout: deployment.receive.timeout,
+    places,
+    segment: options.segmentEndpoint === undefined ? segment : undefined,
+    observer: options.observer,
+  });
 
   // The SDK warns of Node.js 20 at every start; the functions run on 24 and without the SDK.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
@@ -205,34 +223,6 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
 function withEndpoint(variables: Readonly<Record<string, string>>, segmentEndpoint: string): Readonly<Record<string, string>> {
   const config: object = JSON.parse(variables[CONFIG_VARIABLE] ?? "{}");
   return { ...variables, [CONFIG_VARIABLE]: JSON.stringify({ ...config, segmentEndpoint }) };
-}
-
-/** By logical id; dead-letter queues first, as CloudFormation would. */
-function createQueues({ queues }: Deployment): ReadonlyMap<string, FifoQueue> {
-  const clock = {
-    get now() {
-      return Date.now();
-    },
-  };
-  const created = new Map<string, FifoQueue>();
-  const redriveOf = (properties: Readonly<Record<string, unknown>>) => Object(properties.RedrivePolicy ?? {});
-  const ordered = [...queues].sort(
-    (one, other) => Number("RedrivePolicy" in one.properties) - Number("RedrivePolicy" in other.properties),
-  );
-  for (const { logicalId, properties } of ordered) {
-    const { deadLetterTargetArn: target, maxReceiveCount } = redriveOf(properties);
-    const deadLetterQueue = created.get(target?.["Fn::GetAtt"][0]);
-    created.set(
-      logicalId,
-      new FifoQueue({
-        clock,
-        visibility: 1_000 * Number(properties.VisibilityTimeout),
-        retention: 1_000 * Number(properties.MessageRetentionPeriod),
-        ...(deadLetterQueue === undefined ? {} : { deadLetters: { queue: deadLetterQueue, maxReceiveCount } }),
-      }),
-    );
-  }
-  return created;
 }
 
 /** A queue's `Ref` is its URL, a table's its name. */

@@ -1,10 +1,20 @@
-const [unknown] = process.argv.slice(2).filter((argument) => argument !== "--json");
+import { endWith } from "../support/usage";
+import { readArguments } from "./arguments";
 
-if (unknown === undefined) {
-  // The rest takes seconds to load.
-  console.error("starting: synthesizes the stack, bundles the functions");
-  void import("./start").then(({ start, fail }) => start(process.argv.includes("--json")).catch(fail));
-} else {
-  console.error(`unknown argument ${unknown}\nusage: npm start [-- --json]; its settings are variables, see README.md`);
-  process.exitCode = 2;
+/** Says a line before the rest is loaded, which takes seconds. */
+async function main(): Promise<void> {
+  const given = readArguments(process.argv.slice(2), process.env);
+  // Whoever reads the output, such as head, may have enough of it.
+  process.stdout.on("error", () => process.exit(0));
+  // With --json, standard output is the log entries and nothing else.
+  const say = given.json ? console.error : console.log;
+  say("flagsmith-to-segment: a local run, without AWS");
+  const startedAtMs = Date.now();
+  const { start, explain } = await import("./start");
+  await start(given, { say, startedAtMs }).catch((error: unknown) => {
+    console.error(explain(error, process.env));
+    process.exit(1);
+  });
 }
+
+main().catch(endWith);

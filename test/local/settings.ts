@@ -2,9 +2,13 @@ import { DEFAULT_PORT } from "../../infra/cli/command";
 import { DEFAULT_SECRET } from "../../infra/cli/send";
 import { optionError } from "../../infra/option-checks";
 import type { Options } from "../../lambda/options";
+import { LOOPBACK } from "../cloud/server";
+import type { Arguments } from "./arguments";
 
 export interface Settings {
   readonly port: number;
+  /** Address that the webhook listens at. */
+  readonly host: string;
   readonly webhookSecret: string;
   readonly writeKey: string;
   readonly segmentEndpoint: string | undefined;
@@ -13,32 +17,47 @@ export interface Settings {
   readonly forward: Options["forward"];
 }
 
-/** A value of the environment that can't be used; its message is for the person at the terminal. */
+/** A value of the environment that can't be used; its message is for the user at the terminal. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
 const DEFAULT_WRITE_KEY = "local-write-key";
+/** This machine alone, or whoever reaches it: a Flagsmith in Docker, for example. */
+const HOSTS = [LOOPBACK, "0.0.0.0"];
 
-/** @throws SettingsError for the first value that is wrong. */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const { PORT, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } = environment;
-  const fault =
+/** @throws SettingsError for the first value that is wrong, or that does not go with the arguments. */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+  { demo, segmentMode }: Pick<Arguments, "demo" | "segmentMode"> = { demo: false, segmentMode: undefined },
+): Settings {
+  const { PORT, HOST = LOOPBACK, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } = environment;
+  const wrong =
     optionError("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ?? optionError("FORWARD", "forward", FORWARD);
-  if (fault !== undefined) throw new SettingsError(fault);
+  if (wrong !== undefined) throw new SettingsError(wrong);
   const isElsewhere = SEGMENT_ENDPOINT !== undefined && !/^https?:\/\/(localhost|127\.|\[::1\])/.test(SEGMENT_ENDPOINT);
   if (isElsewhere && SEGMENT_WRITE_KEY === undefined) {
     throw new SettingsError("SEGMENT_WRITE_KEY: needed with SEGMENT_ENDPOINT, which answers 200 to any key");
+  }
+  const forEmbedded = segmentMode !== undefined ? "--segment" : demo && isElsewhere ? "--demo" : undefined;
+  if (SEGMENT_ENDPOINT !== undefined && forEmbedded !== undefined) {
+    throw new SettingsError(`${forEmbedded}: allowed with the embedded Segment alone, without SEGMENT_ENDPOINT`);
+  }
+  if (!HOSTS.includes(HOST)) {
+    throw new SettingsError(
+      `HOST: allowed is ${HOSTS[0]}, or ${HOSTS[1]} for every address of this machine; got ${JSON.stringify(HOST)}`,
+    );
   }
   if (SAMPLE !== undefined && SAMPLE !== "on" && SAMPLE !== "off") {
     throw new SettingsError(`SAMPLE: allowed is on or off; got ${JSON.stringify(SAMPLE)}`);
   }
   return {
     port: readPort(PORT),
+    host: HOST,
     webhookSecret: readText("FLAGSMITH_WEBHOOK_SECRET", FLAGSMITH_WEBHOOK_SECRET, DEFAULT_SECRET),
     writeKey: readText("SEGMENT_WRITE_KEY", SEGMENT_WRITE_KEY, DEFAULT_WRITE_KEY),
     segmentEndpoint: SEGMENT_ENDPOINT,
-    // A person of the documentation has no place at the real Segment.
+    // The documentation's user has no place at the real Segment.
     sample: isElsewhere ? SAMPLE === "on" : SAMPLE !== "off",
     forward: FORWARD as Options["forward"], // checked above
   };

@@ -1,138 +1,135 @@
-import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { count, DEFAULT_PORT } from "../../infra/cli/command";
+import { createServer } from "node:http";
+import { setTimeout as after } from "node:timers/promises";
+import { escapeControlCharacters } from "../../infra/cli/control-characters";
 import { firstLine, postSigned } from "../../infra/cli/send";
+import type { DeliverHandler } from "../../lambda/deliver/deliver";
 import { ConfigurationError } from "../../lambda/errors";
-import type { ArrivingCall } from "../cloud/segment";
-import { close, listen } from "../cloud/server";
-import type { LogLine } from "../support/capture";
-import { type LocalCloud, startLocalCloud } from "./local-cloud";
-import { showLines } from "./log-view";
+import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import { SEGMENT_MODES } from "../cloud/segment";
+import { close } from "../cloud/server";
+import type { Arguments } from "./arguments";
+import { DEMO_DIVISOR, DEMO_ROUND_MS, hurriedMachine, runDemo } from "./demo";
+import { endings } from "./endings";
+import { interceptEntries } from "./entries";
+import { invitation, places, REDRIVE } from "./invitation";
+import { type Keys, listenToKeys } from "./keys";
+import { listenAt } from "./listen";
+import { type Environments, type LocalCloud, startLocalCloud } from "./local-cloud";
+import { sendSample } from "./sample";
 import { readSettings, type Settings, SettingsError } from "./settings";
+import { View } from "./view";
 
-const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
+export type Say = (text: string) => void;
 
-/** Milliseconds until deliver has told of the sample: longer than two tries at Segment take. */
-const SAMPLE_PATIENCE = 15_000;
+export interface Beginning {
+  readonly say: Say;
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number;
+}
 
-/** With `--json`, standard output is the functions' lines and nothing else. */
-const say = process.argv.includes("--json") ? console.error : console.log;
-
-/** Starts everything, and says where it is. `json`: the functions' lines as they are. */
-export async function start(json: boolean): Promise<void> {
-  const settings = readSettings(process.env);
+/** Starts everything, says where it is, and shows what happens until the user ends it. */
+export async function start({ json, demo, segmentMode }: Arguments, { say, startedAtMs }: Beginning): Promise<void> {
+  const stage = stopwatch(say, startedAtMs);
+  const settings = readSettings(process.env, { demo, segmentMode });
   // Synthesizing takes seconds: whether the port is free is known before.
-  await close(await listening(settings.port));
-  const lines = showLines(json);
-  const cloud = await startLocalCloud({
-    port: settings.port,
-    webhookSecret: settings.webhookSecret,
-    writeKey: settings.writeKey,
-    ...(settings.segmentEndpoint === undefined ? {} : { segmentEndpoint: settings.segmentEndpoint }),
-    lines,
-    options: settings.forward === undefined ? {} : { forward: settings.forward },
+  const probe = createServer();
+  await listenAt(probe, settings.port, settings.host);
+  await close(probe);
+  stage("modules loaded");
+  const view = new View(json ? () => {} : say, lookOf(process.stdout, process.env));
+  const write = process.stdout.write.bind(process.stdout);
+  const entries = interceptEntries([process.stdout, process.stderr], (entry, text) => {
+    // The same JSON, but no user's name steers the terminal.
+    if (json) write(escapeControlCharacters(text, "\n"));
+    view.entry(entry);
   });
-  const stop = () => void end(cloud).then(() => process.exit(0), fail);
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-  onOrphaned(stop);
-  cloud.segment.onTaken(printIdentify);
-  printPlaces(cloud, settings);
+  const cloud = await startLocalCloud({
+    ...settings,
+    ...(segmentMode === undefined ? {} : { segmentMode }),
+    observer: view,
+    lines: entries,
+    options: settings.forward === undefined ? {} : { forward: settings.forward },
+    load: (environments) => functionsOf(environments, demo, view),
+    onSynthesized: () => stage("stack synthesized, functions bundled"),
+  });
+  stage("AWS and Segment started");
+  const run = endings(cloud, view, say);
+  say(places(cloud, settings));
   say(`ready ${cloud.webhookUrl}`);
-  if (settings.sample) await sendSample(cloud, settings, lines);
-  printInvitation(cloud, settings);
+  if (settings.sample) await sendSample(cloud, settings, view);
+  say(invitation(cloud, settings, process.stdin.isTTY && process.stdout.isTTY));
+  run.keys = keysOf(cloud, settings, view, say, run.stop);
+  hintAtDeadLetters(view, say);
+  if (demo) await demonstrate(cloud, settings, run.stopping);
 }
 
-async function listening(port: number): Promise<Server> {
-  const server = createServer();
-  await listen(server, port);
-  return server;
+function stopwatch(say: Say, startedAtMs: number): (what: string) => void {
+  let lastMs = startedAtMs;
+  return (what) => {
+    const nowMs = Date.now();
+    say(`  ${what.padEnd(40)}${((nowMs - lastMs) / 1_000).toFixed(1).padStart(5)} s`);
+    lastMs = nowMs;
+  };
 }
 
-/** What still waits ends with this process. */
-async function end(cloud: LocalCloud): Promise<void> {
-  await cloud.stop();
-  const [waiting, dead] = [cloud.queue.queue.size, cloud.deadLetterQueue.queue.size];
-  if (waiting + dead > 0) {
-    say(`not delivered, and gone now: ${count(waiting, "call")} in the queue, ${count(dead, "dead letter")}`);
-  }
+/** FORCE_COLOR and COLUMNS are for those who record a terminal. */
+function lookOf(stdout: NodeJS.WriteStream, { FORCE_COLOR, COLUMNS }: NodeJS.ProcessEnv) {
+  return {
+    colour: stdout.isTTY ? stdout.hasColors() : FORCE_COLOR === "1",
+    get columns() {
+      return stdout.columns ?? (COLUMNS === undefined ? undefined : Number(COLUMNS));
+    },
+  };
 }
 
-/** A signal to npm alone ends npm and its shell, and does not come through. */
-function onOrphaned(act: () => void): void {
-  const parent = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(watch);
-    act();
-  }, 250);
+function functionsOf({ receive, deliver }: Environments, demo: boolean, view: View) {
+  const machine = demo ? [hurriedMachine(DEMO_DIVISOR)] : [];
+  const handler = composeDeliver(deliver, ...machine);
+  const observed: DeliverHandler = (event, context) => {
+    view.delivering(Object(event).Records.map(({ body }: { readonly body: string }) => body));
+    return handler(event, context);
+  };
+  return { receive: composeReceive(receive, ...machine), deliver: observed };
 }
 
-function printPlaces(cloud: LocalCloud, settings: Settings): void {
-  const sink = settings.segmentEndpoint === undefined ? " (embedded)" : "";
-  say(`${cloud.stackName}, run locally with the options of cdk.json`);
-  say(`  secret        ${settings.webhookSecret.split("\n").join(", ")}`);
-  say(`  segment       ${cloud.segmentEndpoint}${sink}`);
-  say(`  sqs           ${cloud.sqsEndpoint}`);
-  say(`  queue         ${cloud.queue.url}`);
-  say(`  dead letters  ${cloud.deadLetterQueue.url}`);
+function keysOf(cloud: LocalCloud, settings: Settings, view: View, say: Say, stop: () => void): Keys {
+  return listenToKeys(process.stdin, process.stdout, {
+    keys: {
+      s: () => {
+        if (settings.segmentEndpoint !== undefined) return say("SEGMENT_ENDPOINT is set: the embedded Segment gets no calls");
+        const { segment } = cloud;
+        segment.mode = SEGMENT_MODES[(SEGMENT_MODES.indexOf(segment.mode) + 1) % SEGMENT_MODES.length] ?? "ok";
+        say(`Segment: ${segment.mode}`);
+      },
+      r: () => void sendSample(cloud, settings, view),
+    },
+    interrupt: stop,
+    // The whole group, as the terminal itself would: npm waits for this process. Windows has no such signal.
+    suspend: () => void (process.platform !== "win32" && process.kill(0, "SIGTSTP")),
+  });
 }
 
-async function sendSample(cloud: LocalCloud, settings: Settings, lines: () => readonly LogLine[]): Promise<void> {
-  const body = readFileSync(SAMPLE);
-  const { identity, flags } = JSON.parse(body.toString());
-  say(`in   POST /webhook, ${body.length} bytes, signed: ${flags.length} flags of ${identity}`);
-  const { status, body: answer } = await postSigned(cloud.webhookUrl, body, firstLine(settings.webhookSecret));
-  say(`     answer ${status} ${answer}`);
-  if (status !== 202) return;
-  if (cloud.controlPlane.state.eventSource === "Disabled") return say("     waits in the queue: option paused is on");
-  const { messageId } = JSON.parse(answer);
-  const isTold = () => lines().some((line) => line.service === "deliver" && line.messageId === messageId);
-  for (const end = Date.now() + SAMPLE_PATIENCE; !isTold() && Date.now() < end; ) await sleep(20);
+function hintAtDeadLetters(view: View, say: Say): void {
+  const end = view.onOutcome(({ event }) => {
+    if (event !== "dead-lettered") return;
+    end();
+    say(REDRIVE);
+  });
 }
 
-/** What reaches the embedded Segment. */
-function printIdentify({ body, bytes }: ArrivingCall): void {
-  say(`out  POST /v1/identify, ${bytes} bytes: ${JSON.stringify(body)}`);
+async function demonstrate(cloud: LocalCloud, settings: Settings, stopping: AbortSignal): Promise<void> {
+  const secret = firstLine(settings.webhookSecret);
+  await runDemo({
+    // The run's end may cut off a request.
+    send: (body) => postSigned(cloud.webhookUrl, body, secret).catch(() => undefined),
+    pause: (milliseconds) => after(milliseconds, true, { signal: stopping }).catch(() => false),
+    roundMs: DEMO_ROUND_MS,
+  });
 }
 
-function printInvitation(cloud: LocalCloud, settings: Settings): void {
-  const body =
-    '{"flags": [{"enabled": true, "feature": {"name": "my_flag"}, "feature_state_value": "blue"}], "identity": "me"}';
-  const signature = `$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${quote(firstLine(settings.webhookSecret))} -r | cut -d' ' -f1)`;
-  const port = new URL(cloud.webhookUrl).port;
-  const at = Number(port) === DEFAULT_PORT ? "" : `PORT=${port} `;
-  say(
-    [
-      "send your own:",
-      `  BODY=${quote(body)}`,
-      `  curl -sS ${cloud.webhookUrl} -H 'content-type: application/json' -H "x-flagsmith-signature: ${signature}" --data-binary "$BODY"`,
-      "or a file, as it is:",
-      `  npm run send -- <file.json> --url ${cloud.webhookUrl} --secret ${quote(firstLine(settings.webhookSecret))}`,
-      "look at it, from another terminal:",
-      `  ${at}npm run doctor -- --local`,
-      `  ${at}npm run trace -- --local me`,
-      "Ctrl-C stops",
-    ].join("\n"),
-  );
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** Mistakes of the person at the terminal get a line; anything else is a defect and gets its stack. */
-export function fail(error: unknown): void {
-  console.error(messageOf(error));
-  process.exit(1);
-}
-
-function messageOf(error: unknown): unknown {
+/** Mistakes of the user at the terminal get a sentence; anything else is a defect and gets its stack. */
+export function explain(error: unknown, { PORT = "3000" }: NodeJS.ProcessEnv): unknown {
   if (error instanceof SettingsError || error instanceof ConfigurationError) return error.message;
-  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
-    return `PORT: ${process.env.PORT ?? 3000} is in use; set PORT to another, or to 0 for any`;
-  }
+  if (Object(error).code === "EADDRINUSE") return `PORT: ${PORT} is in use; set PORT to another, or to 0 for any`;
   return error;
 }

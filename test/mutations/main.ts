@@ -2,11 +2,15 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { endWith, parseOptions } from "../support/usage";
+import { endWith, parseOptions, type Usage } from "../support/usage";
 import { MUTATIONS, type Mutation } from "./mutations";
 
 const ROOT = join(__dirname, "../..");
-const USAGE = "usage: npm run mutations -- [--only 'part of a rule']";
+const USAGE: Usage = {
+  call: "npm run mutations -- [--only 'part of a rule']",
+  help: `  --only <text>      the rules with this text alone
+Breaks one rule at a time in a copy of the sources for about 20 minutes, and shows which tests notice`,
+};
 /** Tests that are named for each mutation. */
 const NAMED = 3;
 

@@ -1,12 +1,49 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { endWith, parseOptions, type Usage } from "../support/usage";
 import { CJS_APP, compile, createApp, ESM_APP, pack, run, TSCONFIGS, TYPED_APP } from "./consumer";
+
+const USAGE: Usage = {
+  call: "npm run compat",
+  help: "Installs the package with the lowest and the newest CDK and TypeScript, from the registry, for about 2 minutes",
+};
 
 /** The lowest release that the package allows, and the newest. */
 const CDKS = ["2.200.0", "latest"];
 const TYPESCRIPTS = ["5.4", "5.9", "latest"];
+/** Set for the process that does the work, in a folder that the first one removes. */
+const WORKER = "COMPAT_WORKER";
 
-/** The package in apps with other releases of CDK and TypeScript, from the registry. */
 function main(): void {
+  parseOptions(USAGE, { options: {} });
+  if (process.env[WORKER] === undefined) supervise();
+  else installAll();
+}
+
+/**
+ * Every folder is below one that is removed at the end, also when a user stops the script: the work waits for its programs without
+ * handling a signal, so it runs in a process group of its own, which is killed.
+ */
+function supervise(): void {
   console.error("packs, then installs from the registry: some minutes");
+  const folder = mkdtempSync(join(tmpdir(), "compat-"));
+  const env = { ...process.env, TMPDIR: folder, [WORKER]: "1" };
+  const args = [...process.execArgv, __filename];
+  const worker = spawn(process.execPath, args, { env, stdio: ["ignore", "inherit", "inherit"], detached: true });
+  const stop = () => {
+    if (worker.pid !== undefined && worker.exitCode === null) process.kill(-worker.pid, "SIGKILL");
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  worker.once("close", (code) => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    process.exitCode = code ?? 1;
+  });
+}
+
+/** The package in apps with other releases of CDK and TypeScript. */
+function installAll(): void {
   const tarball = pack();
   for (const cdk of CDKS) {
     const app = createApp({ "app.cjs": CJS_APP, "app.mjs": ESM_APP, "app.ts": TYPED_APP, "package.json": "{}", ...TSCONFIGS });
@@ -26,4 +63,8 @@ function main(): void {
   }
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  endWith(error);
+}
