@@ -152,7 +152,7 @@ describe("alarms", () => {
     const printed = jest.spyOn(console, "error").mockImplementation(() => {});
     const [silent, notified] = stacks.map((stack) => Annotations.fromStack(stack).findWarning("*", Match.anyValue()));
     expect(silent).toMatchObject([
-      { entry: { data: expect.stringMatching(/^Nobody hears of the alarms: .*no-alarm-receiver\]$/) } },
+      { entry: { data: expect.stringMatching(/^No one is notified of alarms: .*no-alarm-receiver\]$/) } },
     ]);
     expect(notified).toEqual([]);
     expect(printed).toHaveBeenCalled();

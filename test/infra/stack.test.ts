@@ -180,8 +180,7 @@ describe("the table", () => {
 describe("the outputs", () => {
   it("are the URLs, the commands and the log groups", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
-      ...["AccessLogGroup", "CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "DeadLetterQueueUrl", "DeliverLogGroup"],
-      ...["QueueUrl", "ReceiveLogGroup", "RedriveDeadLetters", "WebhookUrl"],
+      ...["CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "NextStep", "RedriveDeadLetters", "WebhookUrl"],
     ]);
     const commands = JSON.stringify(template.findOutputs("*"));
     expect(commands).toContain("--name /flagsmith-to-segment/production/webhook-secret --type SecureString");

@@ -13,6 +13,10 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
+const { PATH, TMPDIR, SYNTHESIZED } = process.env;
+/** The stack that other test processes synthesized is not synthesized again. */
+const ENVIRONMENT = { PATH, TMPDIR, ...(SYNTHESIZED === undefined ? {} : { SYNTHESIZED }) };
+
 interface Run {
   readonly child: ChildProcess;
   output: string;
@@ -24,7 +28,7 @@ interface Run {
 function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Run {
   const child = spawn(process.execPath, ["--import", "tsx", ...args], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, ...environment },
+    env: { ...ENVIRONMENT, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);
@@ -128,7 +132,7 @@ describe("npm start", () => {
   it("ends if only its parent process was ended", async () => {
     const shell = spawn("sh", ["-c", `"${process.execPath}" --import tsx test/local/main.ts; true`], {
       cwd: ROOT,
-      env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, PORT: "0", SAMPLE: "off" },
+      env: { ...ENVIRONMENT, PORT: "0", SAMPLE: "off" },
       stdio: ["ignore", "pipe", "ignore"],
     });
     // The output ends with the last process that holds it.

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildSync } from "esbuild";
 import { scripts } from "../../package.json";
 
 const ROOT = join(__dirname, "../..");
@@ -50,6 +51,14 @@ describe("a Node.js that is too old", () => {
 
   it.each(["v20.18.1", "v20.19.0", "v22.0.0", "v24.1.0"])("is not %s", (version) => {
     expect(node([...pretend(version), "-e", "process.exit(7)"]).status).toBe(7);
+  });
+
+  it("gets one line from the bundled program as well", () => {
+    const outfile = join(mkdtempSync(join(tmpdir(), "bundle-")), "index.js");
+    buildSync({ absWorkingDir: ROOT, entryPoints: ["infra/cli/index.ts"], outfile, bundle: true, platform: "node" });
+    const [, old = ""] = pretend("v18.20.8");
+    const { status, stderr } = node(["-r", old, outfile, "--version"]);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "Node.js 18.20.8 is too old: this needs 20.18.1 or newer\n" });
   });
 
   it("is looked for by every script that runs Node.js", () => {

@@ -75,9 +75,9 @@ describe("the operator's program", () => {
     [["doctor"], { npm_config_local: "true" }, "npm run doctor -- --local"],
     [["trace", "ann"], { npm_config_region: "eu-west-1" }, "npm run trace -- --region eu-west-1 ann"],
     [["send", "a.json"], { npm_config_secret: "hidden" }, "npm run send -- --secret <secret> a.json"],
-  ])("says what to type where npm took an option of %j for itself", async (args, environment, typed) => {
+  ])("says what to type if npm read an option of %j as its own", async (args, environment, typed) => {
     const { code, progress } = await command(args, environment);
     expect(code).toBe(2);
-    expect(progress.split("\n")[0]).toMatch(new RegExp(`^npm took --\\w+ for itself: .* Type: ${typed}$`));
+    expect(progress.split("\n")[0]).toMatch(new RegExp(`^npm read --\\w+ as its own option: .* Type: ${typed}$`));
   });
 });
