@@ -81,7 +81,7 @@ async function localPlaces(port: string): Promise<LocalPlaces> {
   }
   const url = `http://127.0.0.1:${port}/`;
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(15_000) });
     const places: unknown = await response.json();
     if (isLocalPlaces(places)) return places;
   } catch (cause) {

@@ -61,9 +61,18 @@ export async function withDeadLetters<Result>(
 ): Promise<Result> {
   const held = new Map<string, DeadLetterMessage>();
   const release = () => releaseAll(aws, queueUrl, [...held.values()], terminal);
-  const removeListener = terminal.onInterrupt(release);
+  let interrupted = false;
+  let reading: Promise<unknown> = Promise.resolve();
+  const removeListener = terminal.onInterrupt(async () => {
+    interrupted = true;
+    // A receive under way would hide again what is made visible meanwhile.
+    await reading;
+    await release();
+  });
   try {
-    const unread = await readAll(aws, queueUrl, held);
+    reading = readAll(aws, queueUrl, held, () => interrupted);
+    const unread = await reading;
+    if (interrupted) throw new CommandError("ended by Ctrl-C");
     return await act({ messages: [...held.values()], unread, ...(await hidden(aws, queueUrl, held.size, terminal)) });
   } finally {
     removeListener();
@@ -72,10 +81,15 @@ export async function withDeadLetters<Result>(
 }
 
 /** Why it ended early; undefined = it did not. */
-async function readAll(aws: Aws, queueUrl: string, held: Map<string, DeadLetterMessage>): Promise<unknown> {
+async function readAll(
+  aws: Aws,
+  queueUrl: string,
+  held: Map<string, DeadLetterMessage>,
+  isInterrupted: () => boolean,
+): Promise<unknown> {
   const endMs = Date.now() + READ_MS;
   try {
-    while (held.size < MOST && Date.now() < endMs) {
+    while (held.size < MOST && Date.now() < endMs && !isInterrupted()) {
       const batch = await receive(aws, queueUrl);
       for (const message of batch) held.set(message.MessageId ?? "", toDeadLetter(message, batch.length === BATCH));
       if (batch.length === 0) break;

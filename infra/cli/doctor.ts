@@ -79,14 +79,16 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, { terminal, url, call }: 
 
 /** What the runbook's commands need to know. */
 function namesOf({ region, webhookUrl }: Aws, { stackName, environment, receive, deliver }: Pipeline): readonly Finding[] {
-  const { queueUrl, deadLetterQueueUrl, changes } = deliver.config;
+  const { queueUrl, queueArn, deadLetterQueueUrl, changes } = deliver.config;
   const info = (check: string, detail: string): Finding => ({ check, ...verdict("info", detail) });
   const logs = [info("log group of receive", receive.logGroup), info("log group of deliver", deliver.logGroup)];
   return [
     { check: "pipeline", ...verdict("ok", `stack ${stackName}, environment ${environment}, ${region}`) },
     ...(webhookUrl === undefined ? logs : []),
     info("queue URL", queueUrl),
+    info("queue ARN", queueArn),
     info("dead-letter queue URL", deadLetterQueueUrl),
+    info("dead-letter queue ARN", queueArn.replace(/[^:]+$/, deadLetterQueueUrl.split("/").at(-1) ?? "")),
     info("table", changes?.table ?? "none, without forward: changes"),
   ];
 }

@@ -2,8 +2,10 @@ import { FlagsmithToSegmentError } from "../../lambda/errors";
 import { notAnAnswer } from "./answer";
 import type { Terminal } from "./command";
 
+const NETWORK = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
+
 /** In words for the operator. `environment` says what the credentials were read from. */
-export function explain(error: unknown, { AWS_PROFILE }: Terminal["environment"]): string {
+export function explain(error: unknown, { AWS_PROFILE, HTTPS_PROXY }: Terminal["environment"]): string {
   if (error instanceof FlagsmithToSegmentError) return error.message;
   const { name, message, cause, $metadata: metadata } = Object(error);
   if (name === "CredentialsProviderError") {
@@ -11,7 +13,10 @@ export function explain(error: unknown, { AWS_PROFILE }: Terminal["environment"]
     return `${AWS_PROFILE === undefined ? "no AWS credentials: log in, or set AWS_PROFILE" : profile} (${message})`;
   }
   if (/^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId/.test(name)) return `${name}: log in to AWS again`;
-  if (Object(error).code === "ENOTFOUND") return `${message}: is the region right, and is there a network?`;
+  const { code } = Object(error);
+  const proxy = HTTPS_PROXY && NETWORK.test(code) ? "; HTTPS_PROXY is not used" : "";
+  if (code === "ENOTFOUND") return `${message}: is the region right, and is there a network?${proxy}`;
+  if (proxy !== "") return `${message}${proxy}`;
   // The SDK reads an answer whose error has no name as this, and JSON that is cut off as that.
   if (/^Unknown/.test(name) || name === "SyntaxError") return notAnAnswer(metadata?.httpStatusCode).message;
   if (cause instanceof Error) return cause.message || cause.name;

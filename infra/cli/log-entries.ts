@@ -26,7 +26,7 @@ export interface Search {
   readonly deadlineMs: number;
   /** Whether what was found will do: older hours are not searched then. @default - never */
   readonly isEnough?: (entries: readonly LogEntry[]) => boolean;
-  /** Called after each hour but the first. */
+  /** Called now and then. */
   readonly progress?: (text: string) => void;
 }
 
@@ -42,6 +42,8 @@ export interface Found {
 /** Milliseconds that the clocks of this machine and of AWS may differ. */
 export const CLOCK_SKEW_MS = 10 * 60_000;
 const HOUR_MS = 3_600_000;
+/** Between two reports of progress. */
+const PROGRESS_MS = 2_000;
 
 /**
  * Searches the log entries of both functions, newest hour first. Throttling, a token that AWS repeats, and the deadline end the search:
@@ -52,6 +54,7 @@ export async function findEntries(aws: Aws, { receive, deliver }: Pipeline, sear
   const inOrder = () => [...entries].sort((one, other) => one.at - other.at);
   const firstMs = search.sinceMs - CLOCK_SKEW_MS;
   let searchedSinceMs = Date.now() + CLOCK_SKEW_MS;
+  let reportedAtMs = Date.now();
   while (searchedSinceMs > firstMs) {
     const hour = { startMs: Math.max(firstMs, searchedSinceMs - HOUR_MS), endMs: searchedSinceMs };
     const pages = await Promise.all([receive, deliver].map((one) => hourOf(aws, one, search, hour)));
@@ -60,7 +63,9 @@ export async function findEntries(aws: Aws, { receive, deliver }: Pipeline, sear
     if (ended !== undefined) return { entries: inOrder(), searchedSinceMs, ended };
     searchedSinceMs = hour.startMs;
     if (search.isEnough?.(entries) === true) break;
-    if (searchedSinceMs > firstMs) search.progress?.(`searched back to ${new Date(searchedSinceMs).toISOString()}`);
+    if (searchedSinceMs <= firstMs || Date.now() - reportedAtMs < PROGRESS_MS) continue;
+    reportedAtMs = Date.now();
+    search.progress?.(`searched back to ${new Date(searchedSinceMs).toISOString()}`);
   }
   return { entries: inOrder(), searchedSinceMs: Math.max(searchedSinceMs, search.sinceMs), ended: undefined };
 }

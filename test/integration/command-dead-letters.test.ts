@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { hashIdentity } from "../../lambda/identify-call";
 import type { Options } from "../../lambda/options";
 import { bytesOf, callBody, evaluationPayload, flagPayload } from "../cloud/events";
@@ -150,30 +153,21 @@ describe("dead-letters", () => {
     expect(code).toBe(0);
   });
 
-  it("makes the messages visible when Ctrl-C ends it", async () => {
+  it("makes the messages visible before Ctrl-C ends it", async () => {
     await start();
     addFour();
-    let inFlight = -1;
-    let release: (() => Promise<void>) | undefined;
-    const { withDeadLetters } = await import("../../infra/cli/dead-letter-queue");
-    const { connect } = await import("../../infra/cli/aws");
-    const terminal = {
-      environment: { PORT: new URL(pipeline.cloud.webhookUrl).port },
-      print: () => {},
-      progress: () => {},
-      confirm: async () => undefined,
-      onInterrupt: (act: () => Promise<void>) => {
-        release = act;
-        return () => {};
-      },
-    };
-    const aws = await connect({ local: true }, terminal);
-    await withDeadLetters(aws, pipeline.cloud.deadLetterQueue.url, terminal, async ({ messages }) => {
-      expect([messages.length, queue().inFlight]).toEqual([4, 4]);
-      await release?.();
-      inFlight = queue().inFlight;
+    const { port } = new URL(pipeline.cloud.webhookUrl);
+    const { PATH, TMPDIR } = process.env;
+    const child = spawn(process.execPath, ["--import", "tsx", "infra/cli/index.ts", "dead-letters", "--local"], {
+      cwd: join(__dirname, "../.."),
+      env: { PATH, TMPDIR, PORT: port },
+      stdio: "ignore",
     });
-    expect(inFlight).toBe(0);
+    const ended = once(child, "exit");
+    await pipeline.until(() => queue().inFlight === 4);
+    child.kill("SIGINT");
+    expect(await ended).toEqual([130, null]);
+    expect(queue().inFlight).toBe(0);
   });
 });
 

@@ -53,7 +53,9 @@ describe("doctor with --local", () => {
     expect(found.map(({ check, level }) => [check, level])).toEqual([
       ["pipeline", "ok"],
       ["queue URL", "info"],
+      ["queue ARN", "info"],
       ["dead-letter queue URL", "info"],
+      ["dead-letter queue ARN", "info"],
       ["table", "info"],
       [SECRET, "ok"],
       [KEY, "ok"],
@@ -75,7 +77,7 @@ describe("doctor with --local", () => {
   it("prints a finding as a line, and its progress elsewhere", async () => {
     await start();
     const { out, progress } = await runLocal(pipeline, ["doctor"]);
-    expect(out.split("\n")).toEqual(Array(14).fill(expect.stringMatching(/^(ok {2}|info|skip|warn) {2}\S.+: .+$/)));
+    expect(out.split("\n")).toEqual(Array(16).fill(expect.stringMatching(/^(ok {2}|info|skip|warn) {2}\S.+: .+$/)));
     expect(progress).toMatch(/^looking for the pipeline in us-east-1\nsearching the log/);
   });
 

@@ -47,6 +47,14 @@ describe("on AWS", () => {
     expect(explain({ name: "ExpiredTokenException" }, {})).toBe("ExpiredTokenException: log in to AWS again");
   });
 
+  it("says that a proxy is not used where one is set and AWS can't be reached", () => {
+    const error = Object.assign(new Error("getaddrinfo ENOTFOUND sqs"), { code: "ENOTFOUND" });
+    expect(explain(error, { HTTPS_PROXY: "http://proxy" })).toMatch(/is there a network\?; HTTPS_PROXY is not used$/);
+    expect(explain(error, {})).toMatch(/is there a network\?$/);
+    const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+    expect(explain(refused, { HTTPS_PROXY: "http://proxy" })).toBe("connect ECONNREFUSED; HTTPS_PROXY is not used");
+  });
+
   it.each<[string, number, string, string]>([
     ["a portal's page", 200, "text/html", "<!doctype html><html>log in</html>"],
     ["a page that says it is JSON", 200, "application/json", "<html></html>"],

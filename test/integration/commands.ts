@@ -22,8 +22,6 @@ export interface Operator {
   readonly environment?: Readonly<Record<string, string>>;
   /** @default - that of a source in the US */
   readonly settings?: SettingsAnswer | Error;
-  /** Presses Ctrl-C as soon as the command lets something be done before it ends. */
-  readonly interrupts?: boolean;
 }
 
 export const US_SOURCE: SettingsAnswer = settingsWith("api.segment.io/v1");
@@ -77,16 +75,13 @@ function settingsOr(original: typeof fetch, settings: SettingsAnswer | Error): t
 async function runCommand(args: readonly string[], operator: Operator, environment: Readonly<Record<string, string>>) {
   const out: string[] = [];
   const progress: string[] = [];
-  const { answer, interrupts = false } = operator;
+  const { answer } = operator;
   const code = await run(args, {
     environment,
     print: (text) => out.push(text),
     progress: (text) => progress.push(text),
     confirm: async (question) => (typeof answer === "function" ? answer(question) : answer),
-    onInterrupt: (act) => {
-      if (interrupts) void act();
-      return () => {};
-    },
+    onInterrupt: () => () => {},
   });
   return { code, out: out.join("\n"), progress: progress.join("\n") };
 }
