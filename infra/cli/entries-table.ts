@@ -12,6 +12,7 @@ const COLUMNS = [
   "attempt",
   "status",
   "code",
+  "experiments",
   "retryInSeconds",
   "reason",
 ] as const;

@@ -105,7 +105,7 @@ describe.each([
     const host = new BundleHost(functionName, { CONFIG: "{" });
     await expect(host.invoke({ Records: [] })).rejects.toThrow("CONFIG: not what the stack writes");
     await host.stop();
-    expect(host.lines).toMatchObject([{ level: "ERROR", event: "misconfigured", code: "configuration" }]);
+    expect(host.entries).toMatchObject([{ level: "ERROR", event: "misconfigured", code: "configuration" }]);
   });
 });
 

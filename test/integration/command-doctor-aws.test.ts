@@ -371,6 +371,24 @@ describe("the log", () => {
     expect(named("newest delivered")).toMatchObject([{ level: "ok", detail: `${delivered[0]?.timestamp}, as unchanged` }]);
   });
 
+  it("names traits that a warehouse loses, from the newest entry that has some, with the way out", async () => {
+    state().entries = [
+      entry("receive", "accepted", 0.3, { reservedColumns: "1: userId" }),
+      entry("receive", "accepted", 0.2, { reservedColumns: "2: userId, sentAt" }),
+      entry("receive", "accepted", 0.1),
+      entry("deliver", "delivered", 0.1),
+    ];
+    const { named } = await findings();
+    expect(named("reservedColumns")).toEqual([
+      {
+        check: "reservedColumns",
+        level: "info",
+        detail: expect.stringMatching(/^2: userId, sentAt \(.*traitPrefix.*Flagsmith$/),
+      },
+    ]);
+    expect(named("sameColumn")).toEqual([]);
+  });
+
   it("does not count what is older, or another function's in a shared log group", async () => {
     const stream = "2026/11/27/other-deliver[$LATEST]0123";
     state().entries = [entry("receive", "accepted", 25), entry("deliver", "delivered", 1, { stream })];

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Template } from "aws-cdk-lib/assertions";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
 import type { Environments } from "../cloud/environments";
 import { bytesOf, evaluationPayload } from "../cloud/events";
@@ -16,6 +17,7 @@ const PARAMETER = "arn:aws:ssm:us-east-1:000000000000:parameter";
 
 const uses: Use[] = [];
 const proxies: Server[] = [];
+let template: Template;
 let statements: readonly Statement[];
 let pipeline: Pipeline;
 
@@ -77,7 +79,8 @@ async function load({ receive, deliver }: Environments) {
 /** An integration run that uses everything the functions can. */
 beforeAll(async () => {
   const options = { kmsKeyArn: KEY, forward: "changes" } as const;
-  statements = statementsOf(templateOf(options));
+  template = templateOf(options);
+  statements = statementsOf(template);
   pipeline = await startPipeline({ load, options });
   // Lambda's event source works with deliver's role.
   pipeline.cloud.sqs.middlewareStack.add(
@@ -166,7 +169,14 @@ describe("the synthesized policies", () => {
     expect([reads("receive", writeKey), reads("deliver", webhookSecret)]).toEqual([false, false]);
   });
 
-  it("have no wildcard", () => {
+  it("allow a customer's key to decrypt only the parameter of the function", () => {
+    const decrypting = statements.filter(({ actions }) => actions.includes("kms:Decrypt"));
+    const conditions = { "kms:EncryptionContext:PARAMETER_ARN": expect.stringContaining(":parameter/flagsmith-to-segment/") };
+    expect(decrypting.map((each) => each.conditions)).toEqual([conditions, conditions]);
+  });
+
+  it("have no wildcard, and the roles have no managed policy", () => {
+    expect(JSON.stringify(template.findResources("AWS::IAM::Role"))).not.toContain("ManagedPolicyArns");
     const text = statements.flatMap(({ actions, resources }) => [...actions, ...resources]);
     expect(text.filter((each) => each.includes("*"))).toEqual([]);
   });

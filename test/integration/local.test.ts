@@ -156,6 +156,8 @@ describe("npm start", () => {
       /^SEGMENT_WRITE_KEY: needed with SEGMENT_ENDPOINT/,
     ],
     ["a way to forward that is none", { FORWARD: "some" }, /^FORWARD: allowed is "every" or "changes".*$/],
+    ["an experiment without a name", { EXPERIMENTS: "checkout,", FORWARD: "changes" }, /^EXPERIMENTS: allowed is .*$/],
+    ["experiments where every evaluation is sent", { EXPERIMENTS: "checkout" }, /^EXPERIMENTS: it needs FORWARD=changes$/],
     ["a sample that is neither on nor off", { SAMPLE: "no" }, /^SAMPLE: allowed is on or off; got "no"$/],
     [
       "another machine's address",

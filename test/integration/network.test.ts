@@ -57,7 +57,7 @@ let messages = 0;
 async function deliver(host: BundleHost): Promise<Readonly<Record<string, unknown>> | undefined> {
   const messageId = `m-${messages++}`;
   await host.invoke(queueEvent(queueRecord({ body: callBody({ messageId }), sentAt: Date.now() })));
-  return host.lines.findLast((line) => line.messageId === messageId);
+  return host.entries.findLast((entry) => entry.messageId === messageId);
 }
 
 /** The process stands still, as a container of Lambda's between two invocations, while the server may close its sockets. */

@@ -15,6 +15,8 @@ export interface Settings {
   readonly sample: boolean;
   /** undefined = as in `cdk.json`. */
   readonly forward: Options["forward"];
+  /** Flags of experiments; undefined = as in `cdk.json`. */
+  readonly experiments: Options["experiments"];
 }
 
 /** A value of the environment that can't be used; its message is for the user at the terminal. */
@@ -31,10 +33,25 @@ export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
   { demo, segmentMode }: Pick<Arguments, "demo" | "segmentMode"> = { demo: false, segmentMode: undefined },
 ): Settings {
-  const { PORT, HOST = LOOPBACK, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, SAMPLE, FORWARD } = environment;
+  const {
+    PORT,
+    HOST = LOOPBACK,
+    FLAGSMITH_WEBHOOK_SECRET,
+    SEGMENT_ENDPOINT,
+    SEGMENT_WRITE_KEY,
+    SAMPLE,
+    FORWARD,
+    EXPERIMENTS,
+  } = environment;
   const wrong =
     optionError("SEGMENT_ENDPOINT", "segmentEndpoint", SEGMENT_ENDPOINT) ?? optionError("FORWARD", "forward", FORWARD);
   if (wrong !== undefined) throw new SettingsError(wrong);
+  const experiments = EXPERIMENTS?.split(",").map((name) => name.trim());
+  if (experiments !== undefined) {
+    const refused = optionError("EXPERIMENTS", "experiments", experiments);
+    if (refused !== undefined) throw new SettingsError(refused);
+    if (FORWARD !== "changes") throw new SettingsError("EXPERIMENTS: it needs FORWARD=changes");
+  }
   const isElsewhere = SEGMENT_ENDPOINT !== undefined && !/^https?:\/\/(localhost|127\.|\[::1\])/.test(SEGMENT_ENDPOINT);
   if (isElsewhere && SEGMENT_WRITE_KEY === undefined) {
     throw new SettingsError("SEGMENT_WRITE_KEY: needed with SEGMENT_ENDPOINT, which answers 200 to any key");
@@ -60,6 +77,7 @@ export function readSettings(
     // The documentation's user has no place at the real Segment.
     sample: isElsewhere ? SAMPLE === "on" : SAMPLE !== "off",
     forward: FORWARD as Options["forward"], // checked above
+    experiments,
   };
 }
 

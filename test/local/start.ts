@@ -48,7 +48,10 @@ export async function start({ json, demo, segmentMode }: Arguments, { say, start
     ...(segmentMode === undefined ? {} : { segmentMode }),
     observer: view,
     lines: entries,
-    options: settings.forward === undefined ? {} : { forward: settings.forward },
+    options: {
+      ...(settings.forward === undefined ? {} : { forward: settings.forward }),
+      ...(settings.experiments === undefined ? {} : { experiments: settings.experiments }),
+    },
     load: (environments) => functionsOf(environments, demo, view),
     onSynthesized: () => stage("stack synthesized, functions bundled"),
   });

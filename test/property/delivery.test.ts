@@ -75,7 +75,7 @@ describeProperties("forward: changes", () => {
           const last = USERS.map((user) => ({ user, traits: { x: 1, y: 0, z: 1 }, pauseMinutes: 0 }));
           await run(model, last, check);
           for (const user of USERS) expect(model.profiles[user]).toEqual({ x: 1, y: 0, z: 1 });
-          unchanged += model.log.lines.filter(({ event }) => event === "unchanged").length;
+          unchanged += model.log.entries.filter(({ event }) => event === "unchanged").length;
         }),
         // A shrunk history would take minutes.
         { numRuns: RUNS, endOnFailure: true },
@@ -146,7 +146,7 @@ describeProperties("whatever fails, Segment ends with each trait's last value", 
         const model = new DeliveryModel({ ...options, containers: 2, seed });
         await run(model, history);
         expect(model.profiles).toEqual(truthOf(history));
-        merged += model.log.lines.filter(({ event }) => event === "merged").length;
+        merged += model.log.entries.filter(({ event }) => event === "merged").length;
       }),
       { numRuns: 300, endOnFailure: true },
     );

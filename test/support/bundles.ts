@@ -104,8 +104,8 @@ export class BundleHost {
     });
   }
 
-  /** Lines of the log. */
-  get lines(): readonly Readonly<Record<string, unknown>>[] {
+  /** What was logged. */
+  get entries(): readonly Readonly<Record<string, unknown>>[] {
     return this.output
       .trim()
       .split("\n")

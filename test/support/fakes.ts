@@ -18,21 +18,21 @@ export const identifyOptions: IdentifyOptions = {
   markActive: true,
 };
 
-type Line = Omit<Outcome, "fields"> & Record<string, unknown>;
+type Entry = Omit<Outcome, "fields"> & Record<string, unknown>;
 
 /** Keeps each entry, its fields beside event and message. */
 export class RecordingLog implements Log {
-  readonly lines: Line[] = [];
+  readonly entries: Entry[] = [];
 
   write({ fields, ...outcome }: Outcome): void {
-    this.lines.push({ ...fields, ...outcome });
+    this.entries.push({ ...fields, ...outcome });
   }
 
-  /** The only line. */
-  get line(): Line {
-    const [line, ...others] = this.lines;
-    if (line === undefined || others.length > 0) throw new Error(`${this.lines.length} lines, not one`);
-    return line;
+  /** The only entry. */
+  get entry(): Entry {
+    const [entry, ...others] = this.entries;
+    if (entry === undefined || others.length > 0) throw new Error(`${this.entries.length} entries, not one`);
+    return entry;
   }
 }
 

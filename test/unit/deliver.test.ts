@@ -21,12 +21,12 @@ const messagesOf = (...users: readonly string[]) =>
 /** Several messages of one user. */
 const inOrder = (...ids: readonly string[]) => ids.map((id, index) => queueRecord({ id, messageId: id, sequence: index + 1 }));
 
-describe("a batch", () => {
-  it("delivers a message and logs it", async () => {
+describe("an invocation of deliver", () => {
+  it("sends the call of a message and logs it", async () => {
     const { deliver, segment, log } = setUpDeliver();
     expect(await deliver(queueRecord({ receiveCount: 3 }))).toEqual([]);
     expect(segment.calls).toMatchObject([{ call: { body: callBody() }, writeKey: "key" }]);
-    expect(log.line).toMatchObject({
+    expect(log.entry).toMatchObject({
       event: "delivered",
       requestId: "invocation-1",
       messageId: "stack-request-1",
@@ -42,7 +42,7 @@ describe("a batch", () => {
     });
   });
 
-  it("keeps a user's order and stops there at the first failure, while other users' messages are delivered", async () => {
+  it("keeps a user's order and stops at the user's first failure, while other users' messages are delivered", async () => {
     const segment = refusing("a-2", 500);
     const { deliver } = setUpDeliver({ segment });
     const message = (id: string, identity: string, messageId: string) => queueRecord({ id, identity, messageId });
@@ -59,7 +59,7 @@ describe("a batch", () => {
     expect(sent.filter((id) => id.startsWith("b"))).toEqual(["b-1", "b-2"]);
   });
 
-  it("delivers its users in parallel", async () => {
+  it("delivers different users' messages in parallel", async () => {
     const waiting: (() => void)[] = [];
     const segment = new FakeSegment(
       () =>
@@ -80,7 +80,7 @@ describe("a batch", () => {
     clock.timeLeftMs = TIMING.deliverUnitMs;
     expect(await deliver(...inOrder("1", "2", "3"))).toEqual(["2", "3"]);
     expect(queue.visibility.map(({ seconds }) => seconds)).toEqual([2, 2]);
-    expect(log.lines).toMatchObject([
+    expect(log.entries).toMatchObject([
       { event: "delivered" },
       { event: "retrying", code: "not-attempted", messageId: "2", retryInSeconds: 2, held: 1 },
     ]);
@@ -91,7 +91,7 @@ describe("a batch", () => {
     expect(await deliver(queueRecord())).toEqual([]);
     expect(segment.calls).toEqual([]);
     const call = { userId: "user-1", traits: { dark_mode: true }, sentAt: "2026-11-23T12:00:00.250Z" };
-    expect(log.line).toMatchObject({ event: "dry-run", messageId: "stack-request-1", call });
+    expect(log.entry).toMatchObject({ event: "dry-run", messageId: "stack-request-1", call });
   });
 });
 
@@ -102,14 +102,14 @@ describe("a message that fails", () => {
     expect(deadLetterQueue.sent).toEqual([]);
     expect(queue.visibility).toEqual([{ id: "sqs-1", seconds: 33 }]);
     const why = { code: "server-error", status: 500, reason: "status 500", actor: undefined };
-    expect(log.line).toMatchObject({ event: "retrying", ...why, ageMs: 250, retryInSeconds: 33 });
+    expect(log.entry).toMatchObject({ event: "retrying", ...why, ageMs: 250, retryInSeconds: 33 });
   });
 
-  it("becomes visible together with those behind it", async () => {
+  it("becomes visible together with the user's messages behind it", async () => {
     const { deliver, queue, log } = setUpDeliver({ segment: answering(500) });
     expect(await deliver(...inOrder("1", "2", "3"))).toEqual(["1", "2", "3"]);
     expect(queue.visibility).toEqual(["1", "2", "3"].map((id) => ({ id, seconds: 2 })));
-    expect(log.line).toMatchObject({ messageId: "1", held: 2 });
+    expect(log.entry).toMatchObject({ messageId: "1", held: 2 });
   });
 
   const defect = new TypeError("a defect");
@@ -123,18 +123,18 @@ describe("a message that fails", () => {
   ])("stays in the queue %s", async (_, overrides, error) => {
     const { deliver, log } = setUpDeliver(overrides);
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
-    expect(log.line).toMatchObject({ event: "retrying", error });
+    expect(log.entry).toMatchObject({ event: "retrying", error });
   });
 
   it("stays in the queue even if its visibility can't be set, and the entry says so", async () => {
     const { deliver, log } = setUpDeliver({ queue: new FakeQueue(sqsFails), segment: answering(500) });
     expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
     const visibility = "visibility not set: sqs:SendMessageBatch failed: timeout";
-    expect(log.line).toMatchObject({ event: "retrying", retryInSeconds: TIMING.visibilityMs / 1_000, visibility });
+    expect(log.entry).toMatchObject({ event: "retrying", retryInSeconds: TIMING.visibilityMs / 1_000, visibility });
   });
 });
 
-describe("a message that is dead-lettered", () => {
+describe("a message", () => {
   const old = (input: MessageInput = {}) =>
     queueRecord({ id: "1", messageId: "m-1", receiveCount: 9, sentAt: NOON - 4 * HOUR_MS, ...input });
   /** The user's message fails in this many invocations, beside other users' that are accepted. */
@@ -145,7 +145,7 @@ describe("a message that is dead-lettered", () => {
     return { ...set, failed };
   }
 
-  it("is moved at its fourth failure in a row, and the messages behind it become visible immediately", async () => {
+  it("is dead-lettered at its fourth failure in a row, and the messages behind it become visible immediately", async () => {
     const behind = old({ id: "2", messageId: "m-2", sequence: 2 });
     const { failed, deadLetterQueue, queue, log } = await failing(4, 400, [old(), behind]);
     expect(failed).toEqual(["2"]);
@@ -159,10 +159,10 @@ describe("a message that is dead-lettered", () => {
       },
     ]);
     expect(queue.visibility.at(-1)).toEqual({ id: "2", seconds: 0 });
-    expect(log.lines.at(-1)).toMatchObject({ event: "dead-lettered", ...about, code: "endpoint-refused", held: 1 });
+    expect(log.entries.at(-1)).toMatchObject({ event: "dead-lettered", ...about, code: "endpoint-refused", held: 1 });
   });
 
-  it("is not moved while other users fail too, even if their answers come late", async () => {
+  it("is not dead-lettered while other users fail too, even if their answers come late", async () => {
     const segment = new FakeSegment(async ({ identity }) => {
       if (identity !== "p8" && identity !== "p9") return answered(404);
       for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
@@ -178,19 +178,19 @@ describe("a message that is dead-lettered", () => {
     const { deliver, log } = setUpDeliver({ deadLetterQueue: new FakeQueue(sqsFails), segment: answering(400) });
     expect(await deliver(old({ sentAt: NOON - 12 * DAY_MS }))).toEqual(["1"]);
     const message = "could not be moved to the dead-letter queue";
-    expect(log.line).toMatchObject({ event: "retrying", message, status: 400, error: sqsFails, retryInSeconds: 600 });
+    expect(log.entry).toMatchObject({ event: "retrying", message, status: 400, error: sqsFails, retryInSeconds: 600 });
   });
 
-  it("leaves the messages behind it to the queue's visibility timeout if theirs can't be set", async () => {
+  it("is dead-lettered even if the visibility of the messages behind it can't be set", async () => {
     const { deliver, log } = setUpDeliver({ queue: new FakeQueue(sqsFails), segment: answering(400) });
     const sentAt = NOON - 12 * DAY_MS;
     expect(await deliver(old({ sentAt }), old({ id: "2", messageId: "m-2", sentAt, sequence: 2 }))).toEqual(["2"]);
-    expect(log.line).toMatchObject({
+    expect(log.entry).toMatchObject({
       event: "dead-lettered",
       held: 1,
       visibility: expect.stringMatching(/^visibility not set/),
     });
-    expect(log.line).not.toHaveProperty("retryInSeconds");
+    expect(log.entry).not.toHaveProperty("retryInSeconds");
   });
 
   /** JSON.stringify throws a RangeError for it, which reading needs because of the escape. */
@@ -199,33 +199,33 @@ describe("a message that is dead-lettered", () => {
   it.each([
     ["is not JSON", "hello", /expected a JSON object$/],
     ["can't be read for another reason", callBody().replace(/"traits":.*}/, `${deep}}`), /expected readable JSON$/],
-  ])("is moved immediately if it %s", async (_, body, message) => {
+  ])("is dead-lettered immediately if it %s", async (_, body, message) => {
     const { deliver, segment, log, deadLetterQueue } = setUpDeliver();
     expect(await deliver(queueRecord({ body }), ...messagesOf("b"))).toEqual([]);
     expect(segment.calls).toHaveLength(1);
     const attributes = { reason: "unreadable-message", messageId: "sqs-1" };
     expect(deadLetterQueue.sent).toMatchObject([{ body, deduplicationId: "sqs-1", attributes }]);
-    const line = log.lines.find(({ event }) => event === "dead-lettered");
-    expect(line).toMatchObject({ reason: "unreadable-message", messageId: "sqs-1", message: expect.stringMatching(message) });
+    const entry = log.entries.find(({ event }) => event === "dead-lettered");
+    expect(entry).toMatchObject({ reason: "unreadable-message", messageId: "sqs-1", message: expect.stringMatching(message) });
   });
 
   it.each([
     ["kind", { DataType: "String", StringValue: "track" }],
     ["version", { DataType: "Number", StringValue: "2" }],
     ["version", { DataType: "String", StringValue: "v2" }],
-  ])("is moved after an hour if this release does not know its %s", async (name, attribute) => {
+  ])("is dead-lettered after an hour if this release does not know its %s", async (name, attribute) => {
     const unknown = (ageMs: number) => old({ sentAt: NOON - ageMs, attributes: { ...ATTRIBUTES, [name]: attribute } });
     const { deliver, segment, queue, log, deadLetterQueue } = setUpDeliver();
     expect(await deliver(unknown(HOUR_MS - 1_000))).toEqual(["1"]);
     expect(queue.visibility).toEqual([{ id: "1", seconds: 60 }]);
-    expect(log.line).toMatchObject({ event: "retrying", code: "unknown-version" });
+    expect(log.entry).toMatchObject({ event: "retrying", code: "unknown-version" });
     expect(await deliver(unknown(HOUR_MS))).toEqual([]);
     expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "unknown-version" } }]);
     expect(segment.calls).toEqual([]);
   });
 });
 
-it("delivers a message of release 1, which has no kind and no version", async () => {
+it("a message of release 1, which has no kind and no version, is delivered", async () => {
   const attributes = { environment: { DataType: "Number", StringValue: "23" } };
   expect(await setUpDeliver().deliver(queueRecord({ attributes }))).toEqual([]);
 });
@@ -246,20 +246,20 @@ describe("after a 429 of Segment,", () => {
     return { ...set, failed: await set.deliver(...pairs) };
   }
 
-  it("nothing more is sent, and what was not attempted is retried after what was asked for", async () => {
+  it("nothing more is sent, and other messages are retried after the time that the answer asks for", async () => {
     const { failed, segment, log } = await slowDown(40);
     expect(failed).toEqual(["a1", "a2", "b2"]);
     expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["a-1", "b-1"]);
     const notAttempted = { code: "not-attempted", reason: "Segment asked to slow down", retryInSeconds: 40 };
-    expect(log.lines.find(({ messageId }) => messageId === "b-2")).toMatchObject(notAttempted);
+    expect(log.entries.find(({ messageId }) => messageId === "b-2")).toMatchObject(notAttempted);
   });
 
-  it("what was not attempted waits for the longest time that any answer asked for", async () => {
+  it("other messages wait for the longest time that any answer asks for", async () => {
     const segment = new FakeSegment(({ identity }) => answered(429, identity === "a" ? 10 : 50));
     const { deliver, log } = setUpDeliver({ segment, now: () => NOON });
     await deliver(...pairs, ...messagesOf("c"));
     expect(segment.calls).toHaveLength(3);
-    expect(log.lines.map(({ retryInSeconds }) => retryInSeconds)).toEqual([11, 55, 55]);
+    expect(log.entries.map(({ retryInSeconds }) => retryInSeconds)).toEqual([11, 55, 55]);
   });
 
   it("a call whose write key was refused is not sent again with a new key", async () => {
@@ -269,9 +269,9 @@ describe("after a 429 of Segment,", () => {
     expect(segment.calls.map((call) => call.writeKey)).toEqual(["old", "old"]);
   });
 
-  it("other users wait for at most a minute, the user for up to 30 minutes", async () => {
+  it("other users' messages wait for at most a minute, the user's for up to 30 minutes", async () => {
     const { log } = await slowDown(1_800);
-    const waits = log.lines.filter(({ event }) => event === "retrying").map(({ retryInSeconds }) => retryInSeconds);
+    const waits = log.entries.filter(({ event }) => event === "retrying").map(({ retryInSeconds }) => retryInSeconds);
     expect(waits).toEqual([1_980, 60]);
   });
 });
@@ -285,10 +285,10 @@ describe("a write key that is refused", () => {
     const { deliver, segment, log } = setUpDeliver({ writeKey, segment: refusedUntil("new", status) });
     expect(await deliver(queueRecord())).toEqual([]);
     expect(segment.calls.map((call) => call.writeKey)).toEqual(["old", "new"]);
-    expect(log.line).toMatchObject({ event: "delivered" });
+    expect(log.entry).toMatchObject({ event: "delivered" });
   });
 
-  it("is read again, and nothing is sent if it is the same", async () => {
+  it("is read again, and nothing is sent again with the same key", async () => {
     const { deliver, segment, writeKey } = setUpDeliver({ writeKey: new FakeParameter(["key"]), segment: answering(401) });
     await deliver(queueRecord());
     expect([segment.calls.length, writeKey.refreshes]).toEqual([1, 1]);
@@ -306,9 +306,9 @@ describe("a write key that is refused", () => {
   ])("is %s", async (_, status, healthy, code, named) => {
     const { deliver, log } = setUpDeliver({ segment: refusing("stack-request-1", status) });
     await deliver(queueRecord(), ...(healthy ? messagesOf("b") : []));
-    const line = log.lines.find(({ event }) => event === "retrying");
-    expect(line).toMatchObject({ code, actor: "operator", status });
-    expect([line?.parameter, line?.remedy]).toEqual(named ?? [undefined, undefined]);
+    const entry = log.entries.find(({ event }) => event === "retrying");
+    expect(entry).toMatchObject({ code, actor: "operator", status });
+    expect([entry?.parameter, entry?.remedy]).toEqual(named ?? [undefined, undefined]);
   });
 });
 
@@ -327,7 +327,7 @@ describe("with forward: changes, deliver", () => {
     const { deliver, segment, log } = setUpChanges(new FakeRecords((operation) => operation === "read"));
     expect(await deliver(queueRecord({ body: "hello" }))).toEqual(["sqs-1"]);
     expect(segment.calls).toEqual([]);
-    expect(log.line).toMatchObject({ event: "retrying", error: { code: "table-failed" } });
+    expect(log.entry).toMatchObject({ event: "retrying", error: { code: "table-failed" } });
   });
 
   it("sends nothing if the fingerprints can't be removed", async () => {
@@ -337,7 +337,7 @@ describe("with forward: changes, deliver", () => {
     failing = true;
     expect(await deliver(evaluation(2, "B"))).toEqual(["2"]);
     expect(segment.calls).toHaveLength(1);
-    expect(log.lines.at(-1)).toMatchObject({ event: "retrying", error: { code: "table-failed" } });
+    expect(log.entries.at(-1)).toMatchObject({ event: "retrying", error: { code: "table-failed" } });
   });
 
   it("settles a call that could not be recorded, with one warning, and reads the record again", async () => {
@@ -346,8 +346,8 @@ describe("with forward: changes, deliver", () => {
     const { deliver, segment, log } = setUpChanges(records);
     expect(await deliver(evaluation(1, "A"), evaluation(2, "A"))).toEqual([]);
     expect(segment.calls).toHaveLength(2);
-    expect(log.lines.map(({ event }) => event)).toEqual(["delivered", "not-recorded", "delivered"]);
-    expect(log.lines[1]).toMatchObject({ messageId: "m-1", error: { code: "table-failed", actor: "aws" } });
+    expect(log.entries.map(({ event }) => event)).toEqual(["delivered", "not-recorded", "delivered"]);
+    expect(log.entries[1]).toMatchObject({ messageId: "m-1", error: { code: "table-failed", actor: "aws" } });
   });
 
   it.each<[string, MessageInput]>([
@@ -364,7 +364,7 @@ describe("with forward: changes, deliver", () => {
     await deliver(evaluation(7, "A"));
     expect(await deliver(evaluation(6, "B"), queueRecord({ id: "odd", body: "hello", sequence: 7 }))).toEqual([]);
     expect([segment.calls.length, deadLetterQueue.sent.length]).toEqual([1, 0]);
-    expect(log.lines.slice(1).map(({ event }) => event)).toEqual(["unchanged", "unchanged"]);
+    expect(log.entries.slice(1).map(({ event }) => event)).toEqual(["unchanged", "unchanged"]);
   });
 
   it("records under the key that Segment accepted", async () => {
@@ -374,14 +374,14 @@ describe("with forward: changes, deliver", () => {
     await rotated.deliver(evaluation(1, "A"));
     const after = setUpDeliver({ writeKey: new FakeParameter(["new"]), changes: changesOf(records) });
     await after.deliver(evaluation(2, "A"));
-    expect(after.log.line).toMatchObject({ event: "unchanged" });
+    expect(after.log.entry).toMatchObject({ event: "unchanged" });
   });
 
   it("writes nothing in a dry run", async () => {
     const records = new FakeRecords();
     const { deliver, log } = setUpDeliver({ dryRun: true, changes: changesOf(records) });
     await deliver(evaluation(1, "A"));
-    expect([log.line.event, records.writes]).toEqual(["dry-run", []]);
+    expect([log.entry.event, records.writes]).toEqual(["dry-run", []]);
   });
 });
 
@@ -403,16 +403,16 @@ describe("the messages of a user who sends faster than Segment answers", () => {
       { userId: "user-1", traits: { n: 4 } },
       { userId: "b", messageId: "b" },
     ]);
-    const lines = log.lines.filter(({ event }) => event === "merged");
-    expect(lines.map(({ messageId }) => messageId)).toEqual(["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"]);
-    expect(lines[0]).toMatchObject({ userId: "user-1", mergedInto: merged.messageId, status: 200, latencyMs: 250 });
+    const entries = log.entries.filter(({ event }) => event === "merged");
+    expect(entries.map(({ messageId }) => messageId)).toEqual(["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"]);
+    expect(entries[0]).toMatchObject({ userId: "user-1", mergedInto: merged.messageId, status: 200, latencyMs: 250 });
   });
 
   it("are sent singly while the user fails, because a merged unit is never dead-lettered", async () => {
     let status = 503;
     const { deliver, segment, deadLetterQueue, log } = setUpDeliver({ segment: new FakeSegment(() => answered(status)) });
     expect(await deliver(...flood())).toEqual(ids);
-    expect(log.line).toMatchObject({ event: "retrying", messageId: "e0-1", held: 4 });
+    expect(log.entry).toMatchObject({ event: "retrying", messageId: "e0-1", held: 4 });
     expect(deadLetterQueue.sent).toEqual([]);
     expect(await deliver(...flood())).toEqual(ids.slice(1));
     expect(deadLetterQueue.sent).toMatchObject(expired);
@@ -471,7 +471,7 @@ describe("an event that is not a batch of the queue", () => {
   ])("logs one warning and returns normally: %s", async (_, event) => {
     const { invoke, segment, log, deadLetterQueue } = setUpDeliver();
     expect(await invoke(event)).toEqual([]);
-    expect(log.line).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
+    expect(log.entry).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
     expect([segment.calls, deadLetterQueue.sent]).toEqual([[], []]);
   });
 
@@ -480,7 +480,7 @@ describe("an event that is not a batch of the queue", () => {
     const foreign = { ...queueRecord({ id: "foreign" }), eventSourceARN: "arn:aws:sqs:us-east-1:123456789012:MyQueue" };
     expect(await invoke(queueEvent(foreign, queueRecord({ messageId: "ours" })))).toEqual(["foreign"]);
     expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["ours"]);
-    expect(log.lines.map(({ event }) => event)).toEqual(["unknown-source", "delivered"]);
+    expect(log.entries.map(({ event }) => event)).toEqual(["unknown-source", "delivered"]);
   });
 });
 

@@ -171,7 +171,7 @@ describe("deliver", () => {
     const { deliver, segment, log } = setUp();
     for (const plan of ["A", "A", "B", "A"]) await deliver(evaluation(plan));
     expect(eventsOf(segment)).toEqual(["A", "B", "A"]);
-    expect(log.lines.map(({ event, experiments }) => [event, experiments])).toEqual([
+    expect(log.entries.map(({ event, experiments }) => [event, experiments])).toEqual([
       ["delivered", 1],
       ["unchanged", undefined],
       ["delivered", 1],
@@ -226,7 +226,7 @@ describe("deliver", () => {
     const single = setUp();
     await single.deliver(flood[3] ?? evaluation("C"));
     expect(idsOf(segment)).toEqual(idsOf(single.segment));
-    expect(log.lines.map(({ experiments }) => experiments)).toEqual([undefined, undefined, undefined, undefined, 1]);
+    expect(log.entries.map(({ experiments }) => experiments)).toEqual([undefined, undefined, undefined, undefined, 1]);
   });
 
   it("records the event of a message that was received before, but not its traits", async () => {
@@ -234,7 +234,7 @@ describe("deliver", () => {
     await deliver(evaluation("A", { receiveCount: 2 }));
     await deliver(evaluation("A"));
     expect(segment.calls.map(({ events }) => events.length)).toEqual([1, 0]);
-    expect(log.lines.map(({ event }) => event)).toEqual(["delivered", "delivered"]);
+    expect(log.entries.map(({ event }) => event)).toEqual(["delivered", "delivered"]);
   });
 
   it("sends an event again that could not be recorded", async () => {
@@ -255,7 +255,7 @@ describe("deliver", () => {
   it("logs the events of a dry run with the call", async () => {
     const { deliver, log } = setUp(undefined, undefined, { dryRun: true });
     await deliver(evaluation("A"));
-    expect(log.line).toMatchObject({
+    expect(log.entry).toMatchObject({
       event: "dry-run",
       call: { batch: [{ type: "identify" }, { event: "Experiment Viewed" }] },
     });

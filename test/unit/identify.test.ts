@@ -61,6 +61,13 @@ describe("an evaluation", () => {
     for (const id of ids) expect(id.length).toBeLessThanOrEqual(100);
   });
 
+  it.each([
+    [31_000, 0],
+    [31_900, 1],
+  ])("has at most 32,000 bytes with its envelope: of a value of %d bytes, %d is cut", (length, cuts) => {
+    expect(map([{ name: "f", value: "x".repeat(length) }]).cut).toHaveLength(cuts);
+  });
+
   it("has the state of a flag whose value is too large for any call, and names it", () => {
     const { calls, cut } = map([
       { name: "huge", value: "x".repeat(40_000) },

@@ -53,7 +53,7 @@ describe("an evaluation with the right signature", () => {
     ]);
     const about = { requestId: "invocation-1", apiRequestId: undefined, messageId, userId: "user-1", environment: 23 };
     const size = { traitCount: 1, calls: 1, bytes: body.length, durationMs: 7 };
-    expect(log.line).toMatchObject({ event: "accepted", ...about, ...size });
+    expect(log.entry).toMatchObject({ event: "accepted", ...about, ...size });
   });
 
   it("is queued as release 1.0.0 did, with attributes that it did not read", async () => {
@@ -89,7 +89,7 @@ describe("an evaluation with the right signature", () => {
     await post({ body: bytesOf(evaluationPayload({ flags })) });
     const ids = queue.sent.map(({ deduplicationId }) => deduplicationId);
     expect(ids).toEqual(["stack-JKJaXmPLvHcESHA=-1", "stack-JKJaXmPLvHcESHA=-2"]);
-    expect(log.line).toMatchObject({ calls: 2, traitCount: 300 });
+    expect(log.entry).toMatchObject({ calls: 2, traitCount: 300 });
   });
 
   it("has an entry with the number and the first names of flags that were renamed, overwritten or cut", async () => {
@@ -97,7 +97,7 @@ describe("an evaluation with the right signature", () => {
     const names = ["email", "email", "name", "phone", "age", "id", "title"];
     const flags = [...names.map((name) => flagPayload({ name })), flagPayload({ name: "huge", value: "x".repeat(40_000) })];
     await post({ body: bytesOf(evaluationPayload({ flags })) });
-    expect(log.line).toMatchObject({
+    expect(log.entry).toMatchObject({
       renamed: "7: flag_email, flag_email, flag_name, flag_phone, flag_age",
       overwritten: "1: flag_email",
       cut: "1: 40009 bytes huge",
@@ -155,7 +155,7 @@ describe("a webhook that is not queued", () => {
     const status = { 200: "ignored", 400: "invalid", 401: "unauthorized" }[statusCode];
     expect(await post(input)).toEqual({ statusCode, headers: json, body: { status, reason } });
     expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({ event: status, ...entry });
+    expect(log.entry).toMatchObject({ event: status, ...entry });
   });
 
   it.each([
@@ -170,7 +170,7 @@ describe("a webhook that is not queued", () => {
       expect({ statusCode, body }).toMatchObject({ statusCode: 200, body: { status: "ignored" } });
       expect(JSON.stringify(body)).not.toContain(identity);
       expect(queue.sent).toEqual([]);
-      expect(log.line).toMatchObject({ event: "ignored", code, userId: identity, environment: 23, reason: body.reason });
+      expect(log.entry).toMatchObject({ event: "ignored", code, userId: identity, environment: 23, reason: body.reason });
     },
   );
 
@@ -190,7 +190,7 @@ describe("a webhook that is not queued", () => {
       body: { status: "unavailable", reason: expect.any(String) },
     });
     // No message id contains API Gateway's request id here.
-    expect(log.line).toMatchObject({ event: "unavailable", error, apiRequestId: "JKJaXmPLvHcESHA=" });
+    expect(log.entry).toMatchObject({ event: "unavailable", error, apiRequestId: "JKJaXmPLvHcESHA=" });
   });
 });
 
@@ -205,7 +205,7 @@ describe("an event that is not a webhook", () => {
     const { handler, queue, log } = setUp();
     await expect(handler(event, { awsRequestId: "invocation-1" })).resolves.toMatchObject({ statusCode: 200 });
     expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
+    expect(log.entry).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
   });
 });
 
@@ -223,6 +223,6 @@ describe("a request whose payload is not an HTTP API's", () => {
     const reason = "expected the payload of an API Gateway HTTP API, format version 2.0";
     expect([statusCode, JSON.parse(body ?? "")]).toEqual([400, { status: "invalid", reason }]);
     expect(queue.sent).toEqual([]);
-    expect(log.line).toMatchObject({ event: "invalid", requestId: "invocation-1", reason });
+    expect(log.entry).toMatchObject({ event: "invalid", requestId: "invocation-1", reason });
   });
 });

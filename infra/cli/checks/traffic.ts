@@ -13,6 +13,12 @@ const NEWEST = {
   delivered: { events: ["delivered", "merged", "unchanged", "dry-run"], article: "Nothing delivered" },
 } as const;
 
+/** Fields of receive's entries about traits that a warehouse behind Segment loses, and what it does with them. */
+const COLUMNS = {
+  reservedColumns: "warehouses drop these traits, whose columns are Segment's own",
+  sameColumn: "these traits share a column in warehouses, and one value of them is kept",
+} as const;
+
 /** What the log shows of the traffic: the newest entry of each kind. */
 export function trafficCheck(aws: Aws, pipeline: Pipeline, progress: (text: string) => void): Check {
   return {
@@ -28,7 +34,7 @@ export function trafficCheck(aws: Aws, pipeline: Pipeline, progress: (text: stri
         isEnough: (found) => kinds.every(({ events }) => newestOf(found, events) !== undefined),
         progress,
       });
-      return Object.entries(NEWEST).map(([kind, { events, article }]): Finding => {
+      const traffic = Object.entries(NEWEST).map(([kind, { events, article }]): Finding => {
         const check = `newest ${kind}`;
         const newest = newestOf(entries, events);
         if (newest !== undefined) {
@@ -40,8 +46,23 @@ export function trafficCheck(aws: Aws, pipeline: Pipeline, progress: (text: stri
           return { check, ...verdict("skip", `none since ${since}; earlier was not looked at: ${ended}`) };
         return { check, ...verdict("warning", `none in ${HOURS} hours`, `infra/RUNBOOK.md, ${article}`) };
       });
+      return [...traffic, ...columnFindings(entries)];
     },
   };
+}
+
+/** No warning: without a warehouse, nothing is lost. */
+function columnFindings(entries: readonly LogEntry[]): readonly Finding[] {
+  return Object.entries(COLUMNS).flatMap(([check, meaning]): readonly Finding[] => {
+    const newest = newestOf(
+      entries.filter(({ fields }) => fields[check] !== undefined),
+      NEWEST.accepted.events,
+    );
+    if (newest === undefined) return [];
+    const wayOut = "if you use one, set option traitPrefix or give the flag another name in Flagsmith";
+    const detail = `${newest.fields[check]} (${new Date(newest.at).toISOString()}); ${meaning}; ${wayOut}`;
+    return [{ check, ...verdict("info", detail) }];
+  });
 }
 
 function newestOf(entries: readonly LogEntry[], events: readonly string[]): LogEntry | undefined {
