@@ -31,7 +31,7 @@ export interface ConclusionOptions {
   readonly endpoint: string;
 }
 
-/** One sentence about all entries, which are oldest first. Of several evaluations the newest is told, and how many ended how. */
+/** One sentence about all entries, which are oldest first. Of several evaluations it says how many ended how, and how the newest did. */
 export function conclusionOf(entries: readonly LogEntry[], options: ConclusionOptions): string {
   const evaluations = new Map<string, LogEntry[]>();
   for (const entry of entries) {

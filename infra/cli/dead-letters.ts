@@ -43,8 +43,8 @@ Listing hides nothing: what was read is visible again afterwards. Of one user SQ
     const aws = await connect(values, terminal);
     const pipeline = await findPipeline(aws, values);
     // Beside JSON, standard output has nothing.
-    const told = values.json === true ? { ...terminal, print: terminal.progress } : terminal;
-    const context: Context = { aws, pipeline, terminal: told, yes: values.yes === true, seconds };
+    const aside = values.json === true ? { ...terminal, print: terminal.progress } : terminal;
+    const context: Context = { aws, pipeline, terminal: aside, yes: values.yes === true, seconds };
     if (values.delete !== undefined) await deleteAll(context, values.delete);
     else {
       const { shown, lookUp } = await list(context, terminal.print, values);

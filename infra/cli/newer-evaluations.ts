@@ -61,7 +61,9 @@ export async function lookUpNewer(
     }
   }
   if (unknown.size > 0) {
-    terminal.progress(`of ${count(unknown.size, "user")} it is not known whether Segment has something newer: ${whyUnknown}`);
+    const query = aws.webhookUrl === undefined ? ". Saved query: What happened to this user's events" : "";
+    const subject = `of ${count(unknown.size, "user")} it is not known whether Segment has something newer`;
+    terminal.progress(`${subject}: ${whyUnknown}${query}`);
   }
   return { overtaken, unknown };
 }

@@ -213,9 +213,13 @@ describe("dead-letters --redrive", () => {
     [
       "without the right to read the log",
       "AccessDeniedException",
-      /not known whether.*: your credentials need logs:FilterLogEvents$/m,
+      /not known whether.*: your credentials need logs:FilterLogEvents\. Saved query: What happened/,
     ],
-    ["while AWS throttles the search", "ThrottlingException", /not known whether.*: AWS throttles the search$/m],
+    [
+      "while AWS throttles the search",
+      "ThrottlingException",
+      /not known whether.*: AWS throttles the search\. Saved query: What happened/,
+    ],
   ])("goes on %s, and says what it could not look up", async (_, refusal, said) => {
     await start();
     addFour();
