@@ -168,6 +168,17 @@ describe("trace", () => {
     expect((await command(["ann"])).out).toMatch(/\ndelivered 9 ms after reception; 1 of 2 parts not yet$/);
   });
 
+  it("shows how many events of experiments went with a call", async () => {
+    await start();
+    state().entries = [
+      entry("receive", "accepted", 20),
+      entry("deliver", "delivered", 10, { attempt: 1, status: 200, experiments: 3 }),
+    ];
+    const { out } = await command(["ann"]);
+    expect(out).toMatch(/\ntime +service +event +attempt +status +experiments\n/);
+    expect(out).toMatch(/deliver +delivered +1 +200 +3\n/);
+  });
+
   it("prints a remedy and a long reason below the table", async () => {
     await start();
     const reason = `${"/p/".repeat(30)}: parameter-missing`;

@@ -185,6 +185,11 @@ describe("npm start", () => {
     expect(() => readSettings(environment, given)).toThrow(message);
   });
 
+  it("takes the experiments' flags from between commas", () => {
+    const { experiments, forward } = readSettings({ EXPERIMENTS: "checkout, home-*", FORWARD: "changes" });
+    expect([experiments, forward]).toEqual([["checkout", "home-*"], "changes"]);
+  });
+
   it("says in one line that the port is in use", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endWith, parseOptions, type Usage } from "../support/usage";
-import { CJS_APP, compile, createApp, ESM_APP, pack, run, TSCONFIGS, TYPED_APP } from "./consumer";
+import { CJS_APP, compile, createApp, ESM_APP, pack, ROOT, run, TSCONFIGS, TYPED_APP } from "./consumer";
 
 const USAGE: Usage = {
   call: "npm run compat",
-  help: "Installs the package with the lowest and the newest CDK and TypeScript, from the registry, for about 2 minutes",
+  help: "Installs the package with the lowest and the newest CDK and TypeScript, and tests the log on Node 24, for about 3 minutes",
 };
 
 /** The lowest release that the package allows, and the newest. */
@@ -19,7 +19,10 @@ const WORKER = "COMPAT_WORKER";
 function main(): void {
   parseOptions(USAGE, { options: {} });
   if (process.env[WORKER] === undefined) supervise();
-  else installAll();
+  else {
+    installAll();
+    logOnNewestNode();
+  }
 }
 
 /**
@@ -40,6 +43,12 @@ function supervise(): void {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     process.exitCode = code ?? 1;
   });
+}
+
+/** Whatever variables a function has, the log has its entries, also on the newest release of Node.js that Lambda offers. */
+function logOnNewestNode(): void {
+  run(ROOT, "npx", "--yes", "--package=node@24", "node", "node_modules/jest/bin/jest.js", "test/integration/log-settings");
+  console.log("ok    log settings, node 24");
 }
 
 /** The package in apps with other releases of CDK and TypeScript. */

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-const ROOT = join(__dirname, "../..");
+export const ROOT = join(__dirname, "../..");
 /** What `npm pack` reads. */
 const SOURCES = [
   "infra",
