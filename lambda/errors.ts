@@ -1,3 +1,5 @@
+import type { LogCode } from "./names";
+
 /** As ES2022's own, which apps with an older `lib` do not have. */
 export interface ErrorCause {
   readonly cause?: unknown;
@@ -11,7 +13,7 @@ export type Actor = "sender" | "operator" | "aws";
  * secret, a signature or a trait value.
  */
 export abstract class FlagsmithToSegmentError extends Error {
-  /** Stable, machine-readable; the field `code` of the log line. */
+  /** Stable, machine-readable; the field `code` of the log entry. */
   abstract readonly code: string;
   abstract readonly actor: Actor;
 
@@ -23,7 +25,7 @@ export abstract class FlagsmithToSegmentError extends Error {
 
 /** The signed body is not an evaluation. `path` names the field, the message says what was expected there. */
 export class InvalidEvaluationError extends FlagsmithToSegmentError {
-  readonly code = "invalid-evaluation";
+  readonly code = "invalid-evaluation" satisfies LogCode;
   readonly actor = "sender";
 
   constructor(path: string, expected: string) {
@@ -33,7 +35,7 @@ export class InvalidEvaluationError extends FlagsmithToSegmentError {
 
 /** A message in the queue is not one that receive wrote. */
 export class UnreadableMessageError extends FlagsmithToSegmentError {
-  readonly code = "unreadable-message";
+  readonly code = "unreadable-message" satisfies LogCode;
   readonly actor = "operator";
 
   constructor(expected: string, options?: ErrorCause) {
@@ -43,7 +45,7 @@ export class UnreadableMessageError extends FlagsmithToSegmentError {
 
 /** Options or the environment of a function are wrong. It lists every error, so that one deploy fixes them all. */
 export class ConfigurationError extends FlagsmithToSegmentError {
-  readonly code = "configuration";
+  readonly code = "configuration" satisfies LogCode;
   readonly actor = "operator";
 
   constructor(readonly errors: readonly string[]) {
@@ -68,7 +70,7 @@ const AWS_REMEDIES: readonly (readonly [codes: RegExp, remedy: string])[] = [
 ];
 
 /**
- * A call to an AWS API failed after its own retries. AWS's message is kept for refused access only: for other faults it may
+ * A call to an AWS API failed after its own retries. AWS's message is kept for refused access only: for other errors it may
  * quote the request, and with it trait values.
  */
 export class AwsCallError extends FlagsmithToSegmentError {
@@ -91,7 +93,7 @@ export class AwsCallError extends FlagsmithToSegmentError {
 
 /** DynamoDB did not read or write the record of a user, or refused to: with option `forward: "changes"`. */
 export class TableError extends FlagsmithToSegmentError {
-  readonly code = "table-failed";
+  readonly code = "table-failed" satisfies LogCode;
   readonly actor: Actor;
   readonly remedy: string | undefined;
 
@@ -107,7 +109,7 @@ export class TableError extends FlagsmithToSegmentError {
 export class ParameterError extends FlagsmithToSegmentError {
   constructor(
     readonly parameter: string,
-    readonly code: "parameter-missing" | "parameter-empty" | "parameter-placeholder" | "parameter-unreadable",
+    readonly code: Extract<LogCode, `parameter-${string}`>,
     readonly actor: Actor,
     readonly remedy: string,
     options?: ErrorCause,

@@ -2,11 +2,13 @@ import { LogFormatter, Logger, LogItem } from "@aws-lambda-powertools/logger";
 import { AwsCallError, FlagsmithToSegmentError, ParameterError, TableError } from "./errors";
 import { hashIdentity } from "./identify-call";
 import { isJsonObject } from "./json";
-import { type FunctionName, LOG_EVENTS, type LogEvent, type LogField } from "./names";
+import { type FunctionName, LOG_EVENTS, type LogCode, type LogEvent, type LogField } from "./names";
 import type { ResolvedOptions } from "./options";
 
 /** Fields of an entry; undefined ones are not written. `userId` is given plain. */
-export type LogFields = { readonly [Field in Exclude<LogField, "event" | "error">]?: unknown };
+export type LogFields = { readonly [Field in Exclude<LogField, "event" | "error" | "code">]?: unknown } & {
+  readonly code?: LogCode | undefined;
+};
 
 /** What became of a webhook or a message, as data: what its log entry says. */
 export interface Outcome {
@@ -78,10 +80,10 @@ function errorFields(error: unknown): Partial<Record<LogField, unknown>> {
     const remedy = hasRemedy ? error.remedy : undefined;
     return { code: error.code, actor: error.actor, reason: reasonOf(error), parameter, remedy };
   }
-  if (!(error instanceof Error)) return { code: "internal", reason: `a thrown ${typeof error}` };
+  if (!(error instanceof Error)) return { code: "internal" satisfies LogCode, reason: `a thrown ${typeof error}` };
   const { name, message, stack = "" } = error;
   const [, frames = ""] = stack.split(`${message}\n`, 2);
-  return { code: "internal", error: { name, stack: frames.trim() } };
+  return { code: "internal" satisfies LogCode, error: { name, stack: frames.trim() } };
 }
 
 /** The messages down the chain of causes: "/…/webhook-secret: parameter-unreadable: ssm:GetParameter failed: timeout". */

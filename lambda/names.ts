@@ -35,6 +35,37 @@ export const LOG_EVENTS = {
 
 export type LogEvent = keyof typeof LOG_EVENTS;
 
+/**
+ * Field `code`: a stable name of what went wrong; the table in lambda/README.md explains each. After a call that AWS refused it is
+ * AWS's own name, such as `AccessDeniedException`.
+ */
+export const LOG_CODES = [
+  "signature-missing",
+  "signature-wrong",
+  "invalid-evaluation",
+  "other-event",
+  "placeholder-identity",
+  "unselected-identity",
+  "nameless-identity",
+  "parameter-missing",
+  "parameter-empty",
+  "parameter-placeholder",
+  "parameter-unreadable",
+  "slow-down",
+  "write-key-refused",
+  "endpoint-refused",
+  "server-error",
+  "no-answer",
+  "not-attempted",
+  "table-failed",
+  "unknown-version",
+  "unreadable-message",
+  "configuration",
+  "internal",
+] as const;
+
+export type LogCode = (typeof LOG_CODES)[number];
+
 /** Fields of the entries, by what they say. Saved queries and metric filters are written in these names. */
 export const LOG_FIELDS = {
   which: ["event", "requestId", "apiRequestId", "messageId", "mergedInto", "userId", "environment", "sourceIp"],

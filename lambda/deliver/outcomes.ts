@@ -83,7 +83,8 @@ export function deadLettered(failure: Failure, reason: DeadLetterReason): Outcom
   return { event: "dead-lettered", message: `moved to the dead-letter queue${why}`, fields };
 }
 
-function answerFields({ status, reason, elapsedMs: segmentMs, code }: SegmentAnswer): LogFields {
+function answerFields({ status, reason, elapsedMs: segmentMs, code: answerCode }: SegmentAnswer): LogFields {
+  const code = answerCode === "accepted" ? undefined : answerCode;
   // The operator must act on such an entry, so it is an ERROR.
   return { status, reason, segmentMs, code, actor: code === "endpoint-refused" ? "operator" : undefined };
 }

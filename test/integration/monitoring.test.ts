@@ -2,7 +2,7 @@ import { METRICS } from "../../infra/monitoring/metrics";
 import { QUERIES } from "../../infra/monitoring/queries";
 import { Parameter } from "../../lambda/adapters/parameter";
 import { createLog } from "../../lambda/log";
-import { LOG_FIELDS, PLACEHOLDERS } from "../../lambda/names";
+import { LOG_CODES, LOG_EVENTS, LOG_FIELDS, PLACEHOLDERS } from "../../lambda/names";
 import { bytesOf, callBody, evaluationPayload, flagPayload, queueRecord } from "../cloud/events";
 import { captureOutput, type LogLine } from "../support/capture";
 import { setUpDeliver } from "../support/deliver";
@@ -162,6 +162,30 @@ describe("the saved queries", () => {
     const named = words.filter((word) => !own.includes(word) && !language.split(" ").includes(word) && !/^\d/.test(word));
     expect(named.filter((word) => !known.has(word))).toEqual([]);
     expect(named).not.toEqual([]);
+  });
+});
+
+describe("the tables of lambda/README.md", () => {
+  const logs =
+    readFileSync(join(__dirname, "../../lambda/README.md"), "utf8")
+      .split(/^## /m)
+      .find((text) => text.startsWith("Logs")) ?? "";
+  const tableOf = (first: string) => {
+    const rows =
+      logs
+        .slice(logs.indexOf(`| ${first} |`))
+        .split("\n\n")[0]
+        ?.split("\n")
+        .slice(2) ?? [];
+    return rows.map((row) => row.split("`")[1]).sort();
+  };
+
+  it.each<[string, readonly string[]]>([
+    ["event", Object.keys(LOG_EVENTS)],
+    ["code", LOG_CODES],
+    ["field", Object.values<readonly string[]>(LOG_FIELDS).flat()],
+  ])("explain every %s of the log, and no other", (first, names) => {
+    expect(tableOf(first)).toEqual([...names].sort());
   });
 });
 
