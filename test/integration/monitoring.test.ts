@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { METRICS } from "../../infra/monitoring/metrics";
 import { QUERIES } from "../../infra/monitoring/queries";
 import { Parameter } from "../../lambda/adapters/parameter";
