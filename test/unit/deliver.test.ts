@@ -464,9 +464,12 @@ describe("the messages of a user who sends faster than Segment answers", () => {
 
   it("are recorded after a merged call even if they were received before, because its id is new", async () => {
     const records = new FakeRecords();
-    const { deliver } = setUpDeliver({ changes: { records, endpoint: "https://s", refreshSeconds: 3_600 } });
+    const { deliver, segment } = setUpDeliver({ changes: { records, endpoint: "https://s", refreshSeconds: 3_600 } });
     await deliver(...flood(2));
     expect(records.writes).toHaveLength(1);
+    // All of them are settled, so one that is received again is not sent, although its trait has another value by now.
+    expect(await deliver(...flood(3).slice(3, 4))).toEqual([]);
+    expect(segment.calls).toHaveLength(1);
   });
 });
 
