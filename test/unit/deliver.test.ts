@@ -367,6 +367,18 @@ describe("with forward: changes, deliver", () => {
     expect(log.entries.slice(1).map(({ event }) => event)).toEqual(["unchanged", "unchanged"]);
   });
 
+  it("counts no unchanged message for health, because nothing was attempted", async () => {
+    const segment = new FakeSegment(({ identity }) => answered(identity === "user-1" ? 400 : 200));
+    const { deliver, deadLetterQueue, log, clock } = setUpChanges(new FakeRecords(), segment);
+    await deliver(evaluation(1, "A", { identity: "other" }));
+    clock.nowMs += 600_000;
+    for (let i = 2; i < 8; i++) {
+      await deliver(evaluation(i, "A", { identity: "other" }), evaluation(1, "A", { sentAt: NOON - 4 * HOUR_MS }));
+    }
+    expect(log.entries.filter(({ event }) => event === "unchanged")).toHaveLength(6);
+    expect(deadLetterQueue.sent).toEqual([]);
+  });
+
   it("records under the key that Segment accepted", async () => {
     const records = new FakeRecords();
     const segment = new FakeSegment((_, key) => answered(key === "new" ? 200 : 401));
@@ -455,9 +467,12 @@ describe("the messages of a user who sends faster than Segment answers", () => {
 
   it("are recorded after a merged call even if they were received before, because its id is new", async () => {
     const records = new FakeRecords();
-    const { deliver } = setUpDeliver({ changes: { records, endpoint: "https://s", refreshSeconds: 3_600 } });
+    const { deliver, segment } = setUpDeliver({ changes: { records, endpoint: "https://s", refreshSeconds: 3_600 } });
     await deliver(...flood(2));
     expect(records.writes).toHaveLength(1);
+    // All of them are settled, so one that is received again is not sent, although its trait has another value by now.
+    expect(await deliver(...flood(3).slice(3, 4))).toEqual([]);
+    expect(segment.calls).toHaveLength(1);
   });
 });
 
