@@ -78,7 +78,7 @@ export class FlagsmithToSegment extends Construct {
   readonly deliveredTable: Table | undefined;
   readonly receive: LambdaFunction;
   /**
-   * What API Gateway invokes, and what any other caller should invoke: its update switches code and configuration at once. Lambda updates
+   * What API Gateway invokes, and what any other caller should invoke: its update switches code and configuration in one step. Lambda updates
    * the two of a function one after the other, and in between every webhook would fail.
    */
   readonly receiveAlias: Alias;
@@ -91,7 +91,7 @@ export class FlagsmithToSegment extends Construct {
   readonly createWebhookSecret: string;
   readonly createWriteKey: string;
 
-  /** @throws ConfigurationError for a name that is taken, and for a name or an option that is unknown or not allowed. */
+  /** @throws ConfigurationError for a name that is in use, and for a name or an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: FlagsmithToSegmentProps) {
     super(scope, id);
     const { environmentName, encryptionKey, vpc, vpcSubnets, securityGroups, ...given } = assertProps(props, id);

@@ -1,6 +1,6 @@
 import { name, version } from "../package.json";
 
-/** What Segment is told the calls come from. */
+/** Names this library to Segment as the source of the calls. */
 export const LIBRARY = { name, version };
 
 /** Header `user-agent` of every request: AWS WAF's core rule set refuses requests without one. */

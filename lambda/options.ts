@@ -56,9 +56,9 @@ export interface Options {
   readonly logUserId?: "plain" | "hashed" | undefined;
   /** Days that the logs are kept. @default 30 */
   readonly logRetentionDays?: number | undefined;
-  /** Webhooks per second, and at once, that API Gateway lets in. @default - rateLimit 1000, burstLimit 2000 */
+  /** Webhooks that API Gateway accepts per second, and in one burst. @default - rateLimit 1000, burstLimit 2000 */
   readonly throttle?: { readonly rateLimit?: number | undefined; readonly burstLimit?: number | undefined } | undefined;
-  /** Batches that deliver works on at once: 10 make some 800 calls per second, of the 1,000 that Segment takes. @default 10 */
+  /** Concurrent invocations of deliver: 10 make about 800 calls per second, of the 1,000 that Segment accepts. @default 10 */
   readonly maxConcurrency?: number | undefined;
   /** Concurrent invocations kept for receive. AWS refuses it where fewer than 100 would be left to others. @default - none */
   readonly reservedConcurrency?: number | undefined;

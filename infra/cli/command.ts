@@ -15,7 +15,7 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   print(text: string): void;
   progress(text: string): void;
-  /** Asks for yes or no. undefined where nobody can answer. */
+  /** Asks for yes or no. undefined if no one can answer. */
   confirm(question: string): Promise<boolean | undefined>;
   /** Has `act` done before Ctrl-C ends the program, until the result is called. */
   onInterrupt(act: () => Promise<void>): () => void;

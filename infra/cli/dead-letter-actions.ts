@@ -93,7 +93,7 @@ export async function deleteAll({ aws, pipeline, terminal, yes }: Context, id: s
   terminal.print(result);
 }
 
-/** @throws CommandError where nobody can answer. */
+/** @throws CommandError if no one can answer. */
 async function agreed({ confirm }: Terminal, yes: boolean, question: string): Promise<boolean> {
   if (yes) return true;
   const answer = await confirm(question);

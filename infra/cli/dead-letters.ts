@@ -29,7 +29,7 @@ export const deadLetters: Command = {
   --delete-older     with --newest: deletes what a newer dead letter, or a newer call at Segment, replaces
   --delete <id>      deletes all copies of one message permanently, after a question
   --seconds <n>      how long the log is searched for newer evaluations; default ${DEFAULT_SECONDS}
-  --yes              answers the question, where nobody can
+  --yes              answers the question, for scripts
   --json             an array of { messageId, reason, status, userId, bytes, receivedAt, overtaken?, traits? }; overtaken is
                      yes, unknown or empty
 Listing hides nothing: what was read is visible again afterwards. Of one user SQS shows at most 10 messages.`,

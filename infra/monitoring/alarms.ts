@@ -34,7 +34,7 @@ export type Alarms = Readonly<Record<AlwaysAlarm, Alarm>> & Readonly<Partial<Rec
 export interface AlarmRule {
   readonly id: AlwaysAlarm | OptionalAlarm;
   readonly title: string;
-  /** `loss`: what is refused or given up does not come again. `delay`: it is kept, and comes late. */
+  /** `loss`: evaluations were refused or dead-lettered, and Flagsmith does not send them again. `delay`: nothing is lost, but calls are late. */
   readonly severity: "loss" | "delay";
   readonly impact: string;
   /** The saved query to begin with. */

@@ -28,7 +28,7 @@ const HEIGHT = 6;
 
 /**
  * One screen, read from the top: what is wrong, receive, deliver, what it costs, and where to ask further. Counts of what is always
- * there are queries over the lines, which cost nothing while nobody looks. Each graph has one unit.
+ * there are queries over the entries, which cost nothing while no one looks. Each graph has one unit.
  */
 export function addDashboard(scope: Construct, { dashboardName, pipeline, alarms, insightsUrl }: DashboardOptions): Dashboard {
   const { deliveredTable } = pipeline;

@@ -5,7 +5,7 @@ import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
 import type { SkipReason } from "./skip";
 
-/** How a webhook ends: its log line, and what its sender is told, beside the event as `status`. */
+/** How a webhook ends: its log entry, and the response's body without `status`, which is the event. */
 export interface Ending extends Outcome {
   readonly event: keyof typeof STATUS_CODES;
   readonly answer: { readonly messageId: string } | { readonly reason: string };
@@ -51,7 +51,7 @@ export function skipped({ identity: userId, environment }: Evaluation, code: Ski
   return ignored("identity skipped", { code, reason: SKIPPED[code], userId, environment });
 }
 
-/** Flagsmith's other webhooks, and what its "Test your webhook" button sends. Any other type may hold anything: it is not told. */
+/** Flagsmith's other webhooks, and what its "Test your webhook" button sends. Any other type may hold anything, so it is not logged. */
 const OTHER_EVENTS = ["AUDIT_LOG_CREATED", "FLAG_DELETED", "FLAG_UPDATED", "NEW_VERSION_PUBLISHED"];
 
 export function otherEvent(eventType: string): Ending {

@@ -60,8 +60,8 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
     const { answer, ...outcome } = await receive(deps, webhook).catch(failed);
     const { requestId: apiRequestId, body } = webhook;
     // CloudWatch bills by the byte, and a message id holds it as a rule.
-    const told = "messageId" in answer && answer.messageId.includes(apiRequestId);
-    const about = { requestId, apiRequestId: told ? undefined : apiRequestId };
+    const isKnown = "messageId" in answer && answer.messageId.includes(apiRequestId);
+    const about = { requestId, apiRequestId: isKnown ? undefined : apiRequestId };
     const cost = { bytes: body.length, durationMs: deps.now() - startedAtMs };
     deps.log.write({ ...outcome, fields: { ...about, ...cost, ...outcome.fields } });
     return toResponse({ ...outcome, answer });

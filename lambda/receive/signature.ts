@@ -7,7 +7,7 @@ export function sign(body: Uint8Array, secret: string): string {
 
 /**
  * Whether `header` is the signature of `body` under one of `secrets`. Any header gives a boolean; every secret is tried whatever
- * the earlier ones gave, so the time taken tells nothing.
+ * the earlier ones gave, so the elapsed time reveals nothing.
  */
 export function verifySignature(body: Uint8Array, header: string, secrets: readonly string[]): boolean {
   const given = Buffer.from(header, "utf8");

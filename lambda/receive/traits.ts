@@ -20,19 +20,19 @@ export interface MappingOptions extends Pick<ResolvedOptions, "traitPrefix" | "t
 export interface TraitSet {
   /** In the order of the payload. A Map, because a flag may be called `__proto__`. */
   readonly traits: ReadonlyMap<string, Trait>;
-  /** Names under which a flag was sent because its own is reserved for people. */
+  /** Names under which a flag was sent because Segment reserves its own for users. */
   readonly renamed: readonly string[];
   /** Names that two sources ended up with: the later one was sent. */
   readonly overwritten: readonly string[];
 }
 
-/** Traits that Segment reserves for people (Spec: Identify). A flag of that name would overwrite the person's data. */
+/** Traits that Segment reserves for users (Spec: Identify). A flag of that name would overwrite the user's data. */
 const RESERVED: ReadonlySet<string> = new Set([
   ...["address", "age", "avatar", "birthday", "company", "createdAt", "description", "email", "firstName", "gender", "id"],
   ...["lastName", "name", "phone", "title", "username", "website"],
 ]);
 
-/** Segments that Flagsmith makes for its experiments: they say nothing about the person. */
+/** Segments that Flagsmith makes for its experiments: they say nothing about the user. */
 const EXPERIMENT_SEGMENT = /^experiment-\d+-rollout$/;
 
 /**

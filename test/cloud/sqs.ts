@@ -198,13 +198,13 @@ function toMessage(message: Message): object {
 /** SQS's sequence numbers have 20 digits. */
 export const FIRST_SEQUENCE = 18_849_496_460_467_696_128n;
 
-/** SQS's own attributes of a message. */
+/** SQS's own attributes of a message. Its times are whole milliseconds, and the campaign's clock has fractions. */
 export function systemAttributes(message: Message) {
   return {
     ApproximateReceiveCount: String(message.receiveCount),
-    SentTimestamp: String(message.sentAt),
+    SentTimestamp: String(Math.floor(message.sentAt)),
     SenderId: "",
-    ApproximateFirstReceiveTimestamp: String(message.sentAt),
+    ApproximateFirstReceiveTimestamp: String(Math.floor(message.sentAt)),
     SequenceNumber: String(FIRST_SEQUENCE + BigInt(message.sequence)),
     MessageGroupId: message.groupId,
     MessageDeduplicationId: message.deduplicationId,

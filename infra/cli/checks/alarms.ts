@@ -71,7 +71,7 @@ function judgeActions(alarms: readonly MetricAlarm[], region: string): readonly 
   const silent = alarms.filter(({ AlarmActions: actions = [] }) => actions.length === 0);
   if (silent.length > 0) {
     const fix = "set option alarmEmail or alarmTopicArn, and deploy";
-    findings.push({ check, ...verdict("warning", `no action, so nobody learns of it: ${namesOf(silent).join(", ")}`, fix) });
+    findings.push({ check, ...verdict("warning", `no action, so no one is notified: ${namesOf(silent).join(", ")}`, fix) });
   }
   const disabled = alarms.filter(({ ActionsEnabled: enabled }) => enabled === false);
   if (disabled.length > 0) {

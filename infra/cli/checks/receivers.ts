@@ -21,7 +21,7 @@ function judge(subscriptions: readonly Subscription[], topic: string, region: st
   // SNS lists a cancelled subscription for some days, beside the one that replaced it.
   const replaced = new Set([...pending, ...confirmed].map(({ Endpoint: address }) => address));
   const cancelled = inState("Deleted").filter(({ Endpoint: address }) => !replaced.has(address));
-  const none = confirmed.length > 0 ? "" : "no confirmed subscription, so nobody learns of its alarms; ";
+  const none = confirmed.length > 0 ? "" : "no confirmed subscription, so no one is notified of alarms; ";
   const verdicts = [
     ...cancelled.map((one) => {
       const detail = `${none}cancelled by its receiver: ${one.Endpoint}; a deploy does not bring it back`;
@@ -38,7 +38,7 @@ function judge(subscriptions: readonly Subscription[], topic: string, region: st
   }
   if (verdicts.length > 0) return verdicts;
   const fix = `${subscribe({}, topic, region)}; then ${confirm(topic, region)}`;
-  return [verdict("warning", "no subscription, so nobody learns of its alarms", fix)];
+  return [verdict("warning", "no subscription, so no one is notified of alarms", fix)];
 }
 
 function subscribe({ Protocol = "email", Endpoint = "<address>" }: Subscription, topic: string, region: string): string {
