@@ -2,7 +2,7 @@ import { createParameterCommand, PLACEHOLDERS } from "../../lambda/names";
 import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { alarmChecks } from "./checks/alarms";
 import { follow, post } from "./checks/call";
-import { type Check, examine, type Finding, verdict } from "./checks/finding";
+import { type Check, examine, type Finding, lineOf, verdict } from "./checks/finding";
 import { concurrencyCheck, eventSourceCheck } from "./checks/functions";
 import { accessLogCheck, loggingChecks } from "./checks/logging";
 import { judgeParameter, type ParameterCommands, type ParameterValue, readParameter } from "./checks/parameters";
@@ -13,8 +13,6 @@ import { writeKeyChecks } from "./checks/write-key";
 import { type Command, parse, type Terminal, UsageError } from "./command";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline, webhookUrlOf } from "./pipeline";
 import { firstLine } from "./send";
-
-const MARKS = { ok: "ok  ", info: "info", skip: "skip", warning: "warn", failed: "FAIL" };
 
 /** Every check in the order of the pipeline. */
 export const doctor: Command = {
@@ -36,9 +34,8 @@ Exit code 1 where a check failed; not for warn and skip.`,
     const pipeline = await findPipeline(aws, values);
     const findings: Finding[] = [];
     for await (const found of diagnose(aws, pipeline, { terminal, url, call })) {
-      const { check, level, detail, fix } = found;
       findings.push(found);
-      if (!json) terminal.print(`${MARKS[level]}  ${check}: ${detail}${fix === undefined ? "" : ` -> ${fix}`}`);
+      if (!json) terminal.print(lineOf(found));
     }
     if (json) terminal.print(JSON.stringify(findings, undefined, 2));
     return findings.some(({ level }) => level === "failed") ? 1 : 0;
