@@ -13,7 +13,7 @@ interface Entry {
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
   doctor: {
-    summary: "checks a deployed pipeline; --call follows a call through it",
+    summary: "checks a deployed pipeline; --call and --wait follow a call through it",
     load: async () => (await import("./doctor")).doctor,
   },
   "dead-letters": {

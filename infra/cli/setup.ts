@@ -2,8 +2,9 @@ import { DEFAULTS, resolveOptions } from "../../lambda/options";
 import { parameterNames } from "../environment-name";
 import { type Aws, connect } from "./aws";
 import { examine, type Finding, lineOf, verdict } from "./checks/finding";
+import { DEFAULT_MINUTES, waitForWebhook } from "./checks/wait";
 import { isSegments, type SegmentRegion } from "./checks/write-key";
-import { type Command, CommandError, type ExitCode, parse, type Terminal, UsageError } from "./command";
+import { type Command, CommandError, type ExitCode, parse, positive, type Terminal, UsageError } from "./command";
 import { explain } from "./explain";
 import { findPipeline, NoPipelineError, type Pipeline } from "./pipeline";
 import {
@@ -28,6 +29,7 @@ const OPTIONS = {
   "segment-region": { type: "string" },
   qualifier: { type: "string" },
   yes: { type: "boolean" },
+  minutes: { type: "string", default: String(DEFAULT_MINUTES) },
 } as const;
 
 type Values = ReturnType<typeof parse<typeof OPTIONS>>["values"];
@@ -40,11 +42,13 @@ export const setup: Command = {
   --kms-key-arn <arn>     of the key of both parameters; default: cdk.json's, otherwise SSM's own key
   --segment-region <r>    us or eu; default: cdk.json's, otherwise that of the write key's source
   --qualifier <text>      of cdk bootstrap; default: cdk.json's, otherwise ${DEFAULT_QUALIFIER}
-  --yes                   asks nothing and overwrites nothing; reads the write key from standard input
+  --yes                   asks nothing, overwrites nothing and does not wait; reads the write key from standard input
+  --minutes <n>           how long it waits for the first webhook after the deploy; default ${DEFAULT_MINUTES}
 Run it before the deploy: it checks the account, creates both parameters, and prints the deploy command. Run it again after the
-deploy: it prints what Flagsmith needs. It may be repeated at any time. The write key is never an argument.`,
+deploy: it prints what Flagsmith needs, and waits for the first webhook. It may be repeated at any time. The write key is never an argument.`,
   run: async (args, terminal) => {
     const { values } = parse(args, OPTIONS);
+    const minutes = positive("minutes", values.minutes);
     const dialog = new Dialog(terminal, values.yes === true);
     const deployment = await readDeployment(terminal.input, values.environment);
     const region = agreed(deployment.entry, "region", "region", values.region);
@@ -52,7 +56,7 @@ deploy: it prints what Flagsmith needs. It may be repeated at any time. The writ
     const caller = await examineCaller(dialog, terminal, aws, deployment);
     const pipeline = await deployedOf(aws, values.stack, deployment.environment);
     const about = { dialog, terminal, values, deployment, aws, caller };
-    return pipeline === undefined ? beforeDeploy(about) : afterDeploy(about, pipeline);
+    return pipeline === undefined ? beforeDeploy(about) : afterDeploy(about, pipeline, minutes);
   },
 };
 
@@ -135,7 +139,7 @@ async function beforeDeploy(about: About): Promise<ExitCode> {
   return codeOf([secret, writeKey.plan]);
 }
 
-async function afterDeploy(about: About, pipeline: Pipeline): Promise<ExitCode> {
+async function afterDeploy(about: About, pipeline: Pipeline, minutes: number): Promise<ExitCode> {
   const { dialog, aws } = about;
   const { webhookSecretParameter, kmsKeyArn } = pipeline.receive.config;
   const { segmentEndpoint: endpoint, writeKeyParameter } = pipeline.deliver.config;
@@ -145,7 +149,23 @@ async function afterDeploy(about: About, pipeline: Pipeline): Promise<ExitCode> 
   await regionOf(dialog, { endpoint, region: regionOfEndpoint(endpoint) }, writeKey.region);
   await write(about, [secret, writeKey.plan], kmsKeyArn);
   await printIntegration(dialog, aws, pipeline);
-  return codeOf([secret, writeKey.plan]);
+  const code = codeOf([secret, writeKey.plan]);
+  if (dialog.isUnattended) {
+    dialog.print(`then wait for the first webhook: ${waitCommand(about)}`);
+    return code;
+  }
+  const findings: Finding[] = [];
+  for await (const found of waitForWebhook(aws, pipeline, { minutes, terminal: about.terminal })) {
+    findings.push(found);
+    dialog.print(lineOf(found));
+  }
+  return findings.some(({ level }) => level === "failed") ? 1 : code;
+}
+
+function waitCommand({ aws, terminal, deployment: { environment }, values: { stack } }: About): string {
+  const isScript = terminal.environment.npm_lifecycle_event === "setup";
+  const program = isScript ? "npm run doctor --" : "npx --no flagsmith-to-segment doctor";
+  return `${program} --wait --region ${aws.region} --environment ${environment}${stack === undefined ? "" : ` --stack ${stack}`}`;
 }
 
 /** A parameter that holds no value, and was kept, is still to be replaced. */

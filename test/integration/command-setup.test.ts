@@ -259,12 +259,17 @@ describe("setup after the deploy", () => {
     expect(out).toMatch(/Your Webhook URL Endpoint: {2}https:\/\/abc123\.execute-api\.us-east-1\.\S+\/webhook/);
     expect(out).toMatch(/Your Webhook Secret: +what this prints: aws ssm get-parameter/);
     expect(out).not.toContain("integration-secret");
+    expect(out).toMatch(
+      /then wait for .*: npx --no flagsmith-to-segment doctor --wait --region us-east-1 --environment production$/,
+    );
     expect(code).toBe(0);
   });
 
   it.each([true, false])("prints the secret only after a question: %s", async (answer) => {
     const { operator } = atTerminal({ answer: async () => answer });
-    const { out } = await afterDeploy(operator);
+    const { out, code } = await afterDeploy(operator, "--minutes", "0.001");
+    expect(out).toContain("FAIL  first webhook: nothing arrived in 0.001 min");
+    expect(code).toBe(1);
     expect(out.includes("integration-secret")).toBe(answer);
   });
 
