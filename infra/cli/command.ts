@@ -10,6 +10,16 @@ export const DEFAULT_PORT = 3000;
 /** Seconds that a search of the log may take. */
 export const DEFAULT_SECONDS = 60;
 
+/** What an operator types or a script passes, and files beside the app. */
+export interface Input {
+  /** A hidden answer is not shown while it is typed. undefined where nobody can answer. @throws InterruptedError */
+  ask(question: string, answer: "shown" | "hidden"): Promise<string | undefined>;
+  /** All of standard input. undefined where that is a terminal. */
+  piped(): Promise<string | undefined>;
+  /** Of a file in the current folder. undefined = there is none. */
+  read(name: string): Promise<string | undefined>;
+}
+
 /** Where a command reads and writes. Results go to standard output, progress to standard error. */
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -19,12 +29,21 @@ export interface Terminal {
   confirm(question: string): Promise<boolean | undefined>;
   /** Has `act` done before Ctrl-C ends the program, until the result is called. */
   onInterrupt(act: () => Promise<void>): () => void;
+  /** undefined = there is none: nobody can answer, and nothing is read. */
+  readonly input?: Input;
 }
 
 /** Ends a command: something at the operator's side is to be done first. The message says what. */
 export class CommandError extends FlagsmithToSegmentError {
   readonly code = "command";
   readonly actor = "operator";
+}
+
+/** The operator pressed Ctrl-C at a question, or closed the terminal. */
+export class InterruptedError extends CommandError {
+  constructor() {
+    super("interrupted");
+  }
 }
 
 /** The command was called in a way that it does not know. */

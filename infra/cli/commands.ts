@@ -13,16 +13,23 @@ interface Entry {
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
   doctor: {
-    summary: "checks a deployed pipeline; --call follows a call through it",
+    summary: "checks a deployed pipeline; --call and --wait follow a call through it",
     load: async () => (await import("./doctor")).doctor,
   },
   "dead-letters": {
     summary: "lists dead-lettered messages; redrives or deletes them",
     load: async () => (await import("./dead-letters")).deadLetters,
   },
+  setup: {
+    summary: "before the deploy: checks the account, creates the parameters; after it: what Flagsmith needs",
+    load: async () => (await import("./setup")).setup,
+  },
   trace: { summary: "what became of a message, or of a user's evaluations", load: async () => (await import("./trace")).trace },
   send: { summary: "signs a body as Flagsmith does, and posts it", load: async () => (await import("./send")).send },
 };
+
+/** Commands that find no pipeline by these. */
+const WITHOUT_PLACES = ["send", "setup"];
 
 const PLACES = `  --region <region>  default: AWS_REGION, or the profile's
   --stack <name>, --environment <name>   which pipeline, where there are several
@@ -41,7 +48,7 @@ function calledAs({ usage }: Command, { npm_lifecycle_event: script }: Terminal[
 }
 
 function helpOf(command: Command, environment: Terminal["environment"]): string {
-  const places = command.usage.startsWith("send ") ? [] : [PLACES];
+  const places = WITHOUT_PLACES.includes(command.usage.split(" ", 1)[0] ?? "") ? [] : [PLACES];
   const codes = "Exit code: 0 all well or found, 1 something is wrong or nothing was found, 2 called wrongly.";
   return [calledAs(command, environment), command.help, ...places, codes].join("\n");
 }
@@ -50,6 +57,7 @@ function helpOf(command: Command, environment: Terminal["environment"]): string 
 const OPTIONS = [
   ...["local", "region", "stack", "environment", "redrive", "newest", "delete-older", "delete", "show"],
   ...["hours", "seconds", "minutes", "call", "wait", "url", "secret", "as", "flag", "off"],
+  ...["yes", "kms-key-arn", "segment-region", "qualifier"],
 ];
 
 /** Options that npm read as its own, because they stood before its `--`: the command would do something else than was meant. */
@@ -99,7 +107,7 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
     const text = error instanceof FlagsmithToSegmentError ? error.message : explain(error, environment);
     progress(`${text}${right === undefined ? "" : `; ${right}`}`);
     // To npm, --local is a name of its option --no-global: where it stood before npm's --, nothing is left of it.
-    const isOnAws = name !== "send" && !args.some((argument) => /^--(local|region)(=|$)/.test(argument));
+    const isOnAws = !WITHOUT_PLACES.includes(name) && !args.some((argument) => /^--(local|region)(=|$)/.test(argument));
     if (isOnAws && environment.npm_lifecycle_event === name) {
       progress(`for a running npm start, type: npm run ${[name, "--", "--local", ...args].join(" ")}`);
     }

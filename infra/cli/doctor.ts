@@ -2,32 +2,44 @@ import { createParameterCommand, PLACEHOLDERS } from "../../lambda/names";
 import { AWS_OPTIONS, type Aws, connect } from "./aws";
 import { alarmChecks } from "./checks/alarms";
 import { follow, post } from "./checks/call";
-import { type Check, examine, type Finding, verdict } from "./checks/finding";
+import { type Check, examine, type Finding, lineOf, verdict } from "./checks/finding";
 import { concurrencyCheck, eventSourceCheck } from "./checks/functions";
 import { accessLogCheck, loggingChecks } from "./checks/logging";
 import { judgeParameter, type ParameterCommands, type ParameterValue, readParameter } from "./checks/parameters";
 import { queueChecks } from "./checks/queues";
 import { templateReceiversCheck } from "./checks/receivers";
 import { trafficCheck } from "./checks/traffic";
+import { DEFAULT_MINUTES, waitForWebhook } from "./checks/wait";
 import { writeKeyChecks } from "./checks/write-key";
-import { type Command, parse, type Terminal, UsageError } from "./command";
+import { type Command, parse, positive, type Terminal, UsageError } from "./command";
 import { findPipeline, PIPELINE_OPTIONS, type Pipeline, webhookUrlOf } from "./pipeline";
 import { firstLine } from "./send";
 
-const MARKS = { ok: "ok  ", info: "info", skip: "skip", warning: "warn", failed: "FAIL" };
+const OPTIONS = {
+  ...AWS_OPTIONS,
+  ...PIPELINE_OPTIONS,
+  call: { type: "boolean" },
+  wait: { type: "boolean" },
+  minutes: { type: "string" },
+  url: { type: "string" },
+  json: { type: "boolean" },
+} as const;
 
 /** Every check in the order of the pipeline. */
 export const doctor: Command = {
-  usage: "doctor [--call] [--url <webhook>] [--json]",
+  usage: "doctor [--call] [--wait [--minutes 15]] [--url <webhook>] [--json]",
   help: `  --call             also sends one evaluation of the identity "doctor", which becomes a user in Segment, and follows it
+  --wait             also waits for the first real webhook, explains those that are refused, and follows it to Segment
+  --minutes <n>      how long it waits; default ${DEFAULT_MINUTES}
   --url <webhook>    the webhook's URL, where it has a custom domain
   --json             an array of { check, level, detail, fix? }; level is ok, info, skip, warning or failed
-Without --call nothing is sent or changed. skip: not looked at, for the reason that is given. -> what fixes it.
-Exit code 1 where a check failed; not for warn and skip.`,
+Without --call nothing is sent or changed, and --wait makes no user. skip: not looked at, for the reason that is given. -> what fixes it.
+Exit code 1 where a check failed, or no webhook was accepted while it waited; not for warn and skip.`,
   run: async (args, terminal) => {
-    const options = { call: { type: "boolean" }, url: { type: "string" }, json: { type: "boolean" } } as const;
-    const { values } = parse(args, { ...AWS_OPTIONS, ...PIPELINE_OPTIONS, ...options });
-    const { url, json = false, call = false } = values;
+    const { values } = parse(args, OPTIONS);
+    const { url, json = false, call = false, wait = false } = values;
+    if (values.minutes !== undefined && !wait) throw new UsageError("--minutes goes with --wait");
+    const minutes = positive("minutes", values.minutes ?? String(DEFAULT_MINUTES));
     if (url !== undefined && (!/^https?:/.test(url) || !URL.canParse(url))) {
       throw new UsageError(`--url: allowed is a URL with http or https; got ${url}`);
     }
@@ -35,11 +47,12 @@ Exit code 1 where a check failed; not for warn and skip.`,
     terminal.progress(`looking for the pipeline in ${aws.region}`);
     const pipeline = await findPipeline(aws, values);
     const findings: Finding[] = [];
-    for await (const found of diagnose(aws, pipeline, { terminal, url, call })) {
-      const { check, level, detail, fix } = found;
+    const note = (found: Finding) => {
       findings.push(found);
-      if (!json) terminal.print(`${MARKS[level]}  ${check}: ${detail}${fix === undefined ? "" : ` -> ${fix}`}`);
-    }
+      if (!json) terminal.print(lineOf(found));
+    };
+    for await (const found of diagnose(aws, pipeline, { terminal, url, call })) note(found);
+    if (wait) for await (const found of waitForWebhook(aws, pipeline, { minutes, terminal })) note(found);
     if (json) terminal.print(JSON.stringify(findings, undefined, 2));
     return findings.some(({ level }) => level === "failed") ? 1 : 0;
   },

@@ -1,15 +1,12 @@
 import "../node-version.cjs";
-import { createInterface } from "node:readline/promises";
 import type { Terminal } from "./command";
 import { run } from "./commands";
 import { escapeControlCharacters } from "./control-characters";
+import { INPUT } from "./setup/input";
 
 async function confirm(question: string): Promise<boolean | undefined> {
-  if (!process.stdin.isTTY) return undefined;
-  const readline = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await readline.question(`${question} [y/N] `);
-  readline.close();
-  return /^y(es)?$/i.test(answer.trim());
+  const answer = await INPUT.ask(`${question} [y/N]`, "shown");
+  return answer === undefined ? undefined : /^y(es)?$/i.test(answer.trim());
 }
 
 /** As shells give it, for a program that Ctrl-C ended. */
@@ -28,7 +25,8 @@ async function main(): Promise<void> {
   // A user's name is not to steer the terminal.
   const print = (text: string) => console.log(escapeControlCharacters(text, "\n\t"));
   const progress = (text: string) => console.error(escapeControlCharacters(text, "\n\t"));
-  process.exitCode = await run(process.argv.slice(2), { environment: process.env, print, progress, confirm, onInterrupt });
+  const terminal = { environment: process.env, print, progress, confirm, onInterrupt, input: INPUT };
+  process.exitCode = await run(process.argv.slice(2), terminal);
 }
 
 void main();

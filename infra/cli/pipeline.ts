@@ -29,6 +29,9 @@ export interface Pipeline {
   readonly deliver: DeployedFunction<DeliverConfig>;
 }
 
+/** Nothing is deployed that fits. */
+export class NoPipelineError extends CommandError {}
+
 /** The options that say which pipeline. */
 export const PIPELINE_OPTIONS = { stack: { type: "string" }, environment: { type: "string" } } as const;
 
@@ -39,7 +42,7 @@ export interface PipelineChoice {
 
 /**
  * The one pipeline that fits, found by what its functions are configured with.
- * @throws CommandError if there is none or more than one.
+ * @throws NoPipelineError if there is none. @throws CommandError if there is more than one.
  */
 export async function findPipeline(aws: Aws, { stack, environment }: PipelineChoice): Promise<Pipeline> {
   const all = await pipelinesOf(aws);
@@ -49,10 +52,10 @@ export async function findPipeline(aws: Aws, { stack, environment }: PipelineCho
   const [found, ...others] = fitting;
   if (found !== undefined && others.length === 0) return found;
   if (found !== undefined) throw new CommandError(`several pipelines fit; choose one by its options:\n${listOf(fitting)}`);
-  if (all.length > 0) throw new CommandError(`no such pipeline in ${aws.region}; there are\n${listOf(all)}`);
-  if (stack !== undefined) throw new CommandError(await whyNone(aws, stack));
+  if (all.length > 0) throw new NoPipelineError(`no such pipeline in ${aws.region}; there are\n${listOf(all)}`);
+  if (stack !== undefined) throw new NoPipelineError(await whyNone(aws, stack));
   const where = "is it deployed, and are region and account the right ones?";
-  throw new CommandError(`no pipeline in ${aws.region} with these credentials: ${where}`);
+  throw new NoPipelineError(`no pipeline in ${aws.region} with these credentials: ${where}`);
 }
 
 function listOf(pipelines: readonly Pipeline[]): string {

@@ -12,7 +12,7 @@ export interface LocalFunction {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** What the commands of `infra/cli` read of Lambda, CloudFormation, CloudWatch, CloudWatch Logs and SNS, and no more. */
+/** What the commands of `infra/cli` read of Lambda, CloudFormation, CloudWatch, CloudWatch Logs, SNS and STS, and no more. */
 export interface ControlPlaneOptions {
   readonly sqs: FakeSqs;
   readonly ssm: FakeSsm;
@@ -74,6 +74,8 @@ export interface ControlPlaneState extends LogSettings {
   /** Actions that something else than AWS answers. */
   broken: Readonly<Record<string, BrokenAnswer>>;
   apiId: string | undefined;
+  /** ARN of whose credentials they are. */
+  caller: string;
   /** Whether receive has the alias. */
   alias: boolean;
   /** Over what a function has, by its name. */
@@ -105,6 +107,8 @@ const LAMBDA_ACTIONS: readonly (readonly [path: RegExp, action: string])[] = [
 
 const SERVICES: Readonly<Record<string, string>> = { AmazonSQS: "sqs", AmazonSSM: "ssm", Logs_20140328: "logs" };
 
+const SERVICES_OF_XML: Readonly<Record<string, string>> = { DescribeStacks: "cloudformation", GetCallerIdentity: "sts" };
+
 /** All services of AWS at one address, as its emulators have them. */
 export class ControlPlane {
   readonly state: ControlPlaneState = {
@@ -123,6 +127,7 @@ export class ControlPlane {
     refused: {},
     broken: {},
     apiId: undefined,
+    caller: `arn:aws:sts::${ACCOUNT}:assumed-role/Deployer/ann`,
     alias: true,
     functions: {},
     entries: [],
@@ -171,7 +176,7 @@ export class ControlPlane {
     const ofLambda = LAMBDA_ACTIONS.find(([path]) => path.test(url.pathname))?.[1];
     const action = target || ofXml || ofLambda || url.pathname;
     if (ofXml !== null) {
-      const service = ofXml.includes("Stacks") ? "cloudformation" : "sns";
+      const service = SERVICES_OF_XML[ofXml] ?? "sns";
       return this.#isTurnedAway(response, service, action, true) ? undefined : this.#answerXml(response, action, form);
     }
     const service = ofLambda === undefined ? "cloudwatch" : "lambda";
@@ -254,6 +259,9 @@ export class ControlPlane {
       if (stack === undefined) refuseXml(response, "ValidationError", "does not exist");
       else answerXml(response, action, members);
       return;
+    }
+    if (action === "GetCallerIdentity") {
+      return void answerXml(response, action, `<Arn>${this.state.caller}</Arn><Account>${ACCOUNT}</Account>`);
     }
     if (action !== "ListSubscriptionsByTopic") this.unexpected.push(form.toString());
     if (topic === undefined) return void refuseXml(response, "NotFound", "Topic does not exist");

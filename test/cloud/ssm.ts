@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import { bodyOf } from "./server";
+import { ACCOUNT, bodyOf, REGION } from "./server";
 
 /** What SSM may do instead of answering. */
 export type SsmBehaviour = "throttled" | "denied" | "hanging" | undefined;
@@ -15,9 +15,11 @@ interface StoredParameter {
 /** Seconds since 1970. */
 const LONG_AGO = Date.UTC(2026, 0, 1) / 1_000;
 
-/** SSM Parameter Store: `GetParameter`. */
+/** SSM Parameter Store: `GetParameter` and `PutParameter`. */
 export class FakeSsm {
   readonly #values = new Map<string, StoredParameter>();
+  /** Keys that parameters were encrypted with, by the parameters' names. undefined = SSM's own. */
+  readonly keyIds = new Map<string, string | undefined>();
 
   /** `behave` is asked at each read. */
   constructor(private readonly behave: () => SsmBehaviour = () => undefined) {}
@@ -36,7 +38,9 @@ export class FakeSsm {
   }
 
   readonly server: Server = createServer(async (request, response) => {
-    const { Name: name, WithDecryption: decrypt } = JSON.parse((await bodyOf(request)).toString());
+    const input = JSON.parse((await bodyOf(request)).toString());
+    const { Name: name, WithDecryption: decrypt } = input;
+    const action = String(request.headers["x-amz-target"]).replace("AmazonSSM.", "");
     const behaviour = this.behave();
     if (behaviour === "hanging") return;
     const answer = (status: number, body: object) =>
@@ -44,13 +48,20 @@ export class FakeSsm {
     const signed = request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 ") === true;
     const found = this.#values.get(name);
     if (behaviour !== undefined) answer(400, { __type: REFUSALS[behaviour] });
-    else if (request.headers["x-amz-target"] !== "AmazonSSM.GetParameter") answer(400, { __type: "UnknownOperationException" });
+    else if (action !== "GetParameter" && action !== "PutParameter") answer(400, { __type: "UnknownOperationException" });
     else if (!signed) answer(400, { __type: "MissingAuthenticationToken" });
-    else if (found === undefined) answer(400, { __type: "ParameterNotFound" });
+    else if (action === "PutParameter" && found !== undefined && input.Overwrite !== true) {
+      answer(400, { __type: "ParameterAlreadyExists" });
+    } else if (action === "PutParameter") {
+      this.set(name, input.Value, input.Type, Date.now() / 1_000);
+      this.keyIds.set(name, input.KeyId);
+      answer(200, { Version: 1, Tier: "Standard" });
+    } else if (found === undefined) answer(400, { __type: "ParameterNotFound" });
     else {
       // Without decryption a SecureString comes as ciphertext: of no use to the functions.
       const value = decrypt === true ? found.value : Buffer.from(`encrypted ${found.value.length}`).toString("base64");
-      answer(200, { Parameter: { Name: name, Type: found.type, Value: value, Version: 1, LastModifiedDate: found.changedAt } });
+      const about = { Name: name, ARN: `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${name}`, Type: found.type };
+      answer(200, { Parameter: { ...about, Value: value, Version: 1, LastModifiedDate: found.changedAt } });
     }
   });
 }

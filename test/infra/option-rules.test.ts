@@ -135,6 +135,7 @@ describe("options that are not given", () => {
       ...{ traitPrefix: "", traitStyle: "flagsmith", flags: {}, flagsmithTraits: false, segments: false },
       ...{ identities: {}, anonymousIdentities: "identify", markActive: true, logUserId: "plain", logRetentionDays: 30 },
       ...{ forward: "every", refreshHours: 24, mergeBacklog: true, dryRun: false, paused: false, maxConcurrency: 10 },
+      ...{ experiments: [], removeTraits: [] },
       throttle: { rateLimit: 1_000, burstLimit: 5 },
     });
   });

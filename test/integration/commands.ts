@@ -19,6 +19,12 @@ export interface SettingsAnswer {
 export interface Operator {
   /** What the operator answers, or does meanwhile. @default - nobody is there */
   readonly answer?: boolean | ((question: string) => Promise<boolean>);
+  /** What the operator types. @default - nobody is there */
+  readonly types?: (question: string, answer: "shown" | "hidden") => string;
+  /** On standard input. @default - that is a terminal */
+  readonly piped?: string;
+  /** Of the current folder. @default - there is none */
+  readonly cdkJson?: object;
   readonly environment?: Readonly<Record<string, string>>;
   /** @default - that of a source in the US */
   readonly settings?: SettingsAnswer | Error;
@@ -46,7 +52,8 @@ export async function runOnAws(pipeline: Pipeline, args: readonly string[], oper
     AWS_MAX_ATTEMPTS: "1",
   };
   const before = { ...process.env };
-  const spy = jest.spyOn(globalThis, "fetch").mockImplementation(settingsOr(globalThis.fetch, operator.settings ?? US_SOURCE));
+  const { fetch: original } = globalThis;
+  const spy = jest.spyOn(globalThis, "fetch").mockImplementation(settingsOr(original, operator.settings ?? US_SOURCE));
   Object.assign(process.env, variables);
   try {
     return await runCommand([...args, "--region", REGION], operator, operator.environment ?? {});
@@ -75,13 +82,18 @@ function settingsOr(original: typeof fetch, settings: SettingsAnswer | Error): t
 async function runCommand(args: readonly string[], operator: Operator, environment: Readonly<Record<string, string>>) {
   const out: string[] = [];
   const progress: string[] = [];
-  const { answer } = operator;
+  const { answer, types, piped, cdkJson } = operator;
   const code = await run(args, {
     environment,
     print: (text) => out.push(text),
     progress: (text) => progress.push(text),
     confirm: async (question) => (typeof answer === "function" ? answer(question) : answer),
     onInterrupt: () => () => {},
+    input: {
+      ask: async (question, kind) => types?.(question, kind),
+      piped: async () => piped,
+      read: async (name) => (name === "cdk.json" && cdkJson !== undefined ? JSON.stringify(cdkJson) : undefined),
+    },
   });
   return { code, out: out.join("\n"), progress: progress.join("\n") };
 }

@@ -7,7 +7,8 @@ import type { Pipeline } from "../pipeline";
 import { postSigned } from "../send";
 import { type Verdict, verdict } from "./finding";
 
-const IDENTITY = "doctor";
+/** Of the evaluations that doctor sends. */
+export const IDENTITY = "doctor";
 
 /** Sends a signed evaluation of the identity `doctor`, new each time. */
 export async function post(url: string, secret: string): Promise<{ readonly verdict: Verdict; readonly messageId?: string }> {

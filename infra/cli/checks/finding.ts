@@ -18,6 +18,13 @@ export interface Finding extends Verdict {
   readonly check: string;
 }
 
+const MARKS = { ok: "ok  ", info: "info", skip: "skip", warning: "warn", failed: "FAIL" };
+
+/** As the commands print it. */
+export function lineOf({ check, level, detail, fix }: Finding): string {
+  return `${MARKS[level]}  ${check}: ${detail}${fix === undefined ? "" : ` -> ${fix}`}`;
+}
+
 /** `fix` only where something is to be fixed. */
 export function verdict(level: Level, detail: string, fix = ""): Verdict {
   return level === "ok" || level === "info" || fix === "" ? { level, detail } : { level, detail, fix };

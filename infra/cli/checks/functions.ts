@@ -10,7 +10,7 @@ import type { Pipeline } from "../pipeline";
 import { type Check, type Verdict, verdict } from "./finding";
 
 /** Concurrent executions that receive needs in a burst of 100 webhooks per second, at some 60 ms each, cold starts included. */
-const ROOM_FOR_RECEIVE = 10;
+export const ROOM_FOR_RECEIVE = 10;
 
 /** Of an event source. */
 const MIN_CONCURRENCY = 2;

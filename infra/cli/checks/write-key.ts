@@ -3,12 +3,14 @@ import type { Aws } from "../aws";
 import { type Check, type Finding, type Verdict, verdict } from "./finding";
 import type { ParameterCommands, ParameterValue } from "./parameters";
 
+export type SegmentRegion = "us" | "eu";
+
 const HOSTS = { "api.segment.io": "us", "events.eu1.segmentapis.com": "eu" } as const;
 type Host = keyof typeof HOSTS;
 
 const SEGMENTS_OWN = /(^|\.)(segment\.io|segment\.com|segmentapis\.com)$/;
 /** Characters of a write key. */
-const KEY_LENGTH = 32;
+export const KEY_LENGTH = 32;
 /** For so long a new source may be missing in Segment's settings. */
 const DAY_MS = 24 * 3_600_000;
 
@@ -27,7 +29,7 @@ export function writeKeyChecks(options: WriteKeyOptions): readonly Check[] {
   const name = "write key at Segment";
   const needs = "nothing";
   const { hostname } = new URL(endpoint);
-  if (!SEGMENTS_OWN.test(hostname)) {
+  if (!isSegments(endpoint)) {
     const detail = `not looked at: ${endpoint} is not Segment's, so Segment's settings need not know the key`;
     return [{ name, needs, look: async () => verdict("skip", detail) }];
   }
@@ -51,12 +53,17 @@ export function writeKeyChecks(options: WriteKeyOptions): readonly Check[] {
   ];
 }
 
-type Settings =
+/** Segment's settings know only the keys of calls that go to Segment itself. */
+export function isSegments(endpoint: string): boolean {
+  return SEGMENTS_OWN.test(new URL(endpoint).hostname);
+}
+
+export type Settings =
   | { readonly kind: "unknown-key" }
   | { readonly kind: "settings"; readonly apiHost: unknown }
   | { readonly kind: "unseen"; readonly why: string };
 
-async function readSettings(settingsUrl: string, writeKey: string): Promise<Settings> {
+export async function readSettings(settingsUrl: string, writeKey: string): Promise<Settings> {
   const { host } = new URL(settingsUrl);
   const unseen = (why: string): Settings => ({ kind: "unseen", why: `not looked at: ${host} ${why}` });
   try {
@@ -95,6 +102,12 @@ function judgeKey(answer: Settings, { parameter, commands }: WriteKeyOptions): V
       return verdict("failed", detail, `copy the key of the source at Segment, then: ${commands.overwrite}`);
     }
   }
+}
+
+/** undefined = Segment does not say. */
+export function sourceRegion(settings: Settings): SegmentRegion | undefined {
+  const host = settings.kind === "settings" && typeof settings.apiHost === "string" ? hostOf(settings.apiHost) : "";
+  return isKnown(host) ? HOSTS[host] : undefined;
 }
 
 function judgeRegion({ apiHost }: Extract<Settings, { kind: "settings" }>, hostname: string): Verdict {

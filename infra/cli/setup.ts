@@ -1,0 +1,240 @@
+import { DEFAULTS, resolveOptions } from "../../lambda/options";
+import { parameterNames } from "../environment-name";
+import { type Aws, connect } from "./aws";
+import { examine, type Finding, lineOf, verdict } from "./checks/finding";
+import { DEFAULT_MINUTES, waitForWebhook } from "./checks/wait";
+import { isSegments, type SegmentRegion } from "./checks/write-key";
+import { type Command, CommandError, type ExitCode, parse, positive, type Terminal, UsageError } from "./command";
+import { explain } from "./explain";
+import { findPipeline, NoPipelineError, type Pipeline } from "./pipeline";
+import {
+  bootstrapCheck,
+  bootstrapCommand,
+  type Caller,
+  callerOf,
+  DEFAULT_QUALIFIER,
+  nameOf,
+  quotaCheck,
+} from "./setup/account";
+import { agreed, type Deployment, readDeployment, textOf } from "./setup/cdk-json";
+import { Dialog } from "./setup/dialog";
+import { printIntegration, stepsToDeploy } from "./setup/next-steps";
+import { type Plan, planSecret, planWriteKey, writeAll } from "./setup/parameters";
+
+const OPTIONS = {
+  region: { type: "string" },
+  environment: { type: "string" },
+  stack: { type: "string" },
+  "kms-key-arn": { type: "string" },
+  "segment-region": { type: "string" },
+  qualifier: { type: "string" },
+  yes: { type: "boolean" },
+  minutes: { type: "string", default: String(DEFAULT_MINUTES) },
+} as const;
+
+type Values = ReturnType<typeof parse<typeof OPTIONS>>["values"];
+
+export const setup: Command = {
+  usage: "setup [--region <region>] [--environment production] [--yes]",
+  help: `  --region <region>       default: cdk.json's, AWS_REGION, or the profile's
+  --environment <name>    default: the one in cdk.json
+  --stack <name>          where the construct is part of another stack
+  --kms-key-arn <arn>     of the key of both parameters; default: cdk.json's, otherwise SSM's own key
+  --segment-region <r>    us or eu; default: cdk.json's, otherwise that of the write key's source
+  --qualifier <text>      of cdk bootstrap; default: cdk.json's, otherwise ${DEFAULT_QUALIFIER}
+  --yes                   asks nothing, overwrites nothing and does not wait; reads the write key from standard input
+  --minutes <n>           how long it waits for the first webhook after the deploy; default ${DEFAULT_MINUTES}
+Run it before the deploy: it checks the account, creates both parameters, and prints the deploy command. Run it again after the
+deploy: it prints what Flagsmith needs, and waits for the first webhook. It may be repeated at any time. The write key is never an argument.`,
+  run: async (args, terminal) => {
+    const { values } = parse(args, OPTIONS);
+    const minutes = positive("minutes", values.minutes);
+    const dialog = new Dialog(terminal, values.yes === true);
+    const deployment = await readDeployment(terminal.input, values.environment);
+    const region = agreed(deployment.entry, "region", "region", values.region);
+    const aws = await connectOrAsk(dialog, terminal, region);
+    const caller = await examineCaller(dialog, terminal, aws, deployment);
+    const pipeline = await deployedOf(aws, values.stack, deployment.environment);
+    const about = { dialog, terminal, values, deployment, aws, caller };
+    return pipeline === undefined ? beforeDeploy(about) : afterDeploy(about, pipeline, minutes);
+  },
+};
+
+interface About {
+  readonly dialog: Dialog;
+  readonly terminal: Terminal;
+  readonly values: Values;
+  readonly deployment: Deployment;
+  readonly aws: Aws;
+  /** undefined = STS can't be reached from here. */
+  readonly caller: Caller | undefined;
+}
+
+async function connectOrAsk(dialog: Dialog, terminal: Terminal, region: string | undefined): Promise<Aws> {
+  try {
+    return await connect({ region }, terminal);
+  } catch (error) {
+    if (!(error instanceof CommandError) || dialog.isUnattended) throw error;
+    return connect({ region: await dialog.ask("AWS region of the stack, such as eu-west-1:") }, terminal);
+  }
+}
+
+/** @throws CommandError where the credentials are another account's than the entry's. */
+async function examineCaller(dialog: Dialog, { environment }: Terminal, aws: Aws, { entry }: Deployment) {
+  const check = "credentials";
+  const account = textOf(entry, "account");
+  try {
+    const caller = await callerOf(aws);
+    if (account !== undefined && account !== caller.account) {
+      throw new CommandError(`the credentials are of account ${caller.account}, cdk.json has "account": "${account}"`);
+    }
+    const detail = `account ${caller.account}, ${nameOf(caller)}, region ${aws.region}`;
+    dialog.print(lineOf({ check, ...verdict("ok", detail) }));
+    return caller;
+  } catch (error) {
+    const isUnreachable = error instanceof TypeError || Object(error).name === "TimeoutError";
+    if (!isUnreachable) throw error;
+    const detail = `not looked at: STS can't be reached from here: ${explain(error, environment)}`;
+    dialog.print(lineOf({ check, ...verdict("skip", detail) }));
+    return undefined;
+  }
+}
+
+async function deployedOf(aws: Aws, stack: string | undefined, environment: string): Promise<Pipeline | undefined> {
+  try {
+    return await findPipeline(aws, { stack, environment });
+  } catch (error) {
+    if (error instanceof NoPipelineError) return undefined;
+    throw error;
+  }
+}
+
+async function beforeDeploy(about: About): Promise<ExitCode> {
+  const { dialog, terminal, values, deployment, aws, caller } = about;
+  const { entry } = deployment;
+  const qualifier = values.qualifier ?? deployment.qualifier ?? DEFAULT_QUALIFIER;
+  const account = caller?.account;
+  const bootstrap = bootstrapCheck(aws, qualifier, bootstrapCommand(account, aws.region, qualifier));
+  const quota = quotaCheck(aws, {
+    maxConcurrency: numberOf(entry?.maxConcurrency) ?? DEFAULTS.maxConcurrency,
+    reservedConcurrency: numberOf(entry?.reservedConcurrency),
+  });
+  const findings: Finding[] = [];
+  for (const check of [bootstrap, quota]) findings.push(...(await examine(check, terminal.environment)));
+  for (const found of findings) dialog.print(lineOf(found));
+  const kmsKeyArn = await kmsKeyOf(about);
+  const segment = segmentOf(about);
+  const names = parameterNames(deployment.environment);
+  const secret = await planSecret(dialog, aws, names.webhookSecret);
+  const writeKey = await planWriteKey(dialog, names.writeKey, { aws, endpoint: segment.endpoint });
+  const segmentRegion = await regionOf(dialog, segment, writeKey.region);
+  await write(about, [secret, writeKey.plan], kmsKeyArn);
+  const chosen = {
+    ...(kmsKeyArn !== undefined && textOf(entry, "kmsKeyArn") === undefined ? { kmsKeyArn } : {}),
+    ...(segmentRegion === "eu" && textOf(entry, "segmentRegion") === undefined ? { segmentRegion } : {}),
+  };
+  const isBootstrapped = findings.every(({ check, level }) => check !== "bootstrap" || level !== "failed");
+  const step = { account, region: aws.region, qualifier, stack: values.stack, isBootstrapped, deployment, chosen };
+  dialog.print(stepsToDeploy(step, terminal.environment));
+  return codeOf([secret, writeKey.plan]);
+}
+
+async function afterDeploy(about: About, pipeline: Pipeline, minutes: number): Promise<ExitCode> {
+  const { dialog, aws } = about;
+  const { webhookSecretParameter, kmsKeyArn } = pipeline.receive.config;
+  const { segmentEndpoint: endpoint, writeKeyParameter } = pipeline.deliver.config;
+  dialog.print(lineOf({ check: "pipeline", ...verdict("ok", `deployed as stack ${pipeline.stackName}`) }));
+  const secret = await planSecret(dialog, aws, webhookSecretParameter);
+  const writeKey = await planWriteKey(dialog, writeKeyParameter, { aws, endpoint });
+  await regionOf(dialog, { endpoint, region: regionOfEndpoint(endpoint) }, writeKey.region);
+  await write(about, [secret, writeKey.plan], kmsKeyArn);
+  await printIntegration(dialog, aws, pipeline);
+  const code = codeOf([secret, writeKey.plan]);
+  if (dialog.isUnattended) {
+    dialog.print(`then wait for the first webhook: ${waitCommand(about)}`);
+    return code;
+  }
+  const findings: Finding[] = [];
+  for await (const found of waitForWebhook(aws, pipeline, { minutes, terminal: about.terminal })) {
+    findings.push(found);
+    dialog.print(lineOf(found));
+  }
+  return findings.some(({ level }) => level === "failed") ? 1 : code;
+}
+
+function waitCommand({ aws, terminal, deployment: { environment }, values: { stack } }: About): string {
+  const isScript = terminal.environment.npm_lifecycle_event === "setup";
+  const program = isScript ? "npm run doctor --" : "npx --no flagsmith-to-segment doctor";
+  return `${program} --wait --region ${aws.region} --environment ${environment}${stack === undefined ? "" : ` --stack ${stack}`}`;
+}
+
+/** A parameter that holds no value, and was kept, is still to be replaced. */
+function codeOf(plans: readonly Plan[]): ExitCode {
+  return plans.every((plan) => plan.kind === "write" || plan.isUsable) ? 0 : 1;
+}
+
+/** The last question before anything changes. */
+async function write({ dialog, aws, caller }: About, plans: readonly Plan[], keyId: string | undefined) {
+  const names = plans.flatMap(({ kind, name }) => (kind === "write" ? [name] : []));
+  if (names.length === 0) return;
+  const place = `${aws.region}${caller === undefined ? "" : `, account ${caller.account}`}`;
+  const text = `${names.join(" and ")} in ${place}`;
+  const isWanted = await dialog.confirm(`Write ${text}?`, { answer: true, says: `writes ${text}` });
+  if (!isWanted) throw new CommandError("nothing was written");
+  await writeAll(dialog, aws, plans, keyId);
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+/** Asked for only where `cdk.json` has no entry: an entry without it means SSM's own key. */
+async function kmsKeyOf({ dialog, values, deployment: { entry } }: About): Promise<string | undefined> {
+  const given = agreed(entry, "kmsKeyArn", "kms-key-arn", values["kms-key-arn"]);
+  if (given !== undefined || entry !== undefined || dialog.isUnattended) return given;
+  const typed = await dialog.ask("ARN of your own KMS key for the parameters (Enter: SSM's key):");
+  if (typed !== "" && !/^arn:[\w-]+:kms:/.test(typed)) throw new CommandError(`not the ARN of a KMS key: ${typed}`);
+  return typed === "" ? undefined : typed;
+}
+
+interface Segment {
+  /** undefined = Segment's, of a region that is not known yet. */
+  readonly endpoint: string | undefined;
+  readonly region: SegmentRegion | undefined;
+}
+
+/** What was decided about Segment before its write key is known. */
+function segmentOf({ values, deployment: { entry } }: About): Segment {
+  const given = agreed(entry, "segmentRegion", "segment-region", values["segment-region"]);
+  const endpoint = textOf(entry, "segmentEndpoint");
+  if (endpoint !== undefined && !URL.canParse(endpoint)) throw new CommandError("cdk.json: segmentEndpoint is not a URL");
+  if (endpoint !== undefined) return { endpoint, region: regionOfEndpoint(endpoint) };
+  if (given === undefined) return { endpoint, region: undefined };
+  if (given !== "us" && given !== "eu") throw new UsageError(`--segment-region: allowed is us or eu; got ${given}`);
+  return { endpoint: resolveOptions({ segmentRegion: given }).segmentEndpoint, region: given };
+}
+
+function regionOfEndpoint(endpoint: string): SegmentRegion | undefined {
+  return (["us", "eu"] as const).find((segmentRegion) => resolveOptions({ segmentRegion }).segmentEndpoint === endpoint);
+}
+
+/** The wrong region loses every call without an error. @throws CommandError where the operator does not want it */
+async function regionOf(dialog: Dialog, { endpoint, region }: Segment, ofSource: SegmentRegion | undefined) {
+  if (region !== undefined && ofSource !== undefined && region !== ofSource) {
+    const why = `the write key's source is in ${ofSource}, and the pipeline sends to ${region}: Segment would drop every call`;
+    const fix = `set option "segmentRegion": "${ofSource}"`;
+    if (!(await dialog.confirm(`${why}. Go on?`, { answer: true, says: `${why}; ${fix}` }))) {
+      throw new CommandError(`nothing was written; ${fix}`);
+    }
+  }
+  if (region !== undefined || (endpoint !== undefined && !isSegments(endpoint))) return region;
+  if (endpoint !== undefined) return undefined;
+  if (ofSource !== undefined) return ofSource;
+  if (dialog.isUnattended) {
+    dialog.print("--yes: Segment does not say where the source is; segmentRegion stays us");
+    return "us";
+  }
+  const typed = await dialog.ask("Segment's region, us or eu (eu1.app.segment.com in the browser means eu; Enter: us):");
+  if (typed !== "" && typed !== "us" && typed !== "eu") throw new CommandError(`allowed is us or eu; got ${typed}`);
+  return typed === "eu" ? "eu" : "us";
+}

@@ -1,0 +1,39 @@
+import { CommandError, type Terminal } from "../command";
+
+const NOBODY = "nobody can answer here: run it in a terminal, or give --yes, and the write key on standard input";
+
+/** The questions of `setup`. With `--yes` none is asked, and what was assumed is printed. */
+export class Dialog {
+  constructor(
+    private readonly terminal: Terminal,
+    readonly isUnattended: boolean,
+  ) {}
+
+  print(text: string): void {
+    this.terminal.print(text);
+  }
+
+  /** `unattended`: what is done with `--yes`, as a sentence. @throws CommandError where nobody can answer */
+  async confirm(question: string, unattended: { readonly answer: boolean; readonly says: string }): Promise<boolean> {
+    if (this.isUnattended) {
+      this.print(`--yes: ${unattended.says}`);
+      return unattended.answer;
+    }
+    const answer = await this.terminal.confirm(question);
+    if (answer === undefined) throw new CommandError(NOBODY);
+    return answer;
+  }
+
+  /** Without blanks around it. @throws CommandError where nobody can answer */
+  async ask(question: string, answer: "shown" | "hidden" = "shown"): Promise<string> {
+    const given = await this.terminal.input?.ask(question, answer);
+    if (given === undefined) throw new CommandError(NOBODY);
+    return given.trim();
+  }
+
+  /** The write key of a script on standard input, otherwise from the terminal. */
+  async secretText(question: string): Promise<string> {
+    const piped = this.isUnattended ? await this.terminal.input?.piped() : undefined;
+    return piped === undefined ? this.ask(question, "hidden") : piped.trim();
+  }
+}

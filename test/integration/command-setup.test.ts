@@ -1,0 +1,310 @@
+import { PassThrough } from "node:stream";
+import { InterruptedError } from "../../infra/cli/command";
+import { askHidden } from "../../infra/cli/setup/input";
+import { parameterNames } from "../../infra/environment-name";
+import { PLACEHOLDERS } from "../../lambda/names";
+import { type Operator, runOnAws, type SettingsAnswer, settingsWith, US_SOURCE } from "./commands";
+import { type Pipeline, startPipeline } from "./pipeline";
+
+let pipeline: Pipeline;
+beforeEach(async () => {
+  pipeline = await startPipeline();
+  state().apiId = "abc123";
+  ssm().set(BOOTSTRAP, "21", "String");
+});
+afterEach(async () => {
+  expect(pipeline.cloud.controlPlane.unexpected).toEqual([]);
+  await pipeline.stop();
+});
+
+const state = () => pipeline.cloud.controlPlane.state;
+const ssm = () => pipeline.cloud.ssm;
+const BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version";
+/** An environment that is not deployed. */
+const NAMES = parameterNames("staging");
+const DEPLOYED = parameterNames("production");
+const WRITE_KEY = "k".repeat(32);
+const EU_SOURCE = settingsWith("events.eu1.segmentapis.com/v1");
+const UNKNOWN: SettingsAnswer = { status: 404 };
+const KMS = "arn:aws:kms:us-east-1:000000000000:key/one";
+const cdkJsonWith = (staging?: object) => {
+  return { app: "node infra/app.ts", context: { environments: { production: {}, ...(staging && { staging }) } } };
+};
+
+/** Answers each question, and records it. */
+const atTerminal = (operator: Operator = {}, keys: readonly string[] = [WRITE_KEY]) => {
+  const questions: string[] = [];
+  const left = [...keys];
+  return {
+    questions,
+    operator: {
+      cdkJson: cdkJsonWith({}),
+      answer: async (question: string) => {
+        questions.push(question);
+        return true;
+      },
+      types: (question: string, kind: "shown" | "hidden") => {
+        questions.push(`${question} (${kind})`);
+        return kind === "hidden" ? (left.shift() ?? "") : "";
+      },
+      ...operator,
+    },
+  };
+};
+const script = (operator: Operator = {}): Operator => ({ cdkJson: cdkJsonWith({}), piped: `${WRITE_KEY}\n`, ...operator });
+const setup = (operator: Operator, ...args: readonly string[]) =>
+  runOnAws(pipeline, ["setup", "--environment", "staging", ...args], operator);
+const stored = (names = NAMES) => [ssm().get(names.webhookSecret)?.value, ssm().get(names.writeKey)?.value];
+const UNTOUCHED = [undefined, undefined];
+
+describe("setup before the deploy", () => {
+  it("creates both parameters after the last question, and prints the complete deploy command", async () => {
+    const { operator, questions } = atTerminal();
+    const { out, code } = await setup(operator);
+    expect(questions).toEqual([
+      expect.stringMatching(/^Segment's write key .*\(hidden\)$/),
+      expect.stringMatching(/^Write \/flagsmith.*webhook-secret and .*write-key in us-east-1, account 000000000000\?$/),
+    ]);
+    expect(stored()).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), WRITE_KEY]);
+    expect(ssm().get(NAMES.writeKey)?.type).toBe("SecureString");
+    expect(out).toContain("ok    credentials: account 000000000000, role Deployer, session ann, region us-east-1");
+    expect(out).toContain("ok    bootstrap: version 21");
+    expect(out).toContain("1. AWS_REGION=us-east-1 npx cdk deploy FlagsmithToSegment-staging\n");
+    expect(out).toContain("2. npx --no flagsmith-to-segment setup --region us-east-1 --environment staging");
+    expect(code).toBe(0);
+  });
+
+  it("takes the key from standard input with --yes, and asks nothing", async () => {
+    const { code, out, progress } = await setup(script(), "--yes");
+    expect(code).toBe(0);
+    expect(stored()).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), WRITE_KEY]);
+    expect(out + progress).not.toContain(WRITE_KEY);
+    expect(out + progress).not.toContain(stored()[0]);
+  });
+
+  it("needs a terminal, or --yes", async () => {
+    const { code, progress } = await setup({ cdkJson: cdkJsonWith({}), piped: WRITE_KEY });
+    expect(progress).toMatch(/^nobody can answer here: .*--yes/);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+  });
+
+  it.each(["Segment's write key", "no source at Segment has", "Write "])(
+    "leaves everything as it was if it is interrupted at the question that begins with %s",
+    async (start) => {
+      const stop = (question: string) => {
+        if (question.startsWith(start)) throw new InterruptedError();
+      };
+      const { operator } = atTerminal({ settings: UNKNOWN });
+      const { code, progress } = await setup({
+        ...operator,
+        answer: async (question) => {
+          stop(question);
+          return true;
+        },
+        types: (question, kind) => {
+          stop(question);
+          return operator.types(question, kind);
+        },
+      });
+      expect(progress).toBe("interrupted");
+      expect([code, stored()]).toEqual([1, UNTOUCHED]);
+    },
+  );
+
+  it("keeps what is there when it is repeated, and does not ask for it", async () => {
+    await setup(script(), "--yes");
+    const before = stored();
+    const { operator, questions } = atTerminal();
+    const { out, code } = await setup(operator);
+    expect(questions).toEqual([]);
+    expect(out).toContain(`${NAMES.webhookSecret}: is there, a SecureString; it is kept`);
+    expect([code, stored()]).toEqual([0, before]);
+  });
+
+  it("writes what is missing after a write that failed", async () => {
+    let writes = 0;
+    state().refused = { PutParameter: () => (++writes === 2 ? "AccessDeniedException" : undefined) };
+    const failed = await setup(script(), "--yes");
+    expect(failed.progress).toContain("your credentials need ssm:PutParameter");
+    const [secret, key] = stored();
+    expect([failed.code, key]).toEqual([1, undefined]);
+    expect((await setup(script(), "--yes")).code).toBe(0);
+    expect(stored()).toEqual([secret, WRITE_KEY]);
+  });
+
+  it.each(["GetCallerIdentity", "ListFunctions", "GetParameter"])("writes nothing if AWS refuses %s", async (action) => {
+    state().refused = { [action]: "AccessDenied" };
+    const { code, progress } = await setup(script(), "--yes");
+    expect(progress).toContain(action);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+  });
+
+  it("goes on where it may not read the quota, and says which right is missing", async () => {
+    state().refused = { GetAccountSettings: "AccessDeniedException" };
+    const { code, out } = await setup(script(), "--yes");
+    expect(out).toMatch(/skip {2}Lambda's quota: not looked at: .* -> your credentials need lambda:GetAccountSettings/);
+    expect(code).toBe(0);
+  });
+
+  it("names an account's small quota, and puts the bootstrap before the deploy", async () => {
+    state().concurrency = 10;
+    ssm().delete(BOOTSTRAP);
+    const { out } = await setup(script(), "--yes");
+    expect(out).toMatch(/warn {2}Lambda's quota: the account runs up to 10 .* "maxConcurrency": 2/);
+    expect(out).toContain("1. npx cdk bootstrap aws://000000000000/us-east-1\n  2. AWS_REGION");
+  });
+
+  it("names an old bootstrap, with its qualifier in every command", async () => {
+    ssm().set("/cdk-bootstrap/own/version", "5", "String");
+    const { out } = await setup(script(), "--yes", "--qualifier", "own");
+    expect(out).toContain("1. npx cdk bootstrap aws://000000000000/us-east-1 --qualifier own");
+    expect(out).toContain("cdk deploy FlagsmithToSegment-staging -c @aws-cdk/core:bootstrapQualifier=own");
+  });
+
+  it("refuses credentials of another account than cdk.json's", async () => {
+    const { code, progress } = await setup(script({ cdkJson: cdkJsonWith({ account: "111111111111" }) }), "--yes");
+    expect(progress).toMatch(/^the credentials are of account 000000000000, cdk.json has "account": "111111111111"/);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+  });
+
+  it("refuses an option that differs from cdk.json's", async () => {
+    const cdkJson = cdkJsonWith({ segmentRegion: "eu" });
+    const { code, progress } = await setup(script({ cdkJson }), "--yes", "--segment-region", "us");
+    expect(progress).toMatch(/^--segment-region is us, cdk.json has "segmentRegion": "eu"/);
+    expect([code, stored()]).toEqual([2, UNTOUCHED]);
+  });
+
+  it("encrypts with the key of cdk.json, or with that of the option, which the deploy command has as well", async () => {
+    await setup(script({ cdkJson: cdkJsonWith({ kmsKeyArn: KMS }) }), "--yes");
+    expect([...ssm().keyIds.values()]).toEqual([KMS, KMS]);
+    ssm().delete(NAMES.writeKey);
+    const { out } = await setup(script({ cdkJson: cdkJsonWith() }), "--yes", "--kms-key-arn", KMS);
+    expect(out).toContain(`-c environments='{"production":{},"staging":{"kmsKeyArn":"${KMS}"}}'`);
+  });
+});
+
+describe("setup and the write key", () => {
+  it("takes the region of the key's source into the deploy command", async () => {
+    const { out } = await setup(script({ settings: EU_SOURCE }), "--yes");
+    expect(out).toContain("ok    write key at Segment: belongs to a source in eu");
+    expect(out).toContain(`-c environments='{"production":{},"staging":{"segmentRegion":"eu"}}'`);
+    expect(out).toContain(`context.environments.staging: { "segmentRegion": "eu" }`);
+  });
+
+  it("goes on with an unknown key only if the operator wants it", async () => {
+    const asked = atTerminal({ settings: UNKNOWN, answer: async (question) => !/^no source/.test(question) });
+    expect((await setup(asked.operator)).progress).toMatch(/^no write key: nothing was written/);
+    expect(stored()).toEqual(UNTOUCHED);
+    const { out, code } = await setup(script({ settings: UNKNOWN }), "--yes");
+    expect(out).toMatch(/--yes: no source at Segment has the write key: .*; the write key is used as it is/);
+    expect([code, stored()[1]]).toEqual([0, WRITE_KEY]);
+  });
+
+  it("asks again for a key that can be none, and about one of another length", async () => {
+    const { operator, questions } = atTerminal({}, ["", PLACEHOLDERS.writeKey, "short"]);
+    const { out } = await setup(operator);
+    expect(out).toMatch(/the write key is empty\nthe write key has blanks/);
+    expect(questions).toContainEqual("the write key has 5 characters; Segment's have 32. Use it?");
+    expect(stored()[1]).toBe("short");
+  });
+
+  it("refuses an empty standard input", async () => {
+    const { code, progress } = await setup(script({ piped: "\n" }), "--yes");
+    expect(progress).toMatch(/^the write key on standard input is empty: nothing was written/);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+  });
+
+  it("says so if Segment's settings can't be reached, and goes on", async () => {
+    const { code, out } = await setup(script({ settings: new Error("no route") }), "--yes");
+    expect(out).toMatch(/skip {2}write key at Segment: not looked at: cdn.segment.com can't be reached from here: no route/);
+    expect(out).toContain("--yes: Segment does not say where the source is; segmentRegion stays us");
+    expect(code).toBe(0);
+  });
+
+  it("asks before it goes on with a source of another region", async () => {
+    const { operator, questions } = atTerminal({ cdkJson: cdkJsonWith({ segmentRegion: "eu" }), settings: US_SOURCE });
+    await setup(operator);
+    expect(questions[1]).toMatch(/^the write key's source is in us, and the pipeline sends to eu: .*Go on\?$/);
+  });
+
+  it("replaces a placeholder only after a question, and never with --yes", async () => {
+    ssm().set(NAMES.writeKey, PLACEHOLDERS.writeKey);
+    const { code, out } = await setup(script(), "--yes");
+    expect(out).toContain(`${NAMES.writeKey} holds the placeholder; it is kept: --yes overwrites nothing`);
+    expect([code, stored()[1]]).toEqual([1, PLACEHOLDERS.writeKey]);
+    const { operator, questions } = atTerminal();
+    await setup(operator);
+    expect(questions[0]).toBe(`${NAMES.writeKey} holds the placeholder. Replace it?`);
+    expect(stored()[1]).toBe(WRITE_KEY);
+  });
+
+  it("asks about a stored key that Segment does not know, and replaces it by another", async () => {
+    ssm().set(NAMES.writeKey, "o".repeat(32));
+    await setup(script({ settings: UNKNOWN }), "--yes");
+    expect(stored()[1]).toBe("o".repeat(32));
+    const { operator } = atTerminal({ settings: UNKNOWN });
+    await setup(operator);
+    expect(stored()[1]).toBe(WRITE_KEY);
+  });
+});
+
+describe("setup after the deploy", () => {
+  const afterDeploy = (operator: Operator, ...args: readonly string[]) =>
+    runOnAws(pipeline, ["setup", "--environment", "production", ...args], operator);
+  beforeEach(() => ssm().set(DEPLOYED.writeKey, WRITE_KEY));
+
+  it("prints the URL, and how to read the secret", async () => {
+    const { out, code } = await afterDeploy(script(), "--yes");
+    expect(out).toMatch(/project's Integrations page .*Webhook/);
+    expect(out).toMatch(/Your Webhook URL Endpoint: {2}https:\/\/abc123\.execute-api\.us-east-1\.\S+\/webhook/);
+    expect(out).toMatch(/Your Webhook Secret: +what this prints: aws ssm get-parameter/);
+    expect(out).not.toContain("integration-secret");
+    expect(out).toMatch(
+      /then wait for .*: npx --no flagsmith-to-segment doctor --wait --region us-east-1 --environment production$/,
+    );
+    expect(code).toBe(0);
+  });
+
+  it.each([true, false])("prints the secret only after a question: %s", async (answer) => {
+    const { operator } = atTerminal({ answer: async () => answer });
+    const { out, code } = await afterDeploy(operator, "--minutes", "0.001");
+    expect(out).toContain("FAIL  first webhook: nothing arrived in 0.001 min");
+    expect(code).toBe(1);
+    expect(out.includes("integration-secret")).toBe(answer);
+  });
+
+  it("creates a parameter that is missing, by the names of the deployed pipeline", async () => {
+    ssm().delete(DEPLOYED.writeKey);
+    await afterDeploy(script(), "--yes");
+    expect(stored(DEPLOYED)).toEqual(["integration-secret", WRITE_KEY]);
+  });
+});
+
+describe("the hidden question", () => {
+  const ask = (typed: readonly string[], end = false) => {
+    const modes: boolean[] = [];
+    const input = Object.assign(new PassThrough(), { isRaw: false, setRawMode: (mode: boolean) => modes.push(mode) });
+    const output = new PassThrough();
+    const answer = askHidden("key? ", input, output);
+    for (const text of typed) input.write(text);
+    if (end) input.end();
+    return { answer, modes, shown: () => String(output.read()) };
+  };
+
+  it("takes what is typed or pasted, corrected, and shows nothing of it", async () => {
+    const { answer, modes, shown } = ask(["ab\u007Fc", "\u001B[200~déf\u001B[201~", "\rmore"]);
+    expect(await answer).toBe("acdéf");
+    expect(shown()).toBe("key? \n");
+    expect(modes).toEqual([true, false]);
+  });
+
+  it.each<[string, readonly string[], boolean]>([
+    ["Ctrl-C", ["ab\u0003"], false],
+    ["Ctrl-D", ["ab\u0004"], false],
+    ["the end of the input", ["ab"], true],
+  ])("ends with raw mode off at %s", async (_, typed, end) => {
+    const { answer, modes } = ask(typed, end);
+    await expect(answer).rejects.toThrow(InterruptedError);
+    expect(modes).toEqual([true, false]);
+  });
+});
