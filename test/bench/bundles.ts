@@ -7,10 +7,8 @@ import { bundle } from "../../infra/bundle";
 export interface BenchBundles {
   readonly receive: string;
   readonly deliver: string;
-  readonly floor: string;
   readonly sdk: string;
   readonly segmentNode: string;
-  readonly undiciLoop: string;
   remove(): void;
 }
 
@@ -35,10 +33,8 @@ export function buildBundles(): BenchBundles {
   return {
     receive: join(bundle("receive").directory, "index.js"),
     deliver: join(bundle("deliver").directory, "index.js"),
-    floor: build("floor"),
     sdk: build("sdk"),
     segmentNode: build("segment-node"),
-    undiciLoop: build("undici-loop"),
     remove: () => rmSync(directory, { recursive: true }),
   };
 }

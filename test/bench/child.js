@@ -1,5 +1,4 @@
 // One variant in a process of its own: `node child.js <bundle>`. Each message is a measurement.
-const { createHmac } = require("node:crypto");
 const { performance } = require("node:perf_hooks");
 
 const file = process.argv[2];
@@ -24,24 +23,13 @@ async function warm({ event, count }) {
   return { cpu: (user + system) / 1_000 / count, wall: wall / count, result };
 }
 
-/** HMAC + JSON.parse + JSON.stringify of the same bytes. */
-async function reference({ event, count }) {
-  const cpu = process.cpuUsage();
-  for (let i = 0; i < count; i++) {
-    createHmac("sha256", "secret").update(event.body).digest("hex");
-    JSON.stringify(JSON.parse(event.body));
-  }
-  const { user, system } = process.cpuUsage(cpu);
-  return { cpu: (user + system) / 1_000 / count };
-}
-
 async function memory() {
   global.gc();
   const { rss, heapUsed } = process.memoryUsage();
   return { rss: rss / 1024 / 1024, heap: heapUsed / 1024 / 1024 };
 }
 
-const SUBJECTS = { cold, warm, reference, memory };
+const SUBJECTS = { cold, warm, memory };
 
 process.on("message", async ({ subject, ...input }) => {
   try {

@@ -23,24 +23,24 @@ export interface Workload {
   readonly deliverCpuMs: number;
 }
 
-/** Of 10 evaluations, those that tell Segment nothing new. */
+/** The share of evaluations that change nothing in Segment. */
 const UNCHANGED = 0.9;
 const RECEIVE_GB = 0.5;
 const DELIVER_GB = 0.25;
 /** Milliseconds that a batch waits for DynamoDB, reading and writing; the CPU that this takes comes to half a cent. */
 const DYNAMODB_MS = 10;
-/** Bytes of log: the outcome lines of receive and deliver, API Gateway's access line, and Lambda's own three of an invocation. */
-const RECEIVE_LINE = 335;
-const DELIVER_LINE = 385;
-const ACCESS_LINE = 200;
+/** Bytes of log: one entry of receive, of deliver and of API Gateway, and Lambda's own three lines of an invocation. */
+const RECEIVE_ENTRY = 335;
+const DELIVER_ENTRY = 385;
+const ACCESS_ENTRY = 200;
 const PLATFORM_LINES = 345;
-/** Bytes of a call to Segment with 10 traits, head and TLS included, and of an answer to Flagsmith. */
+/** Bytes of a call to Segment with 10 traits, including head and TLS, and of a response to Flagsmith. */
 const CALL = 800;
 const ANSWER = 350;
-/** Messages that SQS hands out at once, and batches that deliver works on at once. */
+/** Messages of a batch, and concurrent invocations of deliver: the defaults of the stack. */
 const MAX_BATCH = 10;
 const CONCURRENCY = 10;
-/** Lambda's five pollers wait 20 seconds each while nothing comes. */
+/** Lambda's five pollers wait 20 seconds each while the queue is empty. */
 const POLLS_PER_SECOND = 5 / 20;
 
 export interface Cost {
@@ -59,17 +59,17 @@ function durationOf({ forward, deliverMs }: Workload, batch: number): number {
   return (1 - UNCHANGED ** batch) * deliverMs + DYNAMODB_MS;
 }
 
-/** What is on its way lies in as many batches as there may be: SQS does not wait until one is full. */
+/** Messages per batch. SQS does not wait until a batch is full, so the messages in flight are spread over all invocations. */
 function steadyBatch(load: Workload): number {
   let batch = 1;
   for (let round = 0; round < 50; round++) {
-    const onTheWay = (load.eventsPerSecond * durationOf(load, batch)) / 1_000;
-    batch = Math.min(MAX_BATCH, Math.max(1, onTheWay / CONCURRENCY));
+    const inFlight = (load.eventsPerSecond * durationOf(load, batch)) / 1_000;
+    batch = Math.min(MAX_BATCH, Math.max(1, inFlight / CONCURRENCY));
   }
   return batch;
 }
 
-/** Dollars for a million events. Cold starts and Lambda's rounding up to whole milliseconds are left out: below a cent. */
+/** Dollars per million evaluations, without cold starts and without Lambda's rounding up to whole milliseconds: less than a cent. */
 export function costPerMillion(load: Workload): Cost {
   const million = 1_000_000;
   const batch = steadyBatch(load);
@@ -78,12 +78,12 @@ export function costPerMillion(load: Workload): Cost {
   const deliverMs = durationOf(load, batch) + batch * load.deliverCpuMs;
   const gbMs = million * load.receiveMs * RECEIVE_GB + batches * deliverMs * DELIVER_GB;
   const lambda = ((million + batches) / million) * PRICES.lambdaPerMillion + (gbMs / 1_000) * PRICES.lambdaPerGbSecond;
-  // One send an event, one receive and one delete a batch, and what is polled in vain.
+  // One send per evaluation, one receive and one delete per batch, and the polls of an empty queue.
   const requests = million + 2 * batches + (million / load.eventsPerSecond) * POLLS_PER_SECOND;
   const sqs = (requests / million) * PRICES.sqsFifoPerMillion;
-  const logBytes = million * (RECEIVE_LINE + DELIVER_LINE + ACCESS_LINE + PLATFORM_LINES) + batches * PLATFORM_LINES;
+  const logBytes = million * (RECEIVE_ENTRY + DELIVER_ENTRY + ACCESS_ENTRY + PLATFORM_LINES) + batches * PLATFORM_LINES;
   const logs = (logBytes / 1e9) * PRICES.logsPerGb;
-  // A read for each user of a batch; a call that is sent is removed before, and added after.
+  // One read per message. For a call that is sent, fingerprints are removed before it and added after it.
   const dynamodb = load.forward === "changes" ? PRICES.dynamodbReadPerMillion + 2 * sent * PRICES.dynamodbWritePerMillion : 0;
   const api = PRICES.httpApiPerMillion;
   const transfer = ((million * (sent * CALL + ANSWER)) / 1e9) * PRICES.transferPerGb;
@@ -103,7 +103,7 @@ export interface Measured {
   readonly deliver: number;
 }
 
-/** What a variant's measured CPU makes of a load. */
+/** The load with a variant's measured CPU. */
 export function workloadOf(
   load: Pick<Workload, "eventsPerSecond" | "forward">,
   { warm, deliver }: Measured,
@@ -128,8 +128,13 @@ export function costTable(measured: Measured): readonly string[] {
     }),
   );
   return [
-    "| per second | forward | API | Lambda | SQS | logs | DynamoDB | transfer | in all | with the SDK |",
+    "| per second | forward | API | Lambda | SQS | logs | DynamoDB | transfer | total | with the SDK |",
     "|---|---|---|---|---|---|---|---|---|---|",
     ...rows,
   ];
+}
+
+/** Dollars for so many milliseconds of CPU of receive on the measuring machine. With less than a core's memory they last longer. */
+export function lambdaDollars(cpuMs: number): number {
+  return ((cpuMs * CORE_GB) / 1_000) * PRICES.lambdaPerGbSecond;
 }

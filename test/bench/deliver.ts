@@ -1,13 +1,13 @@
 import type { SQSEvent } from "aws-lambda";
 import { callBody, queueEvent, queueRecord } from "../cloud/events";
-import { type Bench, type Samples, startVariant, type Warm } from "./bench";
+import { type Bench, startVariant, type Warm } from "./bench";
 import { check } from "./check";
 import type { VariantProcess } from "./process";
 
 const BATCH = 10;
-/** For each variant. */
+/** Each process differs from the next, by what V8 compiles in it. */
 const PROCESSES = 5;
-/** Rounds until V8 has compiled all of it: undici has more to compile, and would look slower for longer. */
+/** Rounds until V8 has compiled all of it. */
 const WARM_UP = 25;
 /** Milliseconds that a slow Segment takes. */
 export const SLOW_SEGMENT = 200;
@@ -17,58 +17,44 @@ const traits = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`feature
 function batchOf(): SQSEvent {
   return queueEvent(
     ...Array.from({ length: BATCH }, (_, i) => {
-      const identity = `person-${i}`;
+      const identity = `user-${i}`;
       return queueRecord({ id: `sqs-${i}`, identity, body: callBody({ identity, messageId: `m-${i}`, traits }) });
     }),
   );
 }
 
-/** As many batches, each of whose calls must have come to Segment. */
-async function measure(
-  { cloud }: Bench,
-  variant: string,
-  child: VariantProcess,
-  event: SQSEvent,
-  count: number,
-): Promise<Warm> {
+/** Sends so many batches. Each of their calls must have reached Segment. */
+async function measure({ cloud }: Bench, child: VariantProcess, event: SQSEvent, count: number): Promise<Warm> {
   const measured = await child.measure<Warm>("warm", { event, count });
   const answer = { batchItemFailures: [] };
-  check(variant, measured.result, cloud.take(), { answer, calls: count * BATCH, traits });
+  check("deliver", measured.result, cloud.take(), { answer, calls: count * BATCH, traits });
   return measured;
 }
 
-/** Identify calls for each second of CPU, beside a bare loop. Each process differs from the next, by what V8 makes of it. */
-export async function deliverWarm(bench: Bench, rounds: number): Promise<Samples> {
-  const rates: Record<string, number[]> = {};
-  for (let i = 0; i < PROCESSES; i++) await addRates(rates, bench, Math.ceil(rounds / PROCESSES));
+/** Identify calls per second of CPU, a number per round. */
+export async function deliverWarm(bench: Bench, rounds: number): Promise<readonly number[]> {
+  const event = batchOf();
+  const rates: number[] = [];
+  for (let i = 0; i < PROCESSES; i++) {
+    const child = startVariant(bench, "deliver");
+    for (let round = -WARM_UP; round < Math.ceil(rounds / PROCESSES); round++) {
+      const { cpu } = await measure(bench, child, event, 100);
+      if (round >= 0) rates.push((1_000 * BATCH) / cpu);
+    }
+    await child.stop();
+  }
   return rates;
 }
 
-async function addRates(rates: Record<string, number[]>, bench: Bench, rounds: number): Promise<void> {
-  const event = batchOf();
-  const children = [
-    { variant: "undiciLoop", child: startVariant(bench, "undiciLoop") },
-    { variant: "deliver", child: startVariant(bench, "deliver") },
-  ];
-  for (let round = -WARM_UP; round < rounds; round++) {
-    for (const { variant, child } of children) {
-      const { cpu } = await measure(bench, variant, child, event, 100);
-      if (round < 0) continue;
-      rates[variant] = [...(rates[variant] ?? []), (1_000 * BATCH) / cpu];
-    }
-  }
-  for (const { child } of children) await child.stop();
-}
-
-/** Wall time of a batch of ten people, when Segment takes its time: they must overlap. */
+/** Wall time of a batch of ten users while Segment is slow: their requests must overlap. */
 export async function deliverOverlap(bench: Bench, rounds: number): Promise<readonly number[]> {
   const child = startVariant(bench, "deliver");
   const event = batchOf();
-  await measure(bench, "deliver", child, event, 5);
+  await measure(bench, child, event, 5);
   bench.cloud.delay = SLOW_SEGMENT;
   const walls: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    walls.push((await measure(bench, "deliver", child, event, 1)).wall);
+    walls.push((await measure(bench, child, event, 1)).wall);
   }
   bench.cloud.delay = 0;
   await child.stop();

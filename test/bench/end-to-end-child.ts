@@ -13,7 +13,7 @@ const SECRET = "bench-secret";
 /** Milliseconds for what is still on its way after the last POST. */
 const PATIENCE = 60_000;
 
-const body = (i: number) => bytesOf(evaluationPayload({ identity: `person-${i % IDENTITIES}`, flags: flagsOf(10) }));
+const body = (i: number) => bytesOf(evaluationPayload({ identity: `user-${i % IDENTITIES}`, flags: flagsOf(10) }));
 
 /** The whole local cloud in one process: HTTP front, both bundles, the emulator, the event source and the sink share one core. */
 async function main(receive: string, deliver: string): Promise<void> {

@@ -14,7 +14,7 @@ export class VariantProcess {
       env: environment,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    // A pipe that somebody reads, as in Lambda: what a line costs is in the figure.
+    // The pipe is read, as Lambda does it: the figure includes the cost of writing log entries.
     this.#child.stdout?.resume();
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#stderr += chunk.toString();
