@@ -57,7 +57,7 @@ function helpOf(command: Command, environment: Terminal["environment"]): string 
 const OPTIONS = [
   ...["local", "region", "stack", "environment", "redrive", "newest", "delete-older", "delete", "show"],
   ...["hours", "seconds", "minutes", "call", "wait", "url", "secret", "as", "flag", "off"],
-  ...["yes", "kms-key-arn", "segment-region", "qualifier"],
+  ...["kms-key-arn", "segment-region", "qualifier"],
 ];
 
 /** Options that npm read as its own, because they stood before its `--`: the command would do something else than was meant. */

@@ -34,7 +34,8 @@ export const doctor: Command = {
   --url <webhook>    the webhook's URL, where it has a custom domain
   --json             an array of { check, level, detail, fix? }; level is ok, info, skip, warning or failed
 Without --call nothing is sent or changed, and --wait makes no user. skip: not looked at, for the reason that is given. -> what fixes it.
-Exit code 1 where a check failed, or no webhook was accepted while it waited; not for warn and skip.`,
+With --wait, a check fails where no webhook was accepted.
+Exit code 1 where a check failed; not for warn and skip.`,
   run: async (args, terminal) => {
     const { values } = parse(args, OPTIONS);
     const { url, json = false, call = false, wait = false } = values;

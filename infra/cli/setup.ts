@@ -1,10 +1,9 @@
-import { DEFAULTS, resolveOptions } from "../../lambda/options";
+import { DEFAULTS } from "../../lambda/options";
 import { parameterNames } from "../environment-name";
 import { type Aws, connect } from "./aws";
 import { examine, type Finding, lineOf, verdict } from "./checks/finding";
 import { DEFAULT_MINUTES, waitForWebhook } from "./checks/wait";
-import { isSegments, type SegmentRegion } from "./checks/write-key";
-import { type Command, CommandError, type ExitCode, parse, positive, type Terminal, UsageError } from "./command";
+import { type Command, CommandError, type ExitCode, parse, positive, type Terminal } from "./command";
 import { explain } from "./explain";
 import { findPipeline, NoPipelineError, type Pipeline } from "./pipeline";
 import {
@@ -20,6 +19,7 @@ import { agreed, type Deployment, readDeployment, textOf } from "./setup/cdk-jso
 import { Dialog } from "./setup/dialog";
 import { printIntegration, stepsToDeploy } from "./setup/next-steps";
 import { type Plan, planSecret, planWriteKey, writeAll } from "./setup/parameters";
+import { regionOf, segmentAt, segmentOf } from "./setup/segment-region";
 
 const OPTIONS = {
   region: { type: "string" },
@@ -109,6 +109,9 @@ async function deployedOf(aws: Aws, stack: string | undefined, environment: stri
   }
 }
 
+/** Either says where the calls go, and they exclude each other. */
+const SEGMENT_OPTIONS = ["segmentRegion", "segmentEndpoint"];
+
 async function beforeDeploy(about: About): Promise<ExitCode> {
   const { dialog, terminal, values, deployment, aws, caller } = about;
   const { entry } = deployment;
@@ -123,7 +126,7 @@ async function beforeDeploy(about: About): Promise<ExitCode> {
   for (const check of [bootstrap, quota]) findings.push(...(await examine(check, terminal.environment)));
   for (const found of findings) dialog.print(lineOf(found));
   const kmsKeyArn = await kmsKeyOf(about);
-  const segment = segmentOf(about);
+  const segment = segmentOf(entry, values["segment-region"]);
   const names = parameterNames(deployment.environment);
   const secret = await planSecret(dialog, aws, names.webhookSecret);
   const writeKey = await planWriteKey(dialog, names.writeKey, { aws, endpoint: segment.endpoint });
@@ -131,7 +134,7 @@ async function beforeDeploy(about: About): Promise<ExitCode> {
   await write(about, [secret, writeKey.plan], kmsKeyArn);
   const chosen = {
     ...(kmsKeyArn !== undefined && textOf(entry, "kmsKeyArn") === undefined ? { kmsKeyArn } : {}),
-    ...(segmentRegion === "eu" && textOf(entry, "segmentRegion") === undefined ? { segmentRegion } : {}),
+    ...(segmentRegion === "eu" && SEGMENT_OPTIONS.every((name) => textOf(entry, name) === undefined) ? { segmentRegion } : {}),
   };
   const isBootstrapped = findings.every(({ check, level }) => check !== "bootstrap" || level !== "failed");
   const step = { account, region: aws.region, qualifier, stack: values.stack, isBootstrapped, deployment, chosen };
@@ -146,7 +149,7 @@ async function afterDeploy(about: About, pipeline: Pipeline, minutes: number): P
   dialog.print(lineOf({ check: "pipeline", ...verdict("ok", `deployed as stack ${pipeline.stackName}`) }));
   const secret = await planSecret(dialog, aws, webhookSecretParameter);
   const writeKey = await planWriteKey(dialog, writeKeyParameter, { aws, endpoint });
-  await regionOf(dialog, { endpoint, region: regionOfEndpoint(endpoint) }, writeKey.region);
+  await regionOf(dialog, segmentAt(endpoint), writeKey.region);
   await write(about, [secret, writeKey.plan], kmsKeyArn);
   await printIntegration(dialog, aws, pipeline);
   const code = codeOf([secret, writeKey.plan]);
@@ -195,46 +198,4 @@ async function kmsKeyOf({ dialog, values, deployment: { entry } }: About): Promi
   const typed = await dialog.ask("ARN of your own KMS key for the parameters (Enter: SSM's key):");
   if (typed !== "" && !/^arn:[\w-]+:kms:/.test(typed)) throw new CommandError(`not the ARN of a KMS key: ${typed}`);
   return typed === "" ? undefined : typed;
-}
-
-interface Segment {
-  /** undefined = Segment's, of a region that is not known yet. */
-  readonly endpoint: string | undefined;
-  readonly region: SegmentRegion | undefined;
-}
-
-/** What was decided about Segment before its write key is known. */
-function segmentOf({ values, deployment: { entry } }: About): Segment {
-  const given = agreed(entry, "segmentRegion", "segment-region", values["segment-region"]);
-  const endpoint = textOf(entry, "segmentEndpoint");
-  if (endpoint !== undefined && !URL.canParse(endpoint)) throw new CommandError("cdk.json: segmentEndpoint is not a URL");
-  if (endpoint !== undefined) return { endpoint, region: regionOfEndpoint(endpoint) };
-  if (given === undefined) return { endpoint, region: undefined };
-  if (given !== "us" && given !== "eu") throw new UsageError(`--segment-region: allowed is us or eu; got ${given}`);
-  return { endpoint: resolveOptions({ segmentRegion: given }).segmentEndpoint, region: given };
-}
-
-function regionOfEndpoint(endpoint: string): SegmentRegion | undefined {
-  return (["us", "eu"] as const).find((segmentRegion) => resolveOptions({ segmentRegion }).segmentEndpoint === endpoint);
-}
-
-/** The wrong region loses every call without an error. @throws CommandError where the operator does not want it */
-async function regionOf(dialog: Dialog, { endpoint, region }: Segment, ofSource: SegmentRegion | undefined) {
-  if (region !== undefined && ofSource !== undefined && region !== ofSource) {
-    const why = `the write key's source is in ${ofSource}, and the pipeline sends to ${region}: Segment would drop every call`;
-    const fix = `set option "segmentRegion": "${ofSource}"`;
-    if (!(await dialog.confirm(`${why}. Go on?`, { answer: true, says: `${why}; ${fix}` }))) {
-      throw new CommandError(`nothing was written; ${fix}`);
-    }
-  }
-  if (region !== undefined || (endpoint !== undefined && !isSegments(endpoint))) return region;
-  if (endpoint !== undefined) return undefined;
-  if (ofSource !== undefined) return ofSource;
-  if (dialog.isUnattended) {
-    dialog.print("--yes: Segment does not say where the source is; segmentRegion stays us");
-    return "us";
-  }
-  const typed = await dialog.ask("Segment's region, us or eu (eu1.app.segment.com in the browser means eu; Enter: us):");
-  if (typed !== "" && typed !== "us" && typed !== "eu") throw new CommandError(`allowed is us or eu; got ${typed}`);
-  return typed === "eu" ? "eu" : "us";
 }

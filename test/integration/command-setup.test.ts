@@ -227,6 +227,23 @@ describe("setup and the write key", () => {
     expect(questions[1]).toMatch(/^the write key's source is in us, and the pipeline sends to eu: .*Go on\?$/);
   });
 
+  it("adds no region beside an endpoint of cdk.json, and refuses the option", async () => {
+    const cdkJson = cdkJsonWith({ segmentEndpoint: "https://events.eu1.segmentapis.com" });
+    const { out } = await setup(script({ cdkJson, settings: EU_SOURCE }), "--yes");
+    expect(out).toContain("npx cdk deploy FlagsmithToSegment-staging\n");
+    const { code, progress } = await setup(script({ cdkJson }), "--yes", "--segment-region", "eu");
+    expect(progress).toMatch(/^--segment-region: cdk.json has "segmentEndpoint"/);
+    expect(code).toBe(2);
+  });
+
+  it("asks for the region where Segment does not say it", async () => {
+    const { operator } = atTerminal({ settings: settingsWith(undefined) });
+    const types = (question: string, kind: "shown" | "hidden") =>
+      question.startsWith("Segment's region") ? "eu" : operator.types(question, kind);
+    const { out } = await setup({ ...operator, types });
+    expect(out).toContain(`"staging":{"segmentRegion":"eu"}`);
+  });
+
   it("replaces a placeholder only after a question, and never with --yes", async () => {
     ssm().set(NAMES.writeKey, PLACEHOLDERS.writeKey);
     const { code, out } = await setup(script(), "--yes");

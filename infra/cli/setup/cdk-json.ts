@@ -2,7 +2,8 @@ import { isJsonObject, tryParseJson } from "../../../lambda/json";
 import { environmentNameFaults } from "../../environment-name";
 import { CommandError, type Terminal, UsageError } from "../command";
 
-type Entry = Readonly<Record<string, unknown>>;
+/** Of an environment. */
+export type Entry = Readonly<Record<string, unknown>>;
 
 /** What `cdk.json` says about the environment that is set up. */
 export interface Deployment {
