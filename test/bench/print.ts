@@ -120,7 +120,7 @@ function measuredOf({ warm, deliver }: Numbers) {
 /** The table of README.md in this folder. False if a row falls short. */
 export function print(numbers: Numbers): boolean {
   console.log(`${numbers.machine}; plain HTTP on loopback; medians of ${numbers.rounds} rounds, variants by turns\n`);
-  console.log("| | measured | | wanted | |\n|---|---|---|---|---|");
+  console.log("| | measured | | target | |\n|---|---|---|---|---|");
   const rows = rowsOf(numbers).map((row) => ({ ...row, ok: isReached(row) }));
   for (const { what, measured, ratio, wanted, unit, ok } of rows) {
     const bound = "atMost" in wanted ? `at most ${wanted.atMost}` : `at least ${wanted.atLeast}`;
