@@ -121,8 +121,8 @@ export class Parameter {
     if (code === "parameter-missing") return this.#createCommand;
     if (code !== "parameter-unreadable") return this.remedy;
     return actor === "aws"
-      ? "wait; if it lasts: AWS's health, and SSM's quota (setting high-throughput-enabled of Parameter Store)"
-      : "deploy the stack again, which restores the function's role; with a key of your own, check its policy and kmsKeyArn";
+      ? "wait; if it lasts, look at AWS's health page and at SSM's quota (setting high-throughput-enabled of Parameter Store)"
+      : "check what the reason names: the parameter must be a SecureString, and the function's role must be allowed to read it and to use its key";
   }
 
   get #createCommand(): string {

@@ -150,7 +150,7 @@ describe("a parameter", () => {
     ["missing", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false), "parameter-missing", "operator", create],
     ["blank", holding(" \n"), "parameter-empty", "operator", `${create} --overwrite`],
     ["a placeholder", holding("<the write key>"), "parameter-placeholder", "operator", `${create} --overwrite`],
-    ["without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^deploy the stack again/)],
+    ["without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^check what the reason names: /)],
     [
       "refused",
       denied,
