@@ -151,7 +151,7 @@ async function afterDeploy(about: About, pipeline: Pipeline, minutes: number): P
   const writeKey = await planWriteKey(dialog, writeKeyParameter, { aws, endpoint });
   await regionOf(dialog, segmentAt(endpoint), writeKey.region);
   await write(about, [secret, writeKey.plan], kmsKeyArn);
-  await printIntegration(dialog, aws, pipeline);
+  await printIntegration(dialog, aws, pipeline, about.terminal.environment);
   const code = codeOf([secret, writeKey.plan]);
   if (dialog.isUnattended) {
     dialog.print(`then wait for the first webhook: ${waitCommand(about)}`);

@@ -88,28 +88,28 @@ describe("setup before the deploy", () => {
     expect([code, stored()]).toEqual([1, UNTOUCHED]);
   });
 
-  it.each(["Segment's write key", "no source at Segment has", "Write "])(
-    "leaves everything as it was if it is interrupted at the question that begins with %s",
-    async (start) => {
+  it("leaves everything as it was if it is interrupted, whatever the question", async () => {
+    const begin = ["ARN of", "Segment's write key", "no source", "Segment's region", "Write "];
+    const { operator, questions } = atTerminal({ settings: UNKNOWN, cdkJson: cdkJsonWith() }, Array(9).fill(WRITE_KEY));
+    for (const start of begin) {
       const stop = (question: string) => {
         if (question.startsWith(start)) throw new InterruptedError();
       };
-      const { operator } = atTerminal({ settings: UNKNOWN });
-      const { code, progress } = await setup({
-        ...operator,
-        answer: async (question) => {
-          stop(question);
-          return true;
-        },
-        types: (question, kind) => {
-          stop(question);
-          return operator.types(question, kind);
-        },
-      });
-      expect(progress).toBe("interrupted");
-      expect([code, stored()]).toEqual([1, UNTOUCHED]);
-    },
-  );
+      const answer = async (question: string) => {
+        stop(question);
+        return true;
+      };
+      const types = (question: string, kind: "shown" | "hidden") => {
+        stop(question);
+        return operator.types(question, kind);
+      };
+      const { code, progress } = await setup({ ...operator, answer, types });
+      expect([start, progress, code, stored()]).toEqual([start, "interrupted: nothing was written", 1, UNTOUCHED]);
+    }
+    questions.splice(0);
+    expect((await setup(operator)).code).toBe(0);
+    expect(questions).toEqual(begin.map((start) => expect.stringMatching(new RegExp(`^${start}`))));
+  });
 
   it("keeps what is there when it is repeated, and does not ask for it", async () => {
     await setup(script(), "--yes");
@@ -288,6 +288,13 @@ describe("setup after the deploy", () => {
     expect(out).toContain("FAIL  first webhook: nothing arrived in 0.001 min");
     expect(code).toBe(1);
     expect(out.includes("integration-secret")).toBe(answer);
+  });
+
+  it("names the stack's output where it may not read the URL", async () => {
+    state().refused = { GetPolicy: "AccessDeniedException" };
+    const { out, code } = await afterDeploy(script(), "--yes");
+    expect(out).toMatch(/the output WebhookUrl of stack \S+ \(not read: your credentials need lambda:GetPolicy\)/);
+    expect(code).toBe(0);
   });
 
   it("creates a parameter that is missing, by the names of the deployed pipeline", async () => {
