@@ -139,6 +139,43 @@ describe("setup before the deploy", () => {
     expect([code, stored()]).toEqual([1, UNTOUCHED]);
   });
 
+  it.each<[string, string, RegExp]>([
+    ["GetCallerIdentity", "ExpiredToken", /^ExpiredToken: log in to AWS again/],
+    ["PutParameter", "ParameterAlreadyExists", /webhook-secret was created meanwhile, and is not overwritten/],
+    ["PutParameter", "ThrottlingException", /^ThrottlingException/],
+  ])("ends where %s answers %s, and can be repeated", async (action, type, message) => {
+    state().refused = { [action]: type };
+    const { code, progress } = await setup(script(), "--yes");
+    expect(progress).toMatch(message);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+    state().refused = {};
+    expect((await setup(script(), "--yes")).code).toBe(0);
+  });
+
+  it("takes nothing but STS's answer for an account", async () => {
+    state().broken = { GetCallerIdentity: { status: 200, contentType: "text/html", body: "<html>log in</html>" } };
+    const { code, progress } = await setup(script(), "--yes");
+    expect(progress).toMatch(/^status 200, not an answer of AWS: is a proxy in between\?/);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+  });
+
+  it.each<[string, Operator, readonly string[], number, RegExp]>([
+    ["several environments", { cdkJson: cdkJsonWith({}) }, [], 2, /^cdk.json has several environments, production, staging/],
+    ["a name that none can have", {}, ["--environment", "a/b"], 2, /^--environment: an environment's name/],
+    ["environments that are no object", { cdkJson: { context: { environments: [] } } }, [], 1, /^cdk.json: context.env/],
+    ["a region of Segment that is none", {}, ["--segment-region", "asia"], 2, /^--segment-region: allowed is us or eu/],
+  ])("refuses %s", async (_, operator, args, code, message) => {
+    const ran = await runOnAws(pipeline, ["setup", "--yes", "--stack", "none", ...args], { piped: WRITE_KEY, ...operator });
+    expect(ran.progress).toMatch(message);
+    expect([ran.code, stored()]).toEqual([code, UNTOUCHED]);
+  });
+
+  it("leaves the name of the stack open in an app of its own", async () => {
+    const { out } = await setup(script({ cdkJson: { app: "node my-app.js" }, settings: EU_SOURCE }), "--yes");
+    expect(out).toContain('1. write into the props of FlagsmithToSegment: { "segmentRegion": "eu" }');
+    expect(out).toContain("2. AWS_REGION=us-east-1 npx cdk deploy <your stack>\n");
+  });
+
   it("goes on where it may not read the quota, and says which right is missing", async () => {
     state().refused = { GetAccountSettings: "AccessDeniedException" };
     const { code, out } = await setup(script(), "--yes");
