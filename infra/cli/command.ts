@@ -41,8 +41,8 @@ export class CommandError extends FlagsmithToSegmentError {
 
 /** The operator pressed Ctrl-C at a question, or closed the terminal. */
 export class InterruptedError extends CommandError {
-  constructor() {
-    super("interrupted");
+  constructor(consequence?: string) {
+    super(consequence === undefined ? "interrupted" : `interrupted: ${consequence}`);
   }
 }
 

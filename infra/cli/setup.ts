@@ -1,21 +1,13 @@
 import { DEFAULTS } from "../../lambda/options";
 import { parameterNames } from "../environment-name";
-import { type Aws, connect } from "./aws";
+import type { Aws } from "./aws";
 import { examine, type Finding, lineOf, verdict } from "./checks/finding";
 import { DEFAULT_MINUTES, waitForWebhook } from "./checks/wait";
 import { type Command, CommandError, type ExitCode, parse, positive, type Terminal } from "./command";
-import { explain } from "./explain";
-import { findPipeline, NoPipelineError, type Pipeline } from "./pipeline";
-import {
-  bootstrapCheck,
-  bootstrapCommand,
-  type Caller,
-  callerOf,
-  DEFAULT_QUALIFIER,
-  nameOf,
-  quotaCheck,
-} from "./setup/account";
+import type { Pipeline } from "./pipeline";
+import { bootstrapCheck, bootstrapCommand, type Caller, DEFAULT_QUALIFIER, quotaCheck } from "./setup/account";
 import { agreed, type Deployment, readDeployment, textOf } from "./setup/cdk-json";
+import { connectOrAsk, deployedOf, examineCaller } from "./setup/connection";
 import { Dialog } from "./setup/dialog";
 import { printIntegration, stepsToDeploy } from "./setup/next-steps";
 import { type Plan, planSecret, planWriteKey, writeAll } from "./setup/parameters";
@@ -70,45 +62,6 @@ interface About {
   readonly caller: Caller | undefined;
 }
 
-async function connectOrAsk(dialog: Dialog, terminal: Terminal, region: string | undefined): Promise<Aws> {
-  try {
-    return await connect({ region }, terminal);
-  } catch (error) {
-    if (!(error instanceof CommandError) || dialog.isUnattended) throw error;
-    return connect({ region: await dialog.ask("AWS region of the stack, such as eu-west-1:") }, terminal);
-  }
-}
-
-/** @throws CommandError where the credentials are another account's than the entry's. */
-async function examineCaller(dialog: Dialog, { environment }: Terminal, aws: Aws, { entry }: Deployment) {
-  const check = "credentials";
-  const account = textOf(entry, "account");
-  try {
-    const caller = await callerOf(aws);
-    if (account !== undefined && account !== caller.account) {
-      throw new CommandError(`the credentials are of account ${caller.account}, cdk.json has "account": "${account}"`);
-    }
-    const detail = `account ${caller.account}, ${nameOf(caller)}, region ${aws.region}`;
-    dialog.print(lineOf({ check, ...verdict("ok", detail) }));
-    return caller;
-  } catch (error) {
-    const isUnreachable = error instanceof TypeError || Object(error).name === "TimeoutError";
-    if (!isUnreachable) throw error;
-    const detail = `not looked at: STS can't be reached from here: ${explain(error, environment)}`;
-    dialog.print(lineOf({ check, ...verdict("skip", detail) }));
-    return undefined;
-  }
-}
-
-async function deployedOf(aws: Aws, stack: string | undefined, environment: string): Promise<Pipeline | undefined> {
-  try {
-    return await findPipeline(aws, { stack, environment });
-  } catch (error) {
-    if (error instanceof NoPipelineError) return undefined;
-    throw error;
-  }
-}
-
 /** Either says where the calls go, and they exclude each other. */
 const SEGMENT_OPTIONS = ["segmentRegion", "segmentEndpoint"];
 
@@ -151,7 +104,7 @@ async function afterDeploy(about: About, pipeline: Pipeline, minutes: number): P
   const writeKey = await planWriteKey(dialog, writeKeyParameter, { aws, endpoint });
   await regionOf(dialog, segmentAt(endpoint), writeKey.region);
   await write(about, [secret, writeKey.plan], kmsKeyArn);
-  await printIntegration(dialog, aws, pipeline);
+  await printIntegration(dialog, aws, pipeline, about.terminal.environment);
   const code = codeOf([secret, writeKey.plan]);
   if (dialog.isUnattended) {
     dialog.print(`then wait for the first webhook: ${waitCommand(about)}`);

@@ -88,28 +88,28 @@ describe("setup before the deploy", () => {
     expect([code, stored()]).toEqual([1, UNTOUCHED]);
   });
 
-  it.each(["Segment's write key", "no source at Segment has", "Write "])(
-    "leaves everything as it was if it is interrupted at the question that begins with %s",
-    async (start) => {
+  it("leaves everything as it was if it is interrupted, whatever the question", async () => {
+    const begin = ["ARN of", "Segment's write key", "no source", "Segment's region", "Write "];
+    const { operator, questions } = atTerminal({ settings: UNKNOWN, cdkJson: cdkJsonWith() }, Array(9).fill(WRITE_KEY));
+    for (const start of begin) {
       const stop = (question: string) => {
         if (question.startsWith(start)) throw new InterruptedError();
       };
-      const { operator } = atTerminal({ settings: UNKNOWN });
-      const { code, progress } = await setup({
-        ...operator,
-        answer: async (question) => {
-          stop(question);
-          return true;
-        },
-        types: (question, kind) => {
-          stop(question);
-          return operator.types(question, kind);
-        },
-      });
-      expect(progress).toBe("interrupted");
-      expect([code, stored()]).toEqual([1, UNTOUCHED]);
-    },
-  );
+      const answer = async (question: string) => {
+        stop(question);
+        return true;
+      };
+      const types = (question: string, kind: "shown" | "hidden") => {
+        stop(question);
+        return operator.types(question, kind);
+      };
+      const { code, progress } = await setup({ ...operator, answer, types });
+      expect([start, progress, code, stored()]).toEqual([start, "interrupted: nothing was written", 1, UNTOUCHED]);
+    }
+    questions.splice(0);
+    expect((await setup(operator)).code).toBe(0);
+    expect(questions).toEqual(begin.map((start) => expect.stringMatching(new RegExp(`^${start}`))));
+  });
 
   it("keeps what is there when it is repeated, and does not ask for it", async () => {
     await setup(script(), "--yes");
@@ -137,6 +137,43 @@ describe("setup before the deploy", () => {
     const { code, progress } = await setup(script(), "--yes");
     expect(progress).toContain(action);
     expect([code, stored()]).toEqual([1, UNTOUCHED]);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ["GetCallerIdentity", "ExpiredToken", /^ExpiredToken: log in to AWS again/],
+    ["PutParameter", "ParameterAlreadyExists", /webhook-secret was created meanwhile, and is not overwritten/],
+    ["PutParameter", "ThrottlingException", /^ThrottlingException/],
+  ])("ends where %s answers %s, and can be repeated", async (action, type, message) => {
+    state().refused = { [action]: type };
+    const { code, progress } = await setup(script(), "--yes");
+    expect(progress).toMatch(message);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+    state().refused = {};
+    expect((await setup(script(), "--yes")).code).toBe(0);
+  });
+
+  it("takes nothing but STS's answer for an account", async () => {
+    state().broken = { GetCallerIdentity: { status: 200, contentType: "text/html", body: "<html>log in</html>" } };
+    const { code, progress } = await setup(script(), "--yes");
+    expect(progress).toMatch(/^status 200, not an answer of AWS: is a proxy in between\?/);
+    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+  });
+
+  it.each<[string, Operator, readonly string[], number, RegExp]>([
+    ["several environments", { cdkJson: cdkJsonWith({}) }, [], 2, /^cdk.json has several environments, production, staging/],
+    ["a name that none can have", {}, ["--environment", "a/b"], 2, /^--environment: an environment's name/],
+    ["environments that are no object", { cdkJson: { context: { environments: [] } } }, [], 1, /^cdk.json: context.env/],
+    ["a region of Segment that is none", {}, ["--segment-region", "asia"], 2, /^--segment-region: allowed is us or eu/],
+  ])("refuses %s", async (_, operator, args, code, message) => {
+    const ran = await runOnAws(pipeline, ["setup", "--yes", "--stack", "none", ...args], { piped: WRITE_KEY, ...operator });
+    expect(ran.progress).toMatch(message);
+    expect([ran.code, stored()]).toEqual([code, UNTOUCHED]);
+  });
+
+  it("leaves the name of the stack open in an app of its own", async () => {
+    const { out } = await setup(script({ cdkJson: { app: "node my-app.js" }, settings: EU_SOURCE }), "--yes");
+    expect(out).toContain('1. write into the props of FlagsmithToSegment: { "segmentRegion": "eu" }');
+    expect(out).toContain("2. AWS_REGION=us-east-1 npx cdk deploy <your stack>\n");
   });
 
   it("goes on where it may not read the quota, and says which right is missing", async () => {
@@ -288,6 +325,13 @@ describe("setup after the deploy", () => {
     expect(out).toContain("FAIL  first webhook: nothing arrived in 0.001 min");
     expect(code).toBe(1);
     expect(out.includes("integration-secret")).toBe(answer);
+  });
+
+  it("names the stack's output where it may not read the URL", async () => {
+    state().refused = { GetPolicy: "AccessDeniedException" };
+    const { out, code } = await afterDeploy(script(), "--yes");
+    expect(out).toMatch(/the output WebhookUrl of stack \S+ \(not read: your credentials need lambda:GetPolicy\)/);
+    expect(code).toBe(0);
   });
 
   it("creates a parameter that is missing, by the names of the deployed pipeline", async () => {

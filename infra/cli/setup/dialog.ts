@@ -1,9 +1,12 @@
-import { CommandError, type Terminal } from "../command";
+import { CommandError, InterruptedError, type Terminal } from "../command";
 
 const NOBODY = "nobody can answer here: run it in a terminal, or give --yes, and the write key on standard input";
 
 /** The questions of `setup`. With `--yes` none is asked, and what was assumed is printed. */
 export class Dialog {
+  /** Whether a parameter was written. */
+  hasWritten = false;
+
   constructor(
     private readonly terminal: Terminal,
     readonly isUnattended: boolean,
@@ -19,16 +22,26 @@ export class Dialog {
       this.print(`--yes: ${unattended.says}`);
       return unattended.answer;
     }
-    const answer = await this.terminal.confirm(question);
+    const answer = await this.#answered(this.terminal.confirm(question));
     if (answer === undefined) throw new CommandError(NOBODY);
     return answer;
   }
 
   /** Without blanks around it. @throws CommandError where nobody can answer */
   async ask(question: string, answer: "shown" | "hidden" = "shown"): Promise<string> {
-    const given = await this.terminal.input?.ask(question, answer);
+    const given = await this.#answered(this.terminal.input?.ask(question, answer));
     if (given === undefined) throw new CommandError(NOBODY);
     return given.trim();
+  }
+
+  /** @throws InterruptedError, which says that nothing was written where that is so */
+  async #answered<Answer>(answer: Promise<Answer> | undefined): Promise<Answer | undefined> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof InterruptedError && !this.hasWritten) throw new InterruptedError("nothing was written");
+      throw error;
+    }
   }
 
   /** The write key of a script on standard input, otherwise from the terminal. */

@@ -1,6 +1,7 @@
 import type { Aws } from "../aws";
 import { readParameter } from "../checks/parameters";
 import type { Terminal } from "../command";
+import { explain, missingRight } from "../explain";
 import { type Pipeline, webhookUrlOf } from "../pipeline";
 import { firstLine } from "../send";
 import { bootstrapCommand, DEFAULT_QUALIFIER } from "./account";
@@ -64,9 +65,17 @@ export function stepsToDeploy(step: DeployStep, environment: Terminal["environme
 const MENU = "the project's Integrations page (not the environment's settings), Webhook, Add Integration";
 
 /** What Flagsmith needs. The secret is shown only to an operator who asks for it. */
-export async function printIntegration(dialog: Dialog, aws: Aws, pipeline: Pipeline): Promise<void> {
+export async function printIntegration(
+  dialog: Dialog,
+  aws: Aws,
+  pipeline: Pipeline,
+  environment: Terminal["environment"],
+): Promise<void> {
   const { webhookSecretParameter: name } = pipeline.receive.config;
-  const url = await webhookUrlOf(aws, pipeline);
+  const url = await webhookUrlOf(aws, pipeline).catch((error: unknown) => {
+    const why = missingRight(error, "lambda:GetPolicy") ?? explain(error, environment);
+    return `the output WebhookUrl of stack ${pipeline.stackName} (not read: ${why})`;
+  });
   const command = `aws ssm get-parameter --region ${aws.region} --name ${name} --with-decryption --query Parameter.Value --output text`;
   const says = "the secret is not shown";
   const isShown = await dialog.confirm("Show the webhook secret on this screen?", { answer: false, says });

@@ -81,6 +81,7 @@ export async function writeAll(dialog: Dialog, { ssm }: Aws, plans: readonly Pla
       if (!(cause instanceof Error) || cause.name !== "ParameterAlreadyExists") throw cause;
       throw new CommandError(`${Name} was created meanwhile, and is not overwritten: run this command again`, { cause });
     }
+    dialog.hasWritten = true;
     dialog.print(`ok    ${Name}: ${Overwrite ? "replaced" : "created"}, a SecureString`);
   }
 }
