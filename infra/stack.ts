@@ -29,8 +29,8 @@ export class FlagsmithToSegmentStack extends Stack {
     this.output("CreateWebhookSecret", "Creates a random webhook secret", pipeline.createWebhookSecret);
     this.output("CreateWriteKey", "Creates the parameter of Segment's write key", pipeline.createWriteKey);
     this.output("DashboardUrl", "Shows what is going on", dashboardUrl);
-    const next = `npm run doctor -- --region ${this.region} --environment ${environmentName}`;
-    this.output("NextStep", "Checks the pipeline, and says what is missing", next);
+    const next = `npm run setup -- --region ${this.region} --environment ${environmentName}`;
+    this.output("NextStep", "Prints what Flagsmith needs, and waits for the first webhook", next);
     this.output("RedriveDeadLetters", "Sends dead letters again, see RUNBOOK.md", redrive(pipeline));
     this.output("WebhookUrl", "Paste it into Flagsmith's webhook integration", pipeline.webhookUrl);
   }

@@ -178,11 +178,12 @@ describe("the table", () => {
 });
 
 describe("the outputs", () => {
-  it("are the URLs, the commands and the log groups", () => {
+  it("are the URLs and the commands", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
       ...["CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "NextStep", "RedriveDeadLetters", "WebhookUrl"],
     ]);
     const commands = JSON.stringify(template.findOutputs("*"));
+    expect(commands).toContain("npm run setup -- --region ");
     expect(commands).toContain("--name /flagsmith-to-segment/production/webhook-secret --type SecureString");
     expect(commands).toContain("--name /flagsmith-to-segment/production/segment-write-key --type SecureString");
   });

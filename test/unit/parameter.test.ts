@@ -163,7 +163,7 @@ describe("a parameter", () => {
       invalid,
       "parameter-unreadable",
       "operator",
-      expect.stringMatching(/kmsKeyArn$/),
+      expect.stringMatching(/^check what the reason names: /),
     ],
     ["throttled", throttled, "parameter-unreadable", "aws", expect.stringMatching(/^wait; .*high-throughput/)],
   ])("has an error with its name, who must act and what fixes it, if it is %s", async (_, answer, code, actor, remedy) => {
