@@ -1,10 +1,10 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { FlagsmithToSegmentError } from "../../lambda/errors";
 
-/** Segment's own, which say whether a write key exists. */
+/** Segment's settings, which say whether a write key exists. */
 export const SETTINGS_URL = "https://cdn.segment.com";
 
-/** Of `npm start`. */
+/** The port that `npm start` uses. */
 export const DEFAULT_PORT = 3000;
 
 /** Seconds that a search of the log may take. */
@@ -12,11 +12,11 @@ export const DEFAULT_SECONDS = 60;
 
 /** What an operator types or a script passes, and files beside the app. */
 export interface Input {
-  /** A hidden answer is not shown while it is typed. undefined where nobody can answer. @throws InterruptedError */
+  /** A hidden answer is not shown while it is typed. undefined if no one can answer. @throws InterruptedError */
   ask(question: string, answer: "shown" | "hidden"): Promise<string | undefined>;
-  /** All of standard input. undefined where that is a terminal. */
+  /** All of standard input. undefined if it is a terminal. */
   piped(): Promise<string | undefined>;
-  /** Of a file in the current folder. undefined = there is none. */
+  /** The text of a file in the current folder. undefined = there is no such file. */
   read(name: string): Promise<string | undefined>;
 }
 
@@ -29,11 +29,11 @@ export interface Terminal {
   confirm(question: string): Promise<boolean | undefined>;
   /** Has `act` done before Ctrl-C ends the program, until the result is called. */
   onInterrupt(act: () => Promise<void>): () => void;
-  /** undefined = there is none: nobody can answer, and nothing is read. */
+  /** undefined = there is none: no one can answer, and nothing is read. */
   readonly input?: Input;
 }
 
-/** Ends a command: something at the operator's side is to be done first. The message says what. */
+/** Ends a command because the operator must do something first. The message says what. */
 export class CommandError extends FlagsmithToSegmentError {
   readonly code = "command";
   readonly actor = "operator";
@@ -46,7 +46,7 @@ export class InterruptedError extends CommandError {
   }
 }
 
-/** The command was called in a way that it does not know. */
+/** The arguments are wrong. */
 export class UsageError extends FlagsmithToSegmentError {
   readonly code = "usage";
   readonly actor = "operator";
@@ -54,13 +54,13 @@ export class UsageError extends FlagsmithToSegmentError {
 
 export type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
 
-/** 0 = all well, or found; 1 = something is wrong, or nothing was found; 2 = called wrongly. */
+/** 0 = success; 1 = something is wrong, or nothing was found; 2 = wrong arguments. */
 export type ExitCode = 0 | 1 | 2;
 
 export interface Command {
   /** Without the program's name. */
   readonly usage: string;
-  /** All that `--help` says beside the usage. */
+  /** The text of `--help` after the usage. */
   readonly help: string;
   run(args: readonly string[], terminal: Terminal): Promise<ExitCode>;
 }
@@ -82,7 +82,7 @@ function parsed<Options extends OptionsConfig>(args: readonly string[], options:
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     const { code, message } = Object(error);
-    // Node.js explains at length how the name of an option could be an argument.
+    // Node.js adds a long explanation, which is cut.
     throw new UsageError(code === "ERR_PARSE_ARGS_UNKNOWN_OPTION" ? message.split(".", 1)[0] : message);
   }
 }
@@ -99,7 +99,7 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-/** Columns as wide as their longest cell. Control characters of an identity would steer the terminal. */
+/** Makes columns as wide as their longest cell. Control characters are escaped, because an identity could steer the terminal with them. */
 export function table(header: readonly string[], cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map((cell) => cell.replace(/\p{Cc}/gu, "?")));
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));

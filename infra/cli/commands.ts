@@ -28,7 +28,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   send: { summary: "signs a body as Flagsmith does, and posts it", load: async () => (await import("./send")).send },
 };
 
-/** Commands that find no pipeline by these. */
+/** Commands that do not use these options to find a pipeline. */
 const WITHOUT_PLACES = ["send", "setup"];
 
 const PLACES = `  --region <region>  default: AWS_REGION, or the profile's
@@ -40,7 +40,7 @@ function overview(): string {
   return [`usage: ${PROGRAM} <command> [--help]`, ...names, "  --version     which release this is"].join("\n");
 }
 
-/** As the operator called it: by a script of the clone, or by its own name. `usage` begins with the command's name. */
+/** The command as the operator called it: by a script of the clone, or by its own name. `usage` begins with the command's name. */
 function calledAs({ usage }: Command, { npm_lifecycle_event: script }: Terminal["environment"]): string {
   const [name, ...options] = usage.split(" ");
   const program = script === name ? `npm run ${name} --` : `${PROGRAM} ${name}`;
@@ -53,20 +53,20 @@ function helpOf(command: Command, environment: Terminal["environment"]): string 
   return [calledAs(command, environment), command.help, ...places, codes].join("\n");
 }
 
-/** Of the commands, but those that npm has as well. */
+/** Options of the commands, without those that npm has too. */
 const OPTIONS = [
   ...["local", "region", "stack", "environment", "redrive", "newest", "delete-older", "delete", "show"],
   ...["hours", "seconds", "minutes", "call", "wait", "url", "secret", "as", "flag", "off"],
   ...["kms-key-arn", "segment-region", "qualifier"],
 ];
 
-/** Options that npm read as its own, because they stood before its `--`: the command would do something else than was meant. */
+/** Refuses options that npm read as its own, because they stood before its `--`. Without them, the command would do something else. */
 function refuseForgotten(name: string, args: readonly string[], environment: Terminal["environment"]): void {
   const taken = OPTIONS.filter((option) => environment[`npm_config_${option.replaceAll("-", "_")}`] !== undefined);
   if (taken.length === 0) return;
   const typed = taken.map((option) => {
     const value = environment[`npm_config_${option.replaceAll("-", "_")}`];
-    // npm makes a text of what has no value. A secret is not shown.
+    // npm gives an option without a value the text "true". A secret is not shown.
     if (value === "true" || value === "") return `--${option}`;
     return `--${option} ${option === "secret" ? "<secret>" : value}`;
   });
@@ -74,7 +74,7 @@ function refuseForgotten(name: string, args: readonly string[], environment: Ter
   throw new UsageError(`npm read --${taken[0]} as its own option: options come after npm's own --. Type: ${command}`);
 }
 
-/** Runs one command. Never throws: what went wrong is a sentence on standard error. */
+/** Runs one command. It never throws: an error becomes a sentence on standard error. */
 export async function run([name = "", ...args]: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const { environment, print, progress } = terminal;
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -106,7 +106,7 @@ export async function run([name = "", ...args]: readonly string[], terminal: Ter
     const right = missingRight(error);
     const text = error instanceof FlagsmithToSegmentError ? error.message : explain(error, environment);
     progress(`${text}${right === undefined ? "" : `; ${right}`}`);
-    // To npm, --local is a name of its option --no-global: where it stood before npm's --, nothing is left of it.
+    // For npm, --local is an alias of its option --no-global, so npm swallows it before its own --.
     const isOnAws = !WITHOUT_PLACES.includes(name) && !args.some((argument) => /^--(local|region)(=|$)/.test(argument));
     if (isOnAws && environment.npm_lifecycle_event === name) {
       progress(`for a running npm start, type: npm run ${[name, "--", "--local", ...args].join(" ")}`);

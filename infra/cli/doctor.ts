@@ -91,7 +91,7 @@ async function* diagnose(aws: Aws, pipeline: Pipeline, { terminal, url, call }: 
   if (call) yield* followCall(aws, pipeline, terminal, webhookUrl, parameters.secret.value);
 }
 
-/** What the runbook's commands need to know. */
+/** The names that the runbook's commands need. */
 function namesOf({ region, webhookUrl }: Aws, { stackName, environment, receive, deliver }: Pipeline): readonly Finding[] {
   const { queueUrl, queueArn, deadLetterQueueUrl, changes } = deliver.config;
   const info = (check: string, detail: string): Finding => ({ check, ...verdict("info", detail) });
@@ -107,7 +107,7 @@ function namesOf({ region, webhookUrl }: Aws, { stackName, environment, receive,
   ];
 }
 
-/** A parameter, and what was read of it: undefined = nothing, or not yet. */
+/** A parameter and its value. undefined = it was not read. */
 interface Known {
   readonly commands: ParameterCommands;
   value: ParameterValue | undefined;

@@ -9,7 +9,7 @@ async function confirm(question: string): Promise<boolean | undefined> {
   return answer === undefined ? undefined : /^y(es)?$/i.test(answer.trim());
 }
 
-/** As shells give it, for a program that Ctrl-C ended. */
+/** The exit code that shells use for a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
 
 const onInterrupt: Terminal["onInterrupt"] = (act) => {
@@ -20,9 +20,9 @@ const onInterrupt: Terminal["onInterrupt"] = (act) => {
 };
 
 async function main(): Promise<void> {
-  // Whoever reads the output, such as head, may have enough of it.
+  // A reader of the output, such as head, may close it early.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-  // A user's name is not to steer the terminal.
+  // A user's name must not steer the terminal.
   const print = (text: string) => console.log(escapeControlCharacters(text, "\n\t"));
   const progress = (text: string) => console.error(escapeControlCharacters(text, "\n\t"));
   const terminal = { environment: process.env, print, progress, confirm, onInterrupt, input: INPUT };

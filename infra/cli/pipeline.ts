@@ -18,10 +18,10 @@ export interface DeployedFunction<Config> {
   readonly config: Config;
 }
 
-/** A pipeline as it is deployed, whoever's stack it is part of. */
+/** A deployed pipeline. It may be part of any stack. */
 export interface Pipeline {
   readonly stackName: string;
-  /** What its metrics and alarms begin with. undefined = it was deployed by a release that does not say. */
+  /** What its metrics and alarms begin with. undefined = an earlier release deployed it, which does not say. */
   readonly name: string | undefined;
   /** Name of the Flagsmith environment. */
   readonly environment: string;
@@ -29,7 +29,7 @@ export interface Pipeline {
   readonly deliver: DeployedFunction<DeliverConfig>;
 }
 
-/** Nothing is deployed that fits. */
+/** No such pipeline is deployed. */
 export class NoPipelineError extends CommandError {}
 
 /** The options that say which pipeline. */
@@ -79,7 +79,7 @@ async function pipelinesOf({ lambda }: Aws): Promise<readonly Pipeline[]> {
   });
 }
 
-/** Nothing for another function than that. */
+/** undefined for any other function. */
 function deployed<Config>(
   { FunctionName: name = "", LoggingConfig, Environment }: FunctionConfiguration,
   read: (environment: Readonly<Record<string, string>>) => Config,
@@ -105,7 +105,7 @@ async function whyNone({ cloudFormation, region }: Aws, stack: string): Promise<
   }
 }
 
-/** A first deploy that failed leaves a stack without resources; it is to be deleted before the next. Any other may be another team's. */
+/** A first deploy that failed leaves a stack without resources, which must be deleted before the next. Any other stack may be another team's. */
 function adviceFor(status: string): string {
   if (/^ROLLBACK_(COMPLETE|FAILED)$/.test(status)) return "see its events in CloudFormation, delete it, and deploy again";
   return status.endsWith("_IN_PROGRESS") ? "wait until that is done" : "is it the right stack?";
@@ -114,7 +114,7 @@ function adviceFor(status: string): string {
 /** API Gateway calls receive through this alias. */
 export const ALIAS = "live";
 
-/** Asks about the alias, or about the function where it has none: releases before this one have none. */
+/** Reads the policy of the alias, or of the function if it has no alias: releases before 3.0.0 have none. */
 export async function ofAlias<Answer>(ask: (qualifier: { readonly Qualifier?: string }) => Promise<Answer>): Promise<Answer> {
   try {
     return await ask({ Qualifier: ALIAS });

@@ -62,7 +62,7 @@ interface About {
   readonly caller: Caller | undefined;
 }
 
-/** Either says where the calls go, and they exclude each other. */
+/** Each of these options says where calls are sent to. They exclude each other. */
 const SEGMENT_OPTIONS = ["segmentRegion", "segmentEndpoint"];
 
 async function beforeDeploy(about: About): Promise<ExitCode> {
@@ -124,7 +124,7 @@ function waitCommand({ aws, terminal, deployment: { environment }, values: { sta
   return `${program} --wait --region ${aws.region} --environment ${environment}${stack === undefined ? "" : ` --stack ${stack}`}`;
 }
 
-/** A parameter that holds no value, and was kept, is still to be replaced. */
+/** 1 if a parameter without a usable value was kept. */
 function codeOf(plans: readonly Plan[]): ExitCode {
   return plans.every((plan) => plan.kind === "write" || plan.isUsable) ? 0 : 1;
 }
@@ -144,7 +144,7 @@ function numberOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
-/** Asked for only where `cdk.json` has no entry: an entry without it means SSM's own key. */
+/** Asks for a key only if `cdk.json` has no entry. An entry without a key means SSM's own key. */
 async function kmsKeyOf({ dialog, values, deployment: { entry } }: About): Promise<string | undefined> {
   const given = agreed(entry, "kmsKeyArn", "kms-key-arn", values["kms-key-arn"]);
   if (given !== undefined || entry !== undefined || dialog.isUnattended) return given;

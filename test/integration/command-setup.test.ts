@@ -84,7 +84,7 @@ describe("setup before the deploy", () => {
 
   it("needs a terminal, or --yes", async () => {
     const { code, progress } = await setup({ cdkJson: cdkJsonWith({}), piped: WRITE_KEY });
-    expect(progress).toMatch(/^nobody can answer here: .*--yes/);
+    expect(progress).toMatch(/^no one can answer here: .*--yes/);
     expect([code, stored()]).toEqual([1, UNTOUCHED]);
   });
 

@@ -10,7 +10,7 @@ export type Level = "ok" | "info" | "skip" | "warning" | "failed";
 export interface Verdict {
   readonly level: Level;
   readonly detail: string;
-  /** What fixes it, only where its cause was seen. */
+  /** How to fix it. It is given only if the check saw the cause. */
   readonly fix?: string;
 }
 
@@ -20,25 +20,25 @@ export interface Finding extends Verdict {
 
 const MARKS = { ok: "ok  ", info: "info", skip: "skip", warning: "warn", failed: "FAIL" };
 
-/** As the commands print it. */
+/** The finding as the commands print it. */
 export function lineOf({ check, level, detail, fix }: Finding): string {
   return `${MARKS[level]}  ${check}: ${detail}${fix === undefined ? "" : ` -> ${fix}`}`;
 }
 
-/** `fix` only where something is to be fixed. */
+/** Drops `fix` if nothing must be fixed. */
 export function verdict(level: Level, detail: string, fix = ""): Verdict {
   return level === "ok" || level === "info" || fix === "" ? { level, detail } : { level, detail, fix };
 }
 
-/** One thing that is looked at, which may be several of a kind: each topic is a finding of its own. */
+/** One subject of `doctor`. It may give several findings. */
 export interface Check {
   readonly name: string;
-  /** The rights that it takes, for an error that does not name the missing one. */
+  /** The rights that the check needs, for an error that does not name the missing one. */
   readonly needs: string;
   readonly look: () => Promise<Verdict | readonly Finding[]>;
 }
 
-/** What the check finds, or why it could not look. */
+/** What the check finds, or why it could not check. */
 export async function examine({ name, needs, look }: Check, environment: Terminal["environment"]): Promise<readonly Finding[]> {
   try {
     const found = await look();
@@ -49,6 +49,6 @@ export async function examine({ name, needs, look }: Check, environment: Termina
   }
 }
 
-/** For what is found by the pipeline's name. */
+/** The text of a finding that needs the pipeline's name. */
 export const UNNAMED =
   "not looked at: the functions were deployed by a release that does not write the pipeline's name into CONFIG; deploy this one";

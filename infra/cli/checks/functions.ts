@@ -9,10 +9,10 @@ import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
 import { type Check, type Verdict, verdict } from "./finding";
 
-/** Concurrent executions that receive needs in a burst of 100 webhooks per second, at some 60 ms each, cold starts included. */
+/** Concurrent executions that receive needs for 100 webhooks per second, at about 60 ms each, including cold starts. */
 export const ROOM_FOR_RECEIVE = 10;
 
-/** Of an event source. */
+/** State of an event source. */
 const MIN_CONCURRENCY = 2;
 
 export function eventSourceCheck(aws: Aws, { deliver }: Pipeline): Check {

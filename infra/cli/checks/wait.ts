@@ -13,7 +13,7 @@ export const DEFAULT_MINUTES = 15;
 /** Between two searches of the log. CloudWatch shows entries after some seconds. */
 const PAUSE_MS = 3_000;
 const PROGRESS_MS = 30_000;
-/** Flagsmith's three attempts come within 3 s: one explanation is enough for them. */
+/** Flagsmith tries three times within 3 s. One explanation is enough for them. */
 const SAME_MS = 30_000;
 const MINUTE_MS = 60_000;
 const NAME = "first webhook";
@@ -67,7 +67,7 @@ class Others {
   *meet({ at, fields }: LogEntry): Generator<Finding> {
     const { requestId, event, code = "" } = fields;
     const id = `${at} ${requestId}`;
-    // Doctor's own call is accepted, and none that is waited for.
+    // Doctor's own evaluation does not count.
     if (event === "accepted" || this.#seen.has(id)) return;
     this.#seen.add(id);
     const kind = `${event} ${code}`;
@@ -141,7 +141,7 @@ async function* followed(
   if (/^delivered/.test(conclusion)) yield { check: "look in Segment", ...verdict("info", where) };
 }
 
-/** The log has the user as option `logUserId` says. */
+/** Option `logUserId` decides how the log names the user. */
 function receivedBy({ receive }: Pipeline, userId: unknown): string {
   return receive.config.logUserId === "hashed" ? `the user whose SHA-256 is ${userId}` : `user ${userId}`;
 }

@@ -9,9 +9,9 @@ const HOSTS = { "api.segment.io": "us", "events.eu1.segmentapis.com": "eu" } as 
 type Host = keyof typeof HOSTS;
 
 const SEGMENTS_OWN = /(^|\.)(segment\.io|segment\.com|segmentapis\.com)$/;
-/** Characters of a write key. */
+/** Number of characters of a write key. */
 export const KEY_LENGTH = 32;
-/** For so long a new source may be missing in Segment's settings. */
+/** For this long, a new source may be missing in Segment's settings. */
 const DAY_MS = 24 * 3_600_000;
 
 export interface WriteKeyOptions {

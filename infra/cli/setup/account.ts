@@ -9,14 +9,14 @@ import { readParameter } from "../checks/parameters";
 
 export interface Caller {
   readonly account: string;
-  /** Of the role's session, or of the user. */
+  /** Name of the role's session, or of the user. */
   readonly arn: string;
 }
 
 const BODY = "Action=GetCallerIdentity&Version=2011-06-15";
 const TIMEOUT_MS = 10_000;
 
-/** Whose the credentials are. It takes no right, so an error of AWS means that the credentials are not valid. @throws that error */
+/** The account and the role that the credentials belong to. The call needs no right, so an error means invalid credentials. @throws that error */
 export async function callerOf({ lambda, region }: Aws): Promise<Caller> {
   const url = stsUrl(region);
   const { credentials } = lambda.config;
@@ -35,7 +35,7 @@ export async function callerOf({ lambda, region }: Aws): Promise<Caller> {
   throw Object.assign(new Error(elementOf(text, "Message") ?? ""), { name: code });
 }
 
-/** As the SDK finds it: it honours the same variables. */
+/** The endpoint, from the same variables that the SDK reads. */
 function stsUrl(region: string): URL {
   const { AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL } = process.env;
   const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
@@ -54,7 +54,7 @@ export function nameOf({ arn }: Caller): string {
   return `role ${names.slice(0, -1).join("/")}, session ${names.at(-1)}`;
 }
 
-/** What CDK's stacks need. Source: MIN_BOOTSTRAP_STACK_VERSION in aws-cdk-lib. */
+/** The lowest version of the bootstrap stack that CDK's stacks accept. Source: MIN_BOOTSTRAP_STACK_VERSION in aws-cdk-lib. */
 const MIN_BOOTSTRAP_VERSION = 6;
 
 export function bootstrapCommand(account: string | undefined, region: string, qualifier: string): string {
@@ -79,7 +79,7 @@ export function bootstrapCheck({ ssm }: Aws, qualifier: string, command: string)
   };
 }
 
-/** AWS insists that so many stay unreserved. */
+/** AWS requires that this many stay unreserved. */
 const MIN_UNRESERVED = 100;
 
 export interface Concurrency {
@@ -87,7 +87,7 @@ export interface Concurrency {
   readonly reservedConcurrency: number | undefined;
 }
 
-/** Before a deploy: what the account allows, against what the options will use. */
+/** Compares the account's quota with what the options will use, before a deploy. */
 export function quotaCheck({ lambda }: Aws, { maxConcurrency, reservedConcurrency }: Concurrency): Check {
   return {
     name: "Lambda's quota",

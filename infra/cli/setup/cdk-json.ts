@@ -2,7 +2,7 @@ import { isJsonObject, tryParseJson } from "../../../lambda/json";
 import { environmentNameFaults } from "../../environment-name";
 import { CommandError, type Terminal, UsageError } from "../command";
 
-/** Of an environment. */
+/** One entry of `context.environments`. */
 export type Entry = Readonly<Record<string, unknown>>;
 
 /** What `cdk.json` says about the environment that is set up. */
@@ -44,13 +44,13 @@ export async function readDeployment(input: Terminal["input"], chosen: string | 
   return { environment, environments, entry, isClone, qualifier };
 }
 
-/** A text of the entry. undefined = it has none of that name. */
+/** The entry's text of that name. undefined = it has none. */
 export function textOf(entry: Entry | undefined, name: string): string | undefined {
   const value = entry?.[name];
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** What the entry and an option say. @throws UsageError where they differ. */
+/** The value that the entry or an option gives. @throws UsageError if both give one and they differ. */
 export function agreed(entry: Entry | undefined, name: string, option: string, given: string | undefined): string | undefined {
   const own = textOf(entry, name);
   if (own !== undefined && given !== undefined && own !== given) {

@@ -7,7 +7,7 @@ import { type Caller, callerOf, nameOf } from "./account";
 import { type Deployment, textOf } from "./cdk-json";
 import type { Dialog } from "./dialog";
 
-/** The region of the options, or else the operator's answer. */
+/** Connects to the region of the options. If they name none, the operator is asked. */
 export async function connectOrAsk(dialog: Dialog, terminal: Terminal, region: string | undefined): Promise<Aws> {
   try {
     return await connect({ region }, terminal);
@@ -17,7 +17,7 @@ export async function connectOrAsk(dialog: Dialog, terminal: Terminal, region: s
   }
 }
 
-/** @throws CommandError where the credentials are another account's than the entry's. */
+/** @throws CommandError if the credentials belong to another account than the entry names. */
 export async function examineCaller(
   dialog: Dialog,
   { environment }: Terminal,
@@ -43,7 +43,7 @@ export async function examineCaller(
   }
 }
 
-/** undefined = nothing is deployed that fits. */
+/** undefined = no such pipeline is deployed. */
 export async function deployedOf(aws: Aws, stack: string | undefined, environment: string): Promise<Pipeline | undefined> {
   try {
     return await findPipeline(aws, { stack, environment });

@@ -1,8 +1,8 @@
 import { CommandError, InterruptedError, type Terminal } from "../command";
 
-const NOBODY = "nobody can answer here: run it in a terminal, or give --yes, and the write key on standard input";
+const NOBODY = "no one can answer here: run it in a terminal, or give --yes and the write key on standard input";
 
-/** The questions of `setup`. With `--yes` none is asked, and what was assumed is printed. */
+/** The questions of `setup`. With `--yes` it asks none, and prints what it assumes. */
 export class Dialog {
   /** Whether a parameter was written. */
   hasWritten = false;
@@ -16,7 +16,7 @@ export class Dialog {
     this.terminal.print(text);
   }
 
-  /** `unattended`: what is done with `--yes`, as a sentence. @throws CommandError where nobody can answer */
+  /** `unattended`: what is done with `--yes`, as a sentence. @throws CommandError if no one can answer */
   async confirm(question: string, unattended: { readonly answer: boolean; readonly says: string }): Promise<boolean> {
     if (this.isUnattended) {
       this.print(`--yes: ${unattended.says}`);
@@ -27,14 +27,14 @@ export class Dialog {
     return answer;
   }
 
-  /** Without blanks around it. @throws CommandError where nobody can answer */
+  /** The answer without surrounding blanks. @throws CommandError if no one can answer */
   async ask(question: string, answer: "shown" | "hidden" = "shown"): Promise<string> {
     const given = await this.#answered(this.terminal.input?.ask(question, answer));
     if (given === undefined) throw new CommandError(NOBODY);
     return given.trim();
   }
 
-  /** @throws InterruptedError, which says that nothing was written where that is so */
+  /** @throws InterruptedError; it says if nothing was written */
   async #answered<Answer>(answer: Promise<Answer> | undefined): Promise<Answer | undefined> {
     try {
       return await answer;
@@ -44,7 +44,7 @@ export class Dialog {
     }
   }
 
-  /** The write key of a script on standard input, otherwise from the terminal. */
+  /** The write key: a script's from standard input, otherwise from the terminal. */
   async secretText(question: string): Promise<string> {
     const piped = this.isUnattended ? await this.terminal.input?.piped() : undefined;
     return piped === undefined ? this.ask(question, "hidden") : piped.trim();

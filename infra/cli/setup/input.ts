@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import { StringDecoder } from "node:string_decoder";
 import { type Input, InterruptedError } from "../command";
 
-/** What this file uses of a terminal's input. */
+/** The part of a terminal's input that this file uses. */
 export interface KeyStream extends NodeJS.ReadableStream {
   readonly isTTY?: boolean;
   readonly isRaw?: boolean;
@@ -43,7 +43,7 @@ export function askHidden(question: string, input: KeyStream, output: NodeJS.Wri
         else if (!/\p{Cc}/u.test(character)) typed += character;
       }
     };
-    // Without the echo first: what is typed early would be shown otherwise.
+    // The echo is switched off first. Otherwise, early key strokes would be shown.
     input.setRawMode(true);
     output.write(question);
     input.on("data", onData).on("end", onEnd).on("close", onEnd).on("error", onEnd);

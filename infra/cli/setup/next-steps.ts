@@ -15,16 +15,16 @@ export interface DeployStep {
   readonly stack: string | undefined;
   readonly isBootstrapped: boolean;
   readonly deployment: Deployment;
-  /** What the operator chose and the entry in `cdk.json` does not have. */
+  /** Choices of the operator that the entry in `cdk.json` does not have. */
   readonly chosen: Readonly<Record<string, string>>;
 }
 
-/** As a shell reads it again. */
+/** The text, quoted for a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The command as it was called, which is the one after the deploy as well. */
+/** The command as the operator called it. The same command is called after the deploy. */
 function again({ region, qualifier, stack, deployment }: DeployStep, environment: Terminal["environment"]): string {
   const program = environment.npm_lifecycle_event === "setup" ? "npm run setup --" : "npx --no flagsmith-to-segment setup";
   const named = qualifier === DEFAULT_QUALIFIER ? "" : ` --qualifier ${qualifier}`;
@@ -46,7 +46,7 @@ function deployCommand({ region, qualifier, stack, deployment, chosen }: DeployS
   return [`AWS_REGION=${region} npx cdk deploy ${name}`, ...context].join(" ");
 }
 
-/** What is left to do before the pipeline runs, in order. */
+/** The steps that remain until the pipeline runs, in order. */
 export function stepsToDeploy(step: DeployStep, environment: Terminal["environment"]): string {
   const { account, region, qualifier, deployment, chosen, isBootstrapped } = step;
   const { entry, isClone } = deployment;

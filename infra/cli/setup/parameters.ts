@@ -15,7 +15,7 @@ export type Plan =
 
 const SECRET_BYTES = 32;
 
-/** Keeps the secret that is there, unless it is none. */
+/** Keeps a stored secret, unless it is empty or a placeholder. */
 export async function planSecret(dialog: Dialog, aws: Aws, name: string): Promise<Plan> {
   const stored = await readParameter(aws.ssm, name);
   if (stored !== undefined) {
@@ -31,7 +31,7 @@ export interface KeyPlan {
   readonly region: SegmentRegion | undefined;
 }
 
-/** Keeps the key that is there, unless it is none or the operator has another for one that Segment does not know. */
+/** Keeps a stored key, unless it is unusable, or Segment does not know it and the operator wants to replace it. */
 export async function planWriteKey(dialog: Dialog, name: string, place: KeyPlace): Promise<KeyPlan> {
   const stored = await readParameter(place.aws.ssm, name);
   const kept = stored && (await planStoredKey(dialog, name, stored, place));
@@ -40,7 +40,7 @@ export async function planWriteKey(dialog: Dialog, name: string, place: KeyPlace
   return { plan: { kind: "write", name, value, overwrite: stored !== undefined }, region };
 }
 
-/** undefined = it is to be replaced. */
+/** undefined = the operator replaces it. */
 async function planStoredKey(
   dialog: Dialog,
   name: string,
@@ -69,7 +69,7 @@ async function judgeStored(dialog: Dialog, name: string, stored: ParameterValue,
   return { isUsable: false, isReplaced };
 }
 
-/** One by one. What was written stays written: the command repeated keeps it. @throws what AWS answers */
+/** Writes one parameter after the other. If one fails, the earlier ones stay, and the repeated command keeps them. @throws what AWS answers */
 export async function writeAll(dialog: Dialog, { ssm }: Aws, plans: readonly Plan[], keyId: string | undefined): Promise<void> {
   for (const plan of plans) {
     if (plan.kind === "keep") continue;

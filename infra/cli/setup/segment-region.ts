@@ -4,9 +4,9 @@ import { CommandError, UsageError } from "../command";
 import { agreed, type Entry, textOf } from "./cdk-json";
 import type { Dialog } from "./dialog";
 
-/** Where deliver will send to, as far as it was decided. */
+/** Where deliver will send to, as far as it is decided. */
 export interface Segment {
-  /** undefined = Segment's, of a region that is not known yet. */
+  /** undefined = Segment's own endpoint, in a region that is not known yet. */
   readonly endpoint: string | undefined;
   readonly region: SegmentRegion | undefined;
 }
@@ -37,7 +37,7 @@ function regionOfEndpoint(endpoint: string): SegmentRegion | undefined {
   return (["us", "eu"] as const).find((segmentRegion) => resolveOptions({ segmentRegion }).segmentEndpoint === endpoint);
 }
 
-/** The wrong region loses every call without an error. @throws CommandError where the operator does not want it */
+/** A wrong region loses every call without an error. @throws CommandError if the operator refuses the region */
 export async function regionOf(
   dialog: Dialog,
   { endpoint, region }: Segment,

@@ -16,10 +16,10 @@ export interface KeyPlace {
   readonly endpoint: string | undefined;
 }
 
-/** Times that the key is asked for. */
+/** How often the key is asked for. */
 const MOST_QUESTIONS = 3;
 
-/** Asks for the key until it is one, or the operator wants it as it is. @throws CommandError after three times */
+/** Asks for the key until it is valid, or until the operator insists on it. @throws CommandError after three answers */
 export async function askWriteKey(dialog: Dialog, place: KeyPlace): Promise<JudgedKey> {
   for (let question = 0; question < MOST_QUESTIONS; question++) {
     const writeKey = await dialog.secretText(
@@ -39,7 +39,7 @@ export async function askWriteKey(dialog: Dialog, place: KeyPlace): Promise<Judg
   throw new CommandError("no write key: nothing was written");
 }
 
-/** What no write key can be. */
+/** Why the text can't be a write key. */
 function errorOf(writeKey: string): string | undefined {
   if (/\s/.test(writeKey)) return "has blanks or several lines";
   const parameter = { type: "SecureString", value: writeKey, changedAt: undefined };
