@@ -34,6 +34,17 @@ const ANSWERS = within("lambda/receive/answers.ts", UNIT, [
 ]);
 
 const RECEIVE = [
+  ...within("lambda/experiments.ts", UNIT, [
+    ["an event keeps its id in each retry", "JSON.stringify([flag, since])", "JSON.stringify([flag, since, Math.random()])"],
+    ["a long variation is shortened", "if (text.length <= MAX_VALUE_LENGTH) return text;", "if (text.length > 0) return text;"],
+    ["a variation without a value is true", "String(value ?? true)", 'String(value ?? "")'],
+    ["a call without events goes to identify", "if (events.length === 0) return", "if (events.length < 0) return"],
+    ["variations beyond a request are cut", "bytes > MAX_CALL_BYTES || bytes > room", "bytes > MAX_CALL_BYTES"],
+  ]),
+  ...within("lambda/receive/columns.ts", UNIT, [
+    ["a reserved column is reported", "RESERVED.has(column) ? same : []", "RESERVED.has(column) ? [] : []"],
+    ["names of one column are reported", "length > 1", "length > 2"],
+  ]),
   ...within("lambda/receive/signature.ts", UNIT, [
     ["a signature must match", "timingSafeEqual(given, expected)) || verified", "given.length > 0) || verified"],
     ["the signature is of the bytes", ".update(body)", ".update(Buffer.from(body).toString())"],

@@ -12,7 +12,7 @@ import { type Check, type Verdict, verdict } from "./finding";
 /** Concurrent executions that receive needs for 100 webhooks per second, at about 60 ms each, including cold starts. */
 export const ROOM_FOR_RECEIVE = 10;
 
-/** State of an event source. */
+/** The lowest concurrency that Lambda allows for an event source. */
 const MIN_CONCURRENCY = 2;
 
 export function eventSourceCheck(aws: Aws, { deliver }: Pipeline): Check {
