@@ -241,7 +241,7 @@ const FAULTS: readonly Fault[] = [
     within: 2 * HOUR + 30 * MINUTE,
   },
   {
-    name: "400 to all for 26 hours",
+    name: "400 to everybody for 26 hours",
     hours: 28,
     events: 60,
     users: 6,
