@@ -12,7 +12,10 @@ export interface Options {
   readonly segmentEndpoint?: string | undefined;
   /** Text before each flag's name. @default "" - flags keep their names */
   readonly traitPrefix?: string | undefined;
-  /** `flagsmith`: one trait per flag, its value or its state. `typed`: two traits of fixed type, the state and `<flag>_value`. @default "flagsmith" */
+  /**
+   * `flagsmith`: one trait per flag, its value or its state. `typed`: two traits whose types never change, the state and `<flag>_value`.
+   * @default "flagsmith"
+   */
   readonly traitStyle?: "flagsmith" | "typed" | undefined;
   /** Flags to send, by name. `*` matches any characters, and `exclude` wins. @default - every flag */
   readonly flags?: Selection | undefined;

@@ -12,8 +12,8 @@ const UNSAFE_DIGITS = LARGEST_SAFE.length;
 const PYTHON_TOKENS = /-?Infinity|NaN|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
 
 /**
- * Parses the output of Python's `json.dumps` in linear time. `NaN` and the infinities become null, and the digits of an integer from
- * 2^53 on become a string. @throws InvalidEvaluationError, which does not quote the body.
+ * Parses the output of Python's `json.dumps` in linear time. `NaN` and the infinities become null, and the digits of an integer beyond
+ * 2^53 become a string. @throws InvalidEvaluationError, which does not quote the body.
  */
 export function parsePythonJson(body: Buffer): unknown {
   if (body.length === 0) throw new InvalidEvaluationError("body", "JSON, got nothing");
