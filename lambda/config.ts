@@ -7,7 +7,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The only environment variable of each function. It holds the configuration as JSON. Infra writes it, and this file reads it. */
 export const CONFIG_VARIABLE = "CONFIG";
 
-/** What both functions need. */
+/** Configuration of both functions. */
 export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUserId"> {
   /** Suffix of AWS's endpoints in this partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
   readonly urlSuffix: string;

@@ -33,7 +33,7 @@ export class InvalidEvaluationError extends FlagsmithToSegmentError {
   }
 }
 
-/** A message in the queue is not one that receive wrote. */
+/** Receive did not write this message in the queue. */
 export class UnreadableMessageError extends FlagsmithToSegmentError {
   readonly code = "unreadable-message" satisfies LogCode;
   readonly actor = "operator";

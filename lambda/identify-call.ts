@@ -36,7 +36,7 @@ export function toQueueText(json: string): string {
   return json.replace(REFUSED_BY_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 }
 
-/** Reads a message's body. @throws UnreadableMessageError for one that receive did not write. */
+/** Reads a message's body. @throws UnreadableMessageError if receive did not write it. */
 export function parseIdentifyCall(message: string): IdentifyCall {
   const call = tryParseJson(message);
   if (!isJsonObject(call)) throw new UnreadableMessageError("a JSON object");

@@ -75,7 +75,7 @@ export const RETRY_SECONDS = {
   unknownVersionAge: HOUR_SECONDS,
   /** Failures of younger messages do not count, because an outage looks healthy in its first half minute. */
   isolatedFailureAge: 3 * HOUR_SECONDS,
-  /** SQS deletes a message after 14 days without a record. */
+  /** SQS deletes a message silently after 14 days, so deliver dead-letters it earlier. */
   expiredAge: 12 * DAY_SECONDS,
   /** Attempts for other users count for health for this long. */
   healthWindow: 10 * MINUTE_SECONDS,

@@ -38,7 +38,7 @@ export interface IdentifyCalls extends Pick<TraitSet, "renamed" | "overwritten">
   readonly cut: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-/** Maps an evaluation to as many calls as its traits need. Segment merges the traits of an identity's calls. */
+/** Maps an evaluation to as many calls as its traits need. Segment merges the traits of all calls of an identity. */
 export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, options: IdentifyOptions): IdentifyCalls {
   const { traits, renamed, overwritten } = toTraits(evaluation, options);
   const { identity } = evaluation;
