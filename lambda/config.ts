@@ -4,15 +4,15 @@ import type { ResolvedOptions } from "./options";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The one variable of each function: its configuration as JSON. Infra writes it, this file reads it. */
+/** The only environment variable of each function. It holds the configuration as JSON. Infra writes it, and this file reads it. */
 export const CONFIG_VARIABLE = "CONFIG";
 
-/** What both functions need. */
+/** Configuration of both functions. */
 export interface SharedConfig extends Pick<ResolvedOptions, "kmsKeyArn" | "logUserId"> {
-  /** Of AWS's endpoints in this partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
+  /** Suffix of AWS's endpoints in this partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
   readonly urlSuffix: string;
   readonly queueUrl: string;
-  /** Of metrics and alarms, for the commands. undefined = the function was deployed by an earlier release. */
+  /** Name in metrics and alarms, for the commands. undefined = the function was deployed by an earlier release. */
   readonly pipelineName?: string | undefined;
 }
 
@@ -28,7 +28,7 @@ type Mapping =
 type Skipping = "identities" | "anonymousIdentities";
 
 export interface ReceiveConfig extends SharedConfig, Pick<ResolvedOptions, Mapping | Skipping> {
-  /** Begins every message id. */
+  /** Prefix of every message id. */
   readonly stackName: string;
   readonly webhookSecretParameter: string;
 }
@@ -37,26 +37,26 @@ export interface DeliverConfig extends SharedConfig, Pick<ResolvedOptions, "segm
   readonly queueArn: string;
   readonly deadLetterQueueUrl: string;
   readonly writeKeyParameter: string;
-  /** undefined = every evaluation is forwarded. `refreshHours` as the option. */
+  /** undefined = every evaluation is forwarded. `refreshHours` is the option. */
   readonly changes?: { readonly table: string; readonly refreshHours: number } | undefined;
 }
 
 export type AwsService = "ssm" | "sqs" | "dynamodb";
 
-/** What Lambda tells every function, and where AWS is. */
+/** What Lambda sets for every function, and the endpoints of AWS. */
 export interface Aws {
   readonly region: string;
-  /** Lambda's are of a role, and so have a session token. */
+  /** Lambda's credentials belong to a role, so they have a session token. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
-  /** Origin of the API; http for an emulator on loopback. */
+  /** Origin of the API. It is http for an emulator on loopback. */
   readonly endpointOf: (service: AwsService) => string;
 }
 
-/** Texts that each must have: without them, it is not what infra wrote. */
+/** Required string fields. If one is missing, infra did not write this configuration. */
 const RECEIVE_TEXTS = ["queueUrl", "urlSuffix", "stackName", "webhookSecretParameter"] as const;
 const DELIVER_TEXTS = ["queueUrl", "urlSuffix", "queueArn", "deadLetterQueueUrl", "writeKeyParameter"] as const;
 
-/** Infra writes both from the same types, with options that it checked. @throws ConfigurationError for anything else. */
+/** Infra checks the options and writes both configurations from the same types. @throws ConfigurationError for anything else. */
 export const readReceiveConfig = (environment: Environment) => readConfig<ReceiveConfig>(environment, RECEIVE_TEXTS);
 export const readDeliverConfig = (environment: Environment) => readConfig<DeliverConfig>(environment, DELIVER_TEXTS);
 
@@ -66,7 +66,7 @@ function readConfig<Config>(environment: Environment, texts: readonly (keyof Con
   throw new ConfigurationError([`${CONFIG_VARIABLE}: not what the stack writes; deploy it again`]);
 }
 
-/** What Lambda sets, and where AWS is. @throws ConfigurationError naming every variable of Lambda's that is missing. */
+/** Reads what Lambda sets. @throws ConfigurationError that names every missing variable. */
 export function readAws(environment: Environment, { queueUrl, urlSuffix }: SharedConfig): Aws {
   const missing = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !environment[name]);
   if (missing.length > 0) throw new ConfigurationError(missing.map((name) => `${name}: missing; Lambda sets it`));
@@ -76,7 +76,7 @@ export function readAws(environment: Environment, { queueUrl, urlSuffix }: Share
     region,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
     endpointOf: (service) =>
-      // The standard variables that point AWS's SDKs at an emulator come first.
+      // The standard variables that point AWS's SDKs at an emulator have priority.
       environment[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] ||
       environment.AWS_ENDPOINT_URL ||
       (service === "sqs" ? new URL(queueUrl).origin : `https://${service}.${region}.${urlSuffix}`),

@@ -1,19 +1,19 @@
 import type { LogCode } from "./names";
 
-/** As ES2022's own, which apps with an older `lib` do not have. */
+/** Same as ES2022's `ErrorOptions`, which apps with an older `lib` do not have. */
 export interface ErrorCause {
   readonly cause?: unknown;
 }
 
-/** Who must act so that the error ends. */
+/** Who must act to end the error. */
 export type Actor = "sender" | "operator" | "aws";
 
 /**
- * Root of every error that this product throws on purpose. Messages are safe to log and to answer: they never hold a body, a
+ * Base class of every error that this product throws on purpose. Its messages are safe in logs and responses: they never hold a body, a
  * secret, a signature or a trait value.
  */
 export abstract class FlagsmithToSegmentError extends Error {
-  /** Stable, machine-readable; the field `code` of the log entry. */
+  /** Stable and machine-readable. It is the field `code` of the log entry. */
   abstract readonly code: string;
   abstract readonly actor: Actor;
 
@@ -23,7 +23,7 @@ export abstract class FlagsmithToSegmentError extends Error {
   }
 }
 
-/** The signed body is not an evaluation. `path` names the field, the message says what was expected there. */
+/** The signed body is not an evaluation. `path` names the field, and the message names the expected type. */
 export class InvalidEvaluationError extends FlagsmithToSegmentError {
   readonly code = "invalid-evaluation" satisfies LogCode;
   readonly actor = "sender";
@@ -33,7 +33,7 @@ export class InvalidEvaluationError extends FlagsmithToSegmentError {
   }
 }
 
-/** A message in the queue is not one that receive wrote. */
+/** Receive did not write this message in the queue. */
 export class UnreadableMessageError extends FlagsmithToSegmentError {
   readonly code = "unreadable-message" satisfies LogCode;
   readonly actor = "operator";
@@ -43,7 +43,7 @@ export class UnreadableMessageError extends FlagsmithToSegmentError {
   }
 }
 
-/** Options or the environment of a function are wrong. It lists every error, so that one deploy fixes them all. */
+/** The options or a function's environment are wrong. The error lists every problem, so that one deploy can fix them all. */
 export class ConfigurationError extends FlagsmithToSegmentError {
   readonly code = "configuration" satisfies LogCode;
   readonly actor = "operator";
@@ -56,7 +56,7 @@ export class ConfigurationError extends FlagsmithToSegmentError {
 const AFTER_DEPLOY = "If the stack was deployed in the last two minutes, wait.";
 const DRIFT = "CloudFormation's drift detection shows what was changed.";
 
-/** What fixes a call that AWS refused, by its code. The first match counts. What passes by itself has no remedy. */
+/** Remedies for a call that AWS refused, by its code. The first match counts. Errors that end by themselves have no remedy. */
 const AWS_REMEDIES: readonly (readonly [codes: RegExp, remedy: string])[] = [
   [
     /AccessDenied|NotAuthorized/i,
@@ -70,13 +70,13 @@ const AWS_REMEDIES: readonly (readonly [codes: RegExp, remedy: string])[] = [
 ];
 
 /**
- * A call to an AWS API failed after its own retries. AWS's message is kept for refused access only: for other errors it may
- * quote the request, and with it trait values.
+ * A call to an AWS API failed after its own retries. AWS's message is kept only for refused access: for other errors it may quote the
+ * request, including trait values.
  */
 export class AwsCallError extends FlagsmithToSegmentError {
-  /** `aws`: it passes by itself. `operator`: it does not. */
+  /** `aws`: the error ends by itself. `operator`: it does not. */
   readonly actor: Actor;
-  /** undefined = none is known. */
+  /** undefined = no remedy is known. */
   readonly remedy: string | undefined;
 
   constructor(
@@ -91,7 +91,7 @@ export class AwsCallError extends FlagsmithToSegmentError {
   }
 }
 
-/** DynamoDB did not read or write the record of a user, or refused to: with option `forward: "changes"`. */
+/** Only with option `forward: "changes"`: DynamoDB failed or refused to read or write a user's record. */
 export class TableError extends FlagsmithToSegmentError {
   readonly code = "table-failed" satisfies LogCode;
   readonly actor: Actor;
@@ -99,13 +99,13 @@ export class TableError extends FlagsmithToSegmentError {
 
   constructor(table: string, cause: AwsCallError) {
     super(`table ${table}`, { cause });
-    // Another invocation wrote a newer record meanwhile, which is no one's mistake.
+    // Another invocation wrote a newer record meanwhile. This needs no action.
     this.actor = cause.code === "ConditionalCheckFailedException" ? "aws" : cause.actor;
     this.remedy = cause.remedy;
   }
 }
 
-/** A parameter in SSM Parameter Store can't be used. `remedy` says what fixes it. */
+/** A parameter in SSM Parameter Store can't be used. `remedy` says how to fix it. */
 export class ParameterError extends FlagsmithToSegmentError {
   constructor(
     readonly parameter: string,
@@ -118,12 +118,12 @@ export class ParameterError extends FlagsmithToSegmentError {
   }
 }
 
-/** A request took longer than it may. */
+/** A request exceeded its time limit. */
 export class TimeoutError extends Error {
   readonly code = "timeout";
 }
 
-/** A short, safe name for an error of the network: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
+/** Returns a short, safe name for a network error: `timeout`, or the code of Node.js or undici, such as `ECONNREFUSED`. */
 export function codeOf(error: unknown): string {
   const { code } = Object(error);
   return typeof code === "string" ? code : "network";

@@ -2,14 +2,14 @@ import { hash } from "node:crypto";
 import { UnreadableMessageError } from "./errors";
 import { isJsonObject, tryParseJson } from "./json";
 
-/** The kind and the version of the messages in the queue, in their attributes. Receive writes them, deliver reads them. */
+/** Kind and version in the attributes of the queue's messages. Receive writes them, and deliver reads them. */
 export const MESSAGE_KIND = "identify";
 export const MESSAGE_VERSION = 1;
 
-/** Segment takes 32 KB per call. Counted as 32,000 bytes, which holds whether its KB has 1,000 or 1,024. */
+/** Segment accepts 32 KB per call. 32,000 bytes are safe if a KB has 1,000 bytes and if it has 1,024. */
 export const MAX_CALL_BYTES = 32_000;
 
-/** One call to Segment, complete but for `sentAt`, which is set again at each attempt. */
+/** One call to Segment without `sentAt`, which each attempt sets. */
 export interface IdentifyCall {
   /** JSON text. */
   readonly body: string;
@@ -21,22 +21,22 @@ export interface IdentifyCall {
   readonly traitCount: number;
 }
 
-/** SHA-256 in hex: the message group, because an identity may be longer than SQS takes, and the user id of logs without names. */
+/** Returns SHA-256 in hex. It is the message group, because an identity may exceed SQS's limit, and the `userId` in hashed logs. */
 export function hashIdentity(identity: string): string {
   return hash("sha256", identity, "hex");
 }
 
-/** SQS refuses these two characters. JSON may write them as escapes. */
+/** SQS refuses these two characters, so the JSON contains them as escapes. */
 const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
 /** Release 2 also wrote all characters beyond U+FFFF as escapes. */
 const ESCAPED = /\\u(?:d[89a-f]|fff[ef])/;
 
-/** JSON as it waits in the queue: the same, up to twice as long. */
+/** Returns the same JSON in the form that SQS accepts. It may be up to twice as long. */
 export function toQueueText(json: string): string {
   return json.replace(REFUSED_BY_SQS, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 }
 
-/** Reads a message's body. @throws UnreadableMessageError for one that receive did not write. */
+/** Reads a message's body. @throws UnreadableMessageError if receive did not write it. */
 export function parseIdentifyCall(message: string): IdentifyCall {
   const call = tryParseJson(message);
   if (!isJsonObject(call)) throw new UnreadableMessageError("a JSON object");
@@ -47,23 +47,23 @@ export function parseIdentifyCall(message: string): IdentifyCall {
   const receivedAtMs = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
   if (Number.isNaN(receivedAtMs)) throw new UnreadableMessageError("timestamp, a date");
   if (!isJsonObject(traits)) throw new UnreadableMessageError("traits, an object");
-  // With escapes it may exceed Segment's limit, which receive applied to the call without them.
+  // Receive applied Segment's limit to the call without escapes, so the escaped text may exceed it.
   const body = ESCAPED.test(message) ? JSON.stringify(call) : message;
   return { body, identity, messageId, receivedAtMs, traitCount: Object.keys(traits).length };
 }
 
 /**
- * The request body of an attempt at `nowMs`, in milliseconds since 1970. Segment stores receivedAt - (sentAt - timestamp), so with a
- * container's clock behind API Gateway's, an earlier `sentAt` would put the event into the future.
+ * Returns the request body of an attempt at `nowMs`, in milliseconds since 1970. `sentAt` is never before `timestamp`. Segment stores
+ * receivedAt - (sentAt - timestamp), so a container's clock behind API Gateway's would put the event into the future.
  */
 export function withSentAt(call: IdentifyCall, nowMs: number): string {
   return `{${sentAtOf(call, nowMs)},${call.body.slice(1)}`;
 }
 
-/** The field `sentAt` of that attempt, as JSON. */
+/** Returns the field `sentAt` of that attempt as JSON. */
 export function sentAtOf({ receivedAtMs }: Pick<IdentifyCall, "receivedAtMs">, nowMs: number): string {
   return `"sentAt":"${new Date(Math.max(nowMs, receivedAtMs)).toISOString()}"`;
 }
 
-/** What `withSentAt` adds. Its length never varies, so receive can leave room for it. */
+/** Bytes that `withSentAt` adds. The number is constant, so receive can reserve them. */
 export const SENT_AT_BYTES = `${sentAtOf({ receivedAtMs: 0 }, 0)},`.length;

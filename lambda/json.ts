@@ -4,7 +4,7 @@ export function isJsonObject(input: unknown): input is JsonObject {
   return typeof input === "object" && input !== null && !Array.isArray(input);
 }
 
-/** The parsed text; undefined if it is not JSON. V8's SyntaxError quotes the text, so it is not passed on. */
+/** Returns the parsed text, or undefined if it is not JSON. V8's SyntaxError is not passed on, because it quotes the text. */
 export function tryParseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -5,17 +5,17 @@ import { isJsonObject } from "./json";
 import { type FunctionName, LOG_EVENTS, type LogCode, type LogEvent, type LogField } from "./names";
 import type { ResolvedOptions } from "./options";
 
-/** Fields of an entry; undefined ones are not written. `userId` is given plain. */
+/** Fields of an entry. Undefined fields are not written. `userId` is the plain identity. */
 export type LogFields = { readonly [Field in Exclude<LogField, "event" | "error" | "code">]?: unknown } & {
   readonly code?: LogCode | undefined;
 };
 
-/** What became of a webhook or a message, as data: what its log entry says. */
+/** Result of a webhook or a message, as its log entry reports it. */
 export interface Outcome {
   readonly event: LogEvent;
   readonly message: string;
   readonly fields?: LogFields;
-  /** What failed. Its code, actor, reason and remedy become fields. */
+  /** The cause. Its code, actor, reason and remedy become fields. */
   readonly error?: unknown;
 }
 
@@ -25,14 +25,14 @@ export interface Log {
 
 export interface LogOptions extends Pick<ResolvedOptions, "logUserId"> {
   readonly functionName: FunctionName;
-  /** Lambda's variable `AWS_LAMBDA_LOG_LEVEL`: below this level Lambda drops entries, outside of the process. */
+  /** Lambda's variable `AWS_LAMBDA_LOG_LEVEL`. Lambda drops entries below this level outside of the process. */
   readonly lambdaLogLevel: string | undefined;
 }
 
-/** Levels of Lambda that drop entries of level INFO, of which metrics, alarms and queries are made. */
+/** Lambda's levels that drop INFO entries. Metrics, alarms and queries depend on these entries. */
 const HIDING_LEVELS: readonly unknown[] = ["WARN", "ERROR", "FATAL"];
 
-/** The log of a function. Powertools writes each entry as one line of JSON, to standard output or standard error. */
+/** Creates the log of a function. Powertools writes each entry as one JSON object to standard output or standard error. */
 export function createLog({ functionName, logUserId, lambdaLogLevel }: LogOptions): Log {
   const logger = withoutEnvironment(
     () => new Logger({ serviceName: functionName, logLevel: "INFO", logFormatter: new EntryFormatter() }),
@@ -50,8 +50,8 @@ export function createLog({ functionName, logUserId, lambdaLogLevel }: LogOption
 }
 
 /**
- * Powertools reads variables while a logger is constructed and while it writes, whatever the options say: some hide entries, some make
- * it throw. None of them may change what is logged, so it sees none.
+ * Powertools reads environment variables in its constructor and at each write. Some hide entries, and some make it throw. None of them may
+ * change the log, so Powertools gets an empty environment.
  */
 function withoutEnvironment<Result>(act: () => Result): Result {
   const environment = process.env;
@@ -63,7 +63,7 @@ function withoutEnvironment<Result>(act: () => Result): Result {
   }
 }
 
-/** The call that a dry run logs names the user as well. */
+/** The call in a dry run's entry also has the identity. */
 function withHashedNames<Fields extends object>(fields: Fields): Fields {
   const hashed = Object.entries(fields).flatMap(([name, value]) => {
     if (name === "call" && isJsonObject(value)) return [[name, withHashedNames(value)]];
@@ -72,7 +72,7 @@ function withHashedNames<Fields extends object>(fields: Fields): Fields {
   return { ...fields, ...Object.fromEntries(hashed) };
 }
 
-/** Errors of our own hold nothing secret. Of any other, the name and the stack are logged, but not the message: it may quote a body. */
+/** This product's errors hold no secrets. For other errors only name and stack are logged, because the message may quote a body. */
 function errorFields(error: unknown): Partial<Record<LogField, unknown>> {
   if (error instanceof FlagsmithToSegmentError) {
     const parameter = error instanceof ParameterError ? error.parameter : undefined;
@@ -86,14 +86,14 @@ function errorFields(error: unknown): Partial<Record<LogField, unknown>> {
   return { code: "internal" satisfies LogCode, error: { name, stack: frames.trim() } };
 }
 
-/** The messages down the chain of causes: "/…/webhook-secret: parameter-unreadable: ssm:GetParameter failed: timeout". */
+/** Joins the messages of the causes: "/…/webhook-secret: parameter-unreadable: ssm:GetParameter failed: timeout". */
 function reasonOf(error: FlagsmithToSegmentError): string {
   return error.cause instanceof FlagsmithToSegmentError ? `${error.message}: ${reasonOf(error.cause)}` : error.message;
 }
 
 /**
- * Bytes of a text in an entry, so that an entry about a success stays below 700, whatever identities and flags are called.
- * CloudWatch bills by the byte, and Flagsmith's names have up to 2,000 characters of any script.
+ * Maximum bytes of a text in an entry. With these limits an entry about a success has fewer than 700 bytes. CloudWatch bills by the byte,
+ * and Flagsmith's names have up to 2,000 characters of any script.
  */
 const MAX_TEXT = 160;
 const LIMITS = new Map(
@@ -110,11 +110,11 @@ const LIMITS = new Map(
   }),
 );
 
-/** An entry is level, message, timestamp and service, then the fields of `names.ts`. Powertools' own has a tenth more bytes. */
+/** Writes level, message, timestamp and service, then the fields of `names.ts`. Powertools' own format is 10 % larger. */
 class EntryFormatter extends LogFormatter {
   formatAttributes(...[given, fields]: Parameters<LogFormatter["formatAttributes"]>): LogItem {
     const { logLevel, message, timestamp, serviceName: service } = given;
-    // Lambda's word for its highest level, which no setting drops.
+    // FATAL is Lambda's highest level. No setting drops it.
     const level = logLevel === "CRITICAL" ? "FATAL" : logLevel;
     const entry: Record<string, unknown> = { level, message, timestamp: timestamp.toISOString(), service };
     for (const [name, value] of Object.entries(fields)) entry[name] = clip(value, name);
@@ -123,7 +123,7 @@ class EntryFormatter extends LogFormatter {
 }
 
 class Entry extends LogItem {
-  /** JSON leaves out what is undefined. Powertools would leave out empty texts as well. */
+  /** JSON omits undefined fields. Powertools would also omit empty texts. */
   override prepareForPrint(): void {}
 }
 
@@ -135,6 +135,6 @@ function clip(value: unknown, name: string): unknown {
   const limit = LIMITS.get(name) ?? MAX_TEXT;
   if (typeof value !== "string" || Buffer.byteLength(value) <= limit) return value;
   const cut = Buffer.from(value).subarray(0, limit).toString();
-  // A character that was cut in its middle reads as U+FFFD.
+  // A character that was cut in the middle becomes U+FFFD.
   return `${cut.replace(/\uFFFD+$/, "")}…`;
 }

@@ -1,6 +1,6 @@
 export type FunctionName = "receive" | "deliver";
 
-/** The command that creates a parameter. Where it exists, SSM refuses it without `--overwrite`. `value` as in a shell. */
+/** Returns the command that creates a parameter. If it exists, SSM refuses the command without `--overwrite`. `value` is shell-quoted. */
 export function createParameterCommand(
   name: string,
   value: string,
@@ -10,10 +10,10 @@ export function createParameterCommand(
   return `aws ssm put-parameter --region ${region} --name ${name} --type SecureString${key} --value ${value}`;
 }
 
-/** What documents and messages write where a secret belongs. A parameter that holds one was pasted as it stood: it is no secret. */
+/** Documents and messages show these texts in place of a secret. If a parameter holds one, the operator pasted a command unchanged. */
 export const PLACEHOLDERS = { webhookSecret: "<the secret set in Flagsmith>", writeKey: "<the write key>" } as const;
 
-/** Field `event`, with the level of its entry. Each webhook and each message has one outcome; the last five come in addition to it. */
+/** Field `event`, with the level of its entry. Each webhook and each message has one outcome. The last five are logged in addition to it. */
 export const LOG_EVENTS = {
   accepted: "info",
   ignored: "info",
@@ -36,8 +36,8 @@ export const LOG_EVENTS = {
 export type LogEvent = keyof typeof LOG_EVENTS;
 
 /**
- * Field `code`: a stable name of what went wrong; the table in lambda/README.md explains each. After a call that AWS refused it is
- * AWS's own name, such as `AccessDeniedException`.
+ * Field `code`: a stable name for the cause. The table in lambda/README.md explains each one. If AWS refused a call, the code is AWS's
+ * own name, such as `AccessDeniedException`.
  */
 export const LOG_CODES = [
   "signature-missing",
@@ -66,7 +66,7 @@ export const LOG_CODES = [
 
 export type LogCode = (typeof LOG_CODES)[number];
 
-/** Fields of the entries, by what they say. Saved queries and metric filters are written in these names. */
+/** Fields of the log entries, by subject. Saved queries and metric filters use these names. */
 export const LOG_FIELDS = {
   which: ["event", "requestId", "apiRequestId", "messageId", "mergedInto", "userId", "environment", "sourceIp"],
   size: ["traitCount", "calls", "bytes", "renamed", "overwritten", "cut", "reservedColumns", "sameColumn", "experiments"],

@@ -1,4 +1,4 @@
-/** Names to include and to exclude. `*` stands for any run of characters; `exclude` wins over `include`. */
+/** Names to include and to exclude. `*` matches any characters, and `exclude` wins over `include`. */
 export interface Selection {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
@@ -6,51 +6,54 @@ export interface Selection {
 
 /** Everything that can be configured, as props of the construct and as context in `cdk.json`. */
 export interface Options {
-  /** Where the Segment workspace lives. The wrong one loses events silently: Segment answers 200 all the same. @default "us" */
+  /** Region of the Segment workspace. The wrong one loses events silently, because Segment still answers 200. @default "us" */
   readonly segmentRegion?: "us" | "eu" | undefined;
-  /** Base URL of the Segment API, instead of `segmentRegion`. @default - the endpoint of `segmentRegion` */
+  /** Base URL of the Segment API. It replaces `segmentRegion`. @default - the endpoint of `segmentRegion` */
   readonly segmentEndpoint?: string | undefined;
-  /** Put before each flag's name. @default "" - flags keep their names */
+  /** Text before each flag's name. @default "" - flags keep their names */
   readonly traitPrefix?: string | undefined;
-  /** One trait per flag, its value or its state; or two whose types never change: state and `<flag>_value`. @default "flagsmith" */
+  /**
+   * `flagsmith`: one trait per flag, its value or its state. `typed`: two traits whose types never change, the state and `<flag>_value`.
+   * @default "flagsmith"
+   */
   readonly traitStyle?: "flagsmith" | "typed" | undefined;
-  /** Flags to send, by name; `*` stands for any characters, `exclude` wins. @default - every flag */
+  /** Flags to send, by name. `*` matches any characters, and `exclude` wins. @default - every flag */
   readonly flags?: Selection | undefined;
-  /** The identity's own traits to send, all or those named, which may be personal; no transient ones. @default false */
+  /** The identity's own traits to send: all, or those named. They may be personal data. Transient traits are not sent. @default false */
   readonly flagsmithTraits?: boolean | readonly string[] | undefined;
   /** Adds the trait `flagsmith_segments`: the names of the segments the identity is a member of. @default false */
   readonly segments?: boolean | undefined;
   /**
-   * Identities to send; `*` stands for any characters, `exclude` wins. Broken clients identify all users as `undefined`, `null`, `NaN`
-   * or `[object Object]`: these are sent only if `include` has exactly that name. @default - every other identity
+   * Identities to send. `*` matches any characters, and `exclude` wins. Broken clients identify all users as `undefined`, `null`, `NaN`
+   * or `[object Object]`. These four are sent only if `include` has exactly that name. @default - every identity except these four
    */
   readonly identities?: Selection | undefined;
   /**
-   * How identities are sent that Flagsmith generated, each of which Segment may bill as a user. They have 32 or 64 hex digits, as
-   * hashed user ids have. @default "identify" - as any other
+   * How anonymous identities are sent: those that Flagsmith generated. Segment may bill each of them as a user. They have 32 or 64 hex
+   * digits, and hashed user ids look the same. @default "identify" - like any other identity
    */
   readonly anonymousIdentities?: "identify" | "anonymousId" | "drop" | undefined;
-  /** Whether a call counts as activity of the user in Segment. @default true - as Flagsmith's own integration */
+  /** Whether a call counts as activity of the user in Segment. @default true - like Flagsmith's own integration */
   readonly markActive?: boolean | undefined;
-  /** Whether Segment gets every evaluation, or only what changed since the last call that it accepted. @default "every" */
+  /** Whether Segment gets every evaluation, or only changes since the last call that it accepted. @default "every" */
   readonly forward?: "every" | "changes" | undefined;
   /**
-   * Flags of experiments, `*` stands for any characters: Segment gets the event `Experiment Viewed` when a user's variation changes. It
-   * needs `forward: "changes"`. @default - none
+   * Flags of experiments. `*` matches any characters. Segment gets the event `Experiment Viewed` when a user's variation changes. The
+   * option needs `forward: "changes"`. @default - none
    */
   readonly experiments?: readonly string[] | undefined;
   /**
-   * Traits that each evaluation sets to null, unless it sets them: those of flags that were deleted in Flagsmith. A flag that exists, but
-   * that client-side keys omit, would flip. @default - none
+   * Traits of flags that were deleted in Flagsmith. Each evaluation sets them to null, unless it has a value for them. Do not name a flag
+   * that still exists: client-side keys may omit it, and its trait would flip. @default - none
    */
   readonly removeTraits?: readonly string[] | undefined;
-  /** Hours after which an unchanged trait is sent again, with `forward: "changes"`. @default 24 */
+  /** With `forward: "changes"`: hours after which an unchanged trait is sent again. @default 24 */
   readonly refreshHours?: number | undefined;
-  /** Whether many waiting evaluations of one user become one call: the newest state, not each change. @default true */
+  /** Whether many waiting evaluations of one user become one call, which has the newest state only. @default true */
   readonly mergeBacklog?: boolean | undefined;
-  /** Logs each call instead of sending it, trait values included. @default false */
+  /** Logs each call, with its trait values, instead of sending it. @default false */
   readonly dryRun?: boolean | undefined;
-  /** Delivers nothing: everything waits in the queue, for 14 days at most. @default false */
+  /** Delivers nothing. Messages wait in the queue for 14 days at most. @default false */
   readonly paused?: boolean | undefined;
   /** How the logs name users: by their identity, or by its SHA-256. @default "plain" */
   readonly logUserId?: "plain" | "hashed" | undefined;
@@ -58,19 +61,19 @@ export interface Options {
   readonly logRetentionDays?: number | undefined;
   /** Webhooks that API Gateway accepts per second, and in one burst. @default - rateLimit 1000, burstLimit 2000 */
   readonly throttle?: { readonly rateLimit?: number | undefined; readonly burstLimit?: number | undefined } | undefined;
-  /** Concurrent invocations of deliver: 10 make about 800 calls per second, of the 1,000 that Segment accepts. @default 10 */
+  /** Concurrent invocations of deliver. 10 send about 800 calls per second, and Segment accepts 1,000. @default 10 */
   readonly maxConcurrency?: number | undefined;
-  /** Concurrent invocations kept for receive. AWS refuses it where fewer than 100 would be left to others. @default - none */
+  /** Concurrent invocations reserved for receive. AWS refuses a value that leaves fewer than 100 to all other functions. @default - none */
   readonly reservedConcurrency?: number | undefined;
   /** Address that gets a mail for each alarm. @default - none */
   readonly alarmEmail?: string | undefined;
   /** ARN of an SNS topic that gets each alarm. @default - none */
   readonly alarmTopicArn?: string | undefined;
-  /** URL of your own runbook, which each alarm then names. @default - this product's runbook, by its article */
+  /** URL of your own runbook. Each alarm names it. @default - the alarm's article in this product's runbook */
   readonly runbookUrl?: string | undefined;
   /** Hours without any webhook after which an alarm fires. @default - none */
   readonly expectTraffic?: number | undefined;
-  /** ARN of the customer-managed KMS key that the two parameters are encrypted with. @default - the AWS-managed key of SSM */
+  /** ARN of the customer-managed KMS key that encrypts the two parameters. @default - the AWS-managed key of SSM */
   readonly kmsKeyArn?: string | undefined;
 }
 
@@ -86,7 +89,7 @@ export type OptionName = keyof Options;
 const US = "https://api.segment.io";
 const EU = "https://events.eu1.segmentapis.com";
 
-/** What an option is that was not given. `segmentEndpoint` follows `segmentRegion`. */
+/** Defaults of all options. `segmentEndpoint` depends on `segmentRegion`. */
 export const DEFAULTS: ResolvedOptions = {
   segmentRegion: "us",
   segmentEndpoint: US,
@@ -111,7 +114,7 @@ export const DEFAULTS: ResolvedOptions = {
   maxConcurrency: 10,
 };
 
-/** Fills in the defaults. An option that is undefined was not given. */
+/** Fills in the defaults. An undefined option gets its default as well. */
 export function resolveOptions(options: Options): ResolvedOptions {
   const segmentEndpoint = options.segmentEndpoint ?? (options.segmentRegion === "eu" ? EU : US);
   const throttle = { ...DEFAULTS.throttle, ...given(options.throttle ?? {}) };

@@ -5,7 +5,7 @@ export const MAX_CALL_TRAITS = 299;
 
 /** What the parts of a large call share. */
 export interface Envelope extends Pick<IdentifyCall, "identity" | "receivedAtMs"> {
-  /** All but the message id and the traits, as the inside of a JSON object. */
+  /** All fields except the message id and the traits, as JSON without the outer braces. */
   readonly json: string;
   /** Bytes of the longest message id, as JSON without its quotes. */
   readonly idLength: number;
@@ -13,14 +13,14 @@ export interface Envelope extends Pick<IdentifyCall, "identity" | "receivedAtMs"
 
 type Calls = readonly [IdentifyCall, ...IdentifyCall[]];
 
-/** Bytes of JSON that the traits of one call may take, commas included. */
+/** Returns how many bytes of JSON the traits of one call may have, commas included. */
 export function capacityOf({ json, idLength }: Envelope): number {
   return MAX_CALL_BYTES - SENT_AT_BYTES - Buffer.byteLength(bodyOf(json, "-".repeat(idLength), []));
 }
 
 /**
- * As many calls as the traits need, in their order, each trait `"name":value` as JSON, in time linear in their size. There is at
- * least one call, which may be empty. A trait larger than a call gets one of its own. `idOf`: from 1.
+ * Distributes the traits over as few calls as their order allows, in linear time. Each trait is JSON: `"name":value`. There is at least
+ * one call, which may have no traits. A trait that is larger than a call gets its own call. `idOf` counts parts from 1.
  */
 export function toCalls(envelope: Envelope, traits: Iterable<string>, idOf: (part: number) => string): Calls {
   const capacity = capacityOf(envelope);
@@ -42,7 +42,7 @@ export function toCalls(envelope: Envelope, traits: Iterable<string>, idOf: (par
   return [toCall(envelope, idOf(1), first), ...others.map((part, index) => toCall(envelope, idOf(index + 2), part))];
 }
 
-/** One call with all of these traits. */
+/** Returns one call with all of these traits. */
 export function toCall({ json, identity, receivedAtMs }: Envelope, messageId: string, traits: readonly string[]): IdentifyCall {
   return { body: bodyOf(json, messageId, traits), messageId, identity, receivedAtMs, traitCount: traits.length };
 }

@@ -17,7 +17,7 @@ import { HOUR_SECONDS, type Machine, RETRY_SECONDS, TIMING } from "./timing";
 
 const LAMBDA: Machine = { now: Date.now, random: Math.random, timing: TIMING, retrySeconds: RETRY_SECONDS };
 
-/** Receive, from its environment. Does nothing but make objects. */
+/** Composes receive from its environment. It only creates objects. */
 export function composeReceive(environment: Environment, machine: Machine = LAMBDA): ReceiveHandler {
   return orReport("receive", environment, () => {
     const options = readReceiveConfig(environment);
@@ -35,7 +35,7 @@ export function composeReceive(environment: Environment, machine: Machine = LAMB
   });
 }
 
-/** Deliver, from its environment. Does nothing but make objects. */
+/** Composes deliver from its environment. It only creates objects. */
 export function composeDeliver(environment: Environment, machine: Machine = LAMBDA): DeliverHandler {
   return orReport("deliver", environment, () => {
     const options = readDeliverConfig(environment);
@@ -48,7 +48,7 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
       queueArn: options.queueArn,
       writeKey: parameterOf(options.writeKeyParameter, PLACEHOLDERS.writeKey, machine.timing.writeKeyRefreshMs),
       dryRun,
-      // A dry run logs each call; nothing waits for Segment.
+      // A dry run logs each call. It merges nothing, because it never waits for Segment.
       mergeBacklog: options.mergeBacklog && !dryRun,
       segment: new Segment(endpoint, machine),
       changes: changes && { records: tableOf(changes.table), endpoint, refreshSeconds: changes.refreshHours * HOUR_SECONDS },
@@ -59,7 +59,7 @@ export function composeDeliver(environment: Environment, machine: Machine = LAMB
   });
 }
 
-/** A configuration that can't be read gets one log entry per invocation. Thrown while the module loads, it would be a crash. */
+/** Logs an unreadable configuration once per invocation. If the module threw while it loads, Lambda would report a crash. */
 function orReport<Args extends readonly unknown[], Result>(
   functionName: FunctionName,
   { AWS_LAMBDA_LOG_LEVEL: lambdaLogLevel }: Environment,
@@ -91,7 +91,7 @@ function shared(functionName: FunctionName, environment: Environment, options: S
 
 export function mappingOf({ flags, flagsmithTraits: own, ...options }: ReceiveConfig): IdentifyOptions {
   const selectsTrait = typeof own === "boolean" ? () => own : compileSelection({ include: own });
-  // In an update the code may meet the configuration of a release that had neither of these options.
+  // During an update the code may read the configuration of an earlier release, which did not have these two options.
   const { experiments = [], removeTraits = [] } = options;
   const selectsExperiment = compileSelection({ include: experiments });
   return { ...options, removeTraits, selectsFlag: compileSelection(flags), selectsTrait, selectsExperiment };

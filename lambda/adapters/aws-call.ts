@@ -9,21 +9,21 @@ import { isJsonObject, tryParseJson } from "../json";
 import { USER_AGENT } from "../library";
 import { hasPassed, type Machine } from "../timing";
 
-/** Version of AWS's JSON protocol, and what stands before the action in `x-amz-target`. */
+/** Version of AWS's JSON protocol, and the prefix of the action in `x-amz-target`. */
 const PROTOCOLS = { ssm: ["1.1", "AmazonSSM"], sqs: ["1.0", "AmazonSQS"], dynamodb: ["1.0", "DynamoDB_20120810"] } as const;
 
-/** AWS says "slow down" with one of these, at status 400. */
+/** AWS throttles with one of these codes and status 400. */
 const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown/;
-/** A container's clock may be minutes off after a freeze. AWS's own SDKs as well correct it by the answer's `Date`. */
+/** A container's clock may be wrong by minutes after a freeze. It is corrected by the answer's `Date`, as in AWS's own SDKs. */
 const WRONG_CLOCK = /^RequestExpired |^RequestTimeTooSkewed |^RequestInTheFuture |^InvalidSignature.*(expired|not yet)/i;
-/** The only faults whose message is passed on: it names the role and the resource, never the request. */
+/** Only for these errors is AWS's message kept. It names the role and the resource, and never quotes the request. */
 const REFUSED_ACCESS = /AccessDenied|NotAuthorized|UnrecognizedClient|KMS|KeyId/i;
-/** Bytes. DynamoDB's largest item is 400 KB, in base64 in JSON. */
+/** Bytes. DynamoDB's largest item has 400 KB, and JSON holds it in base64. */
 const MAX_ANSWER = 1024 * 1024;
-/** Milliseconds for each address of a name. Node.js gives 250, which one lost packet uses up. */
+/** Milliseconds for each address of a host name. Node.js's default is 250, which is too short if one packet is lost. */
 const ADDRESS_TIMEOUT = 600;
 
-/** Signed calls to one AWS API that speaks JSON, over sockets that are kept. */
+/** Makes signed calls to one AWS API with a JSON protocol, over keep-alive sockets. */
 export class AwsCall {
   readonly #origin: URL;
   readonly #signer: SignatureV4;
@@ -38,13 +38,13 @@ export class AwsCall {
     private readonly machine: Machine,
   ) {
     this.#origin = new URL(endpointOf(service));
-    // The body's hash is signed in any case; as a header of its own it is only for S3.
+    // The signature always includes the body's hash. Only S3 needs it as a separate header.
     this.#signer = new SignatureV4({ service, region, credentials, sha256: Hash.bind(null, "sha256"), applyChecksum: false });
   }
 
   /**
-   * Calls `action` and gives the parsed answer. No attempt lasts beyond `deadlineMs`, in milliseconds since 1970.
-   * @throws AwsCallError once the attempts or the time are used up, or the fault is final.
+   * Calls `action` and returns the parsed answer. No attempt lasts beyond `deadlineMs`, in milliseconds since 1970.
+   * @throws AwsCallError after the last attempt, at the deadline, or if a retry can't help.
    */
   async send(action: string, payload: object, deadlineMs?: number): Promise<unknown> {
     const { now, random, timing } = this.machine;
@@ -60,7 +60,7 @@ export class AwsCall {
         const error = cause instanceof AwsCallError ? cause : new AwsCallError(name, codeOf(cause), true, { cause });
         const longest = Math.min(timing.awsPauseMs * 2 ** (attempt - 1), timing.awsMaxPauseMs);
         const pause = longest * (0.5 + 0.5 * random());
-        // An attempt that the deadline cut off says less than the one before it.
+        // If the deadline cut this attempt short, the previous attempt's error is more informative.
         if (error.code === "timeout" && left < timing.awsAttemptMs && last !== undefined) throw last;
         if (!error.retryable || attempt >= timing.awsAttempts || end - now() <= pause) throw error;
         last = error;
@@ -75,7 +75,7 @@ export class AwsCall {
     const { status, date, text } = await this.#exchange(headers, body, Math.min(timing.awsAttemptMs, deadlineMs - now()));
     const answer = tryParseJson(text);
     if (status === 200) {
-      // A proxy between here and AWS may answer; what it says confirms nothing.
+      // A 200 without JSON is from a proxy. It does not confirm the call.
       if (answer === undefined) throw new AwsCallError(name, "no-json", true);
       return answer;
     }
@@ -110,7 +110,7 @@ export class AwsCall {
       const outgoing = request(this.#origin, { method: "POST", agent, headers });
       const timer = setTimeout(() => outgoing.destroy(new TimeoutError()), timeout);
       outgoing.on("response", async (incoming) => {
-        // A status decides, whatever becomes of the body behind it.
+        // The status decides, even if the body fails to arrive.
         outgoing.off("error", reject).on("error", () => {});
         resolve(await toAnswer(incoming));
       });
@@ -122,7 +122,7 @@ export class AwsCall {
     });
   }
 
-  /** The other end may have closed the sockets of a frozen container without its knowing: after a pause they are not used again. */
+  /** After a pause the sockets are not used again: AWS may have closed them while the container was frozen. */
   #currentAgent(): HttpAgent {
     const now = this.machine.now();
     if (this.#agent === undefined || hasPassed(this.#lastUsedAtMs, now, this.machine.timing.maxIdleMs)) {
@@ -135,7 +135,7 @@ export class AwsCall {
   }
 }
 
-/** With as much of the body as came, if that is not too much: whether it is JSON tells whether it is whole. */
+/** Returns what arrived, up to MAX_ANSWER bytes. JSON that does not parse means that the body was cut off. */
 async function toAnswer(incoming: IncomingMessage) {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -146,10 +146,10 @@ async function toAnswer(incoming: IncomingMessage) {
       chunks.push(chunk);
     }
   } catch {
-    // The socket broke or the time is up.
+    // The socket broke, or the attempt timed out.
   }
   const { statusCode: status = 0, headers } = incoming;
-  // A missing date is NaN.
+  // `Date.parse` returns NaN if the date is missing.
   return { status, date: Date.parse(headers.date ?? ""), text: Buffer.concat(chunks).toString() };
 }
 

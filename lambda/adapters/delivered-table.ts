@@ -2,42 +2,42 @@ import { AwsCallError, TableError } from "../errors";
 import { isJsonObject } from "../json";
 import type { AwsCall } from "./aws-call";
 
-/** What Segment has of one trait. */
+/** The value of one trait that Segment has accepted. */
 export interface Fingerprint {
   /** Hash of the value. */
   readonly value: string;
   readonly acceptedAtSeconds: number;
 }
 
-/** What the table holds of one user. `deliver/changes.ts` gives it its meaning. */
+/** The table's record of one user. `deliver/changes.ts` defines its meaning. */
 export interface DeliveredRecord {
   /** Every message of the user up to this SQS sequence number is settled. */
   readonly sequence: bigint;
   /** Hash of the Segment source that the fingerprints are about. */
   readonly source: string;
-  /** By the hash of the trait's name. */
+  /** The key is the hash of the trait's name. */
   readonly fingerprints: ReadonlyMap<string, Fingerprint>;
 }
 
-/** A store of one record per user. `userHash`: SHA-256 of the identity, which is the message group as well. */
+/** A store with one record per user. `userHash`: SHA-256 of the identity, which is also the message group. */
 export interface DeliveredRecords {
-  /** Reads consistently: a write that has ended is seen. undefined = there is no record. @throws TableError */
+  /** Reads consistently, so it sees every completed write. undefined = there is no record. @throws TableError */
   read(userHash: string): Promise<DeliveredRecord | undefined>;
   /**
-   * Replaces the record if there is none, or if its `sequence` is not above the new one. The store may delete it after
-   * `expiresAtSeconds` since 1970. @throws TableError if it was refused, or if it is not known whether it was written.
+   * Writes the record if there is none, or if the stored `sequence` is at most the new one. The store may delete it after
+   * `expiresAtSeconds` since 1970. @throws TableError if the write was refused or its result is unknown.
    */
   write(userHash: string, record: DeliveredRecord, expiresAtSeconds: number): Promise<void>;
 }
 
-/** Bytes of a hash, which a string holds as latin1. */
+/** Bytes of a hash. A string holds it as latin1. */
 export const HASH_BYTES = 8;
-/** Two hashes and a time. The first entry of a record is its source, twice. */
+/** An entry has two hashes and a time. The first entry identifies the source, by the same hash twice. */
 const ENTRY_BYTES = 2 * HASH_BYTES + 4;
-/** 300,000 bytes of the 400 KB that an item may have; 1,000 traits need 20,000. The rest counts as not delivered. */
+/** 300,000 bytes of the 400 KB that an item may have. 1,000 traits need 20,000 bytes. Further traits count as not delivered. */
 const MAX_ENTRIES = 15_000;
 
-/** The DynamoDB table, an item per user. */
+/** The DynamoDB table. It has one item per user. */
 export class DeliveredTable implements DeliveredRecords {
   constructor(
     private readonly dynamodb: Pick<AwsCall, "send">,
@@ -85,7 +85,7 @@ function encode({ source, fingerprints }: DeliveredRecord): Buffer {
   return bytes;
 }
 
-/** Bytes that can't be read are a record without a source. */
+/** Decodes a record. If the bytes can't be read, its source is empty. */
 function decode(bytes: Buffer): Omit<DeliveredRecord, "sequence"> {
   const entries: [string, Fingerprint][] = [];
   for (let offset = 0; offset + ENTRY_BYTES <= bytes.length; offset += ENTRY_BYTES) {

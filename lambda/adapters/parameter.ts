@@ -7,28 +7,28 @@ import type { AwsCall } from "./aws-call";
 export interface ParameterOptions extends Machine {
   readonly ssm: Pick<AwsCall, "send">;
   readonly name: string;
-  /** What stands for the value in a remedy. */
+  /** Text that replaces the value in a remedy. */
   readonly placeholder: string;
   /** The shortest time between two reads by `refresh`. */
   readonly refreshIntervalMs: number;
   readonly region: string;
-  /** ARN of the customer's own key, where the parameter has one. */
+  /** ARN of the customer-managed key, if the parameter has one. */
   readonly keyId: string | undefined;
-  /** Called whenever the parameter could not be read again and its last value stays in use. */
+  /** Called if the parameter could not be read again and its last value stays in use. */
   readonly onStale: (error: ParameterError) => void;
 }
 
 type Code = ParameterError["code"];
 
-/** A parameter that is gone or empty was meant to be: its last value is not used any more. */
+/** A parameter was deleted or emptied on purpose, so its last value is not used any more. */
 const ENDS_USE: readonly Code[] = ["parameter-missing", "parameter-empty"];
 
 /**
- * A SecureString of SSM Parameter Store, cached, and a failure to read it as well: SSM's default quota is 40 reads per second for
- * a whole account. While SSM fails, a value that was read once stays in use: an old secret is better than a lost event.
+ * A SecureString of SSM Parameter Store. Values and read errors are cached, because SSM's default quota is 40 reads per second for a
+ * whole account. While SSM fails, the last value stays in use: an old secret is better than a lost event.
  */
 export class Parameter {
-  /** The lines, or why there are none; since when, in milliseconds since 1970, and for how long. */
+  /** The parameter's lines or the error, when they were read in milliseconds since 1970, and how long they are valid. */
   #known: { readonly result: readonly string[] | ParameterError; readonly sinceMs: number; readonly forMs: number } | undefined;
   #inFlight: Promise<readonly string[]> | undefined;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
@@ -45,8 +45,8 @@ export class Parameter {
   }
 
   /**
-   * The lines of the parameter, at least one; blanks around them come from pasting and are dropped. It may hold several secrets,
-   * so that the old and the new one are both accepted in a rotation. @throws ParameterError with what fixes it.
+   * Returns the lines of the parameter, at least one, without the blanks around them, which pasting adds. It may hold several secrets:
+   * during a rotation the old and the new one are both accepted. @throws ParameterError with a remedy.
    */
   async get(deadlineMs?: number): Promise<readonly string[]> {
     const known = this.#known;
@@ -56,8 +56,8 @@ export class Parameter {
   }
 
   /**
-   * The lines as they are at SSM now, for when the known ones did not match; the known ones within the refresh interval of the
-   * last such read. @throws ParameterError with what fixes it.
+   * Reads the lines from SSM again, because the known ones did not match. Within the refresh interval after such a read it returns the
+   * known ones. @throws ParameterError with a remedy.
    */
   async refresh(deadlineMs?: number): Promise<readonly string[]> {
     const now = this.options.now();
@@ -78,7 +78,7 @@ export class Parameter {
     const last = this.#known?.result;
     const isUsable = last !== undefined && !(last instanceof ParameterError);
     try {
-      // Where the last value will do, SSM must not use up the time that the caller needs for SQS.
+      // If there is a last value, SSM must not use up the time that the caller needs for SQS.
       const result = await this.#read(isUsable ? undefined : deadlineMs);
       this.#known = { result, sinceMs: now(), forMs: timing.parameterTtlMs };
       return result;
@@ -116,7 +116,7 @@ export class Parameter {
     return new ParameterError(this.name, code, actor, known ?? this.#remedyOf(code, actor), { cause });
   }
 
-  /** Setting the parameter again helps only where its value is what is wrong. */
+  /** Setting the parameter again helps only if its value is wrong. */
   #remedyOf(code: Code, actor: Actor): string {
     if (code === "parameter-missing") return this.#createCommand;
     if (code !== "parameter-unreadable") return this.remedy;

@@ -6,9 +6,9 @@ import type { AwsCall } from "./aws-call";
 /** A message to be sent. */
 export interface OutgoingMessage {
   readonly body: string;
-  /** Messages of one group are received in the order in which they were sent. */
+  /** SQS delivers the messages of one group in the order in which they were sent. */
   readonly groupId: string;
-  /** Sending it again within 5 minutes stores nothing, so a send whose answer was lost can be repeated. */
+  /** SQS does not store the same id again within 5 minutes, so a send can be repeated if its answer was lost. */
   readonly deduplicationId: string;
   readonly attributes: MessageAttributes;
 }
@@ -20,15 +20,15 @@ export interface MessageAttributes {
   readonly environment?: number | undefined;
   /** Variations by flag, as JSON: option `experiments`. */
   readonly experiments?: string | undefined;
-  /** Of dead letters: why it is one, Segment's last status, and the id at Segment, which survives a redrive. */
+  /** Only in dead-lettered messages: the reason, Segment's last status, and the call's id at Segment, which a redrive keeps. */
   readonly reason?: string | undefined;
   readonly status?: number | undefined;
   readonly messageId?: string | undefined;
 }
 
-/** A message that SQS gave out. */
+/** A message that SQS delivered. */
 export interface ReceivedMessage {
-  /** SQS's own id: another one after a redrive. */
+  /** SQS's own id. It changes with a redrive. */
   readonly id: string;
   readonly receiptHandle: string;
   readonly body: string;
@@ -36,14 +36,14 @@ export interface ReceivedMessage {
   /** When SQS received it, in milliseconds since 1970. */
   readonly sentAtMs: number;
   readonly receiveCount: number;
-  /** Rises within a group. */
+  /** Increases within a group. */
   readonly sequence: bigint;
   readonly attributes: Pick<MessageAttributes, "kind" | "version" | "environment" | "experiments">;
-  /** False = a field is missing or no number, so what stands here for it means nothing. */
+  /** False = a field is missing or is not a number, and is replaced by a meaningless value here. */
   readonly isComplete: boolean;
 }
 
-/** Reads an event of Lambda's event source. `foreign`: ids of the records that are of another queue. */
+/** Reads an event of Lambda's event source. `foreign`: ids of the records of another queue. */
 export function toReceivedMessages(event: unknown, queueArn: string) {
   const records = isJsonObject(event) && Array.isArray(event.Records) ? event.Records.filter(isJsonObject) : [];
   const isOurs = ({ eventSourceARN }: JsonObject) => eventSourceARN === queueArn;
@@ -76,13 +76,13 @@ function toReceivedMessage(record: JsonObject): ReceivedMessage {
   };
 }
 
-/** undefined = none: SQS would refuse NaN when the message is moved. */
+/** undefined = no number. NaN would make SQS refuse to move the message. */
 function numberIn(attribute: SQSMessageAttribute | undefined): number | undefined {
   const number = Number(attribute?.stringValue);
   return Number.isNaN(number) ? undefined : number;
 }
 
-/** SQS's limits for one request, in messages and in bytes: 256 KiB in every partition, less 512 for each one's other attributes. */
+/** SQS's limits for one request: 10 messages and 256 KiB in every partition, of which 512 bytes per message are for other attributes. */
 const MAX_BATCH = 10;
 const MAX_BATCH_BYTES = 256 * 1024 - MAX_BATCH * 512;
 
@@ -93,12 +93,12 @@ export class Queue {
     private readonly url: string,
   ) {}
 
-  /** Sends the messages in order. @throws AwsCallError unless SQS stored every one; earlier ones may have been. */
+  /** Sends the messages in order. @throws AwsCallError unless SQS stored every one. Earlier ones may be stored then. */
   async send(messages: readonly OutgoingMessage[], deadlineMs?: number): Promise<void> {
     for (const batch of batchesOf(messages)) await this.#call("SendMessageBatch", batch.map(toEntry), deadlineMs);
   }
 
-  /** Sets when up to 10 messages become visible again. @throws AwsCallError: then the queue's own time-out decides. */
+  /** Sets when up to 10 messages become visible again. @throws AwsCallError. Then the queue's visibility time-out applies. */
   async setVisibility(messages: readonly ReceivedMessage[], seconds: number): Promise<void> {
     const toEntry = ({ receiptHandle: ReceiptHandle }: ReceivedMessage, index: number) => {
       return { Id: String(index), ReceiptHandle, VisibilityTimeout: seconds };
@@ -106,7 +106,7 @@ export class Queue {
     await this.#call("ChangeMessageVisibilityBatch", messages.map(toEntry));
   }
 
-  /** A batch is answered with 200 even if SQS refused some of its entries. */
+  /** SQS answers 200 even if it refused some of the batch's entries. */
   async #call(action: string, entries: readonly object[], deadlineMs?: number): Promise<void> {
     const answer = await this.sqs.send(action, { QueueUrl: this.url, Entries: entries }, deadlineMs);
     const [failure] = listOf(answer, "Failed");

@@ -1,13 +1,13 @@
-/** A number beyond these can only be a point in time: seconds, or milliseconds, since 1970. */
+/** A number above these limits must be a point in time, in seconds or milliseconds since 1970. */
 const EPOCH_SECONDS = 1e9;
 const EPOCH_MILLISECONDS = 1e12;
 
-/** One of several values that a comma joins. A date has a comma of its own. */
+/** One value of a comma-separated list. A date also contains a comma. */
 const VALUE = /(?:[A-Za-z]{3,9}, )?[^,\s][^,]*/g;
 
 /**
- * Seconds that an answer asks to wait: the longest of `Retry-After`, seconds or a date, and `X-RateLimit-Reset`, which Segment
- * gives in seconds and others as the time of the reset. A proxy may add its own. undefined = it does not say.
+ * Returns the seconds that an answer asks to wait: the longest of `Retry-After`, in seconds or as a date, and `X-RateLimit-Reset`, which
+ * Segment gives in seconds and other servers as a time. A proxy may add its own values. undefined = it asks for no wait.
  */
 export function askedDelay(
   headers: Readonly<Record<string, string | string[] | undefined>>,

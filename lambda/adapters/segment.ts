@@ -6,7 +6,7 @@ import { USER_AGENT } from "../library";
 import { hasPassed, type Machine } from "../timing";
 import { askedDelay } from "./retry-after";
 
-/** What an answer means, by its status. The first match counts; `NO_ANSWER` where none does. */
+/** Codes of an answer, by its status. The first match counts. Without a match the code is `NO_ANSWER`. */
 const CODES = [
   { statuses: /^2..$/, code: "accepted" },
   { statuses: /^(408|429)$/, code: "slow-down" },
@@ -17,7 +17,7 @@ const NO_ANSWER = "no-answer";
 
 export type AnswerCode = (typeof CODES)[number]["code"] | typeof NO_ANSWER;
 
-/** @param status undefined = no answer came, or one that is not HTTP. */
+/** @param status undefined = there was no answer, or it was not HTTP. */
 export function codeOfStatus(status: number | undefined): AnswerCode {
   return CODES.find(({ statuses }) => statuses.test(String(status)))?.code ?? NO_ANSWER;
 }
@@ -25,17 +25,17 @@ export function codeOfStatus(status: number | undefined): AnswerCode {
 /** The result of one attempt. */
 export interface SegmentAnswer {
   readonly code: AnswerCode;
-  /** undefined = no answer came, or one that is not HTTP. */
+  /** undefined = there was no answer, or it was not HTTP. */
   readonly status: number | undefined;
-  /** For the log: the status, or a name for the network's error. */
+  /** For the log: the status, or the name of the network error. */
   readonly reason: string;
-  /** What the answer asks to wait before the next attempt; undefined = it does not say. */
+  /** The wait before the next attempt that the answer asks for. undefined = it asks for no wait. */
   readonly askedSeconds: number | undefined;
-  /** Until the answer, or until the attempt was ended. */
+  /** Time until the answer, or until the attempt ended. */
   readonly elapsedMs: number;
 }
 
-/** Nothing in an answer's body is used: it is read so that the socket can be used again. */
+/** Bytes. The body is not used. It is read so that the socket can be used again. */
 const MAX_ANSWER = 1024 * 1024;
 
 /** Segment's HTTP Tracking API. */
@@ -45,7 +45,7 @@ export class Segment {
   #pool: Pool | undefined;
   #lastUsedAtMs = 0;
 
-  /** `endpoint`: base URL; `/v1/identify` or `/v1/batch` is added. */
+  /** `endpoint`: the base URL, without `/v1/identify` or `/v1/batch`. */
   constructor(
     endpoint: string,
     private readonly machine: Pick<Machine, "now" | "timing">,
@@ -56,14 +56,14 @@ export class Segment {
   }
 
   /**
-   * One attempt: the call alone, or in a batch with its events. Never throws: an error of the network is an answer too. A status counts
-   * even if the body behind it is cut off.
+   * Makes one attempt: the call alone, or in a batch with its events. It does not throw, because a network error is a result as well. A
+   * status counts even if its body is cut off.
    */
   async send(call: IdentifyCall, events: readonly string[], writeKey: string): Promise<SegmentAnswer> {
     const { now, timing } = this.machine;
     const startedAtMs = now();
     const timeout = new AbortController();
-    // One timer for the whole attempt: undici's own fire late, and an answer that comes byte by byte outlives them.
+    // One timer covers the whole attempt. undici's own timers fire late and do not end an answer that arrives byte by byte.
     const timer = setTimeout(() => timeout.abort(new TimeoutError()), timing.segmentAttemptMs);
     const headers = {
       authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}`,
@@ -87,11 +87,11 @@ export class Segment {
     }
   }
 
-  /** The other end may have closed the sockets of a frozen container unnoticed, so after a pause they are not used again. */
+  /** After a pause the sockets are not used again: Segment may have closed them while the container was frozen. */
   #currentPool(): Pool {
     const { now, timing } = this.machine;
     if (this.#pool === undefined || hasPassed(this.#lastUsedAtMs, now(), timing.maxIdleMs)) {
-      // Requests under way are answered over the old one.
+      // Requests in progress still use the old pool.
       void this.#pool?.close();
       this.#pool = new Pool(this.#origin, {
         connect: { timeout: timing.segmentConnectMs },
@@ -106,7 +106,7 @@ export class Segment {
   }
 }
 
-/** Names for the log. Any other error keeps the code that Node.js or undici gives it. */
+/** Returns a name for the log. Most errors keep the code of Node.js or undici. */
 function nameOf(error: unknown): string {
   if (Object(error).name === "HTTPParserError") return "not-http";
   const code = codeOf(error);

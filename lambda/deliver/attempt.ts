@@ -6,8 +6,8 @@ import type { AcceptedParts, UserRecord } from "./changes";
 import type { Invocation, Unit, UnitResult } from "./invocation";
 
 /**
- * One attempt at one unit: compare, remove, send, add. Without a record (`forward: "every"`) it only sends, and sends no events.
- * @throws ParameterError without a write key, and TableError; then nothing was sent, and the unit is retried.
+ * Makes one attempt at one unit: compare, remove, send, add. Without a record (`forward: "every"`) it only sends the call, without
+ * events. @throws ParameterError if there is no write key, or TableError. Then nothing was sent, and the unit is retried.
  */
 export async function attempt(invocation: Invocation, unit: Unit, record: UserRecord | undefined): Promise<UnitResult> {
   const { writeKey, dryRun, now, hasTime } = invocation;
@@ -32,7 +32,7 @@ function notAttempted(why: string, askedSeconds: number): UnitResult {
   return { kind: "failed", failure: { kind: "not-attempted", why, askedSeconds } };
 }
 
-/** Sends the call, and once more if the key was refused and the parameter has another one by now. */
+/** Sends the call. If Segment refuses the key and the parameter has a new one, it sends the call once more. */
 async function send(invocation: Invocation, { call }: Unit, events: readonly string[], knownKey: string) {
   const sendWith = async (usedKey: string) => {
     const answer = await invocation.segment.send(call, events, usedKey);
@@ -47,14 +47,14 @@ async function send(invocation: Invocation, { call }: Unit, events: readonly str
 }
 
 /**
- * Whether Segment may have dropped the call because it knows its id, and so have a newer value: it was received before, or it was
- * redriven, which shows as a minute between the evaluation and its reception by SQS. A merged call's id is new each time.
+ * Whether Segment may have dropped the call as a duplicate id, and so may have a newer value. That is possible if the message was
+ * received before or was redriven. After a redrive, SQS received it more than a minute after the evaluation. A merged call's id is always new.
  */
 function mayBeKnown({ messages: [{ message, call }, ...others] }: Unit): boolean {
   return others.length === 0 && (message.receiveCount > 1 || message.sentAtMs - call.receivedAtMs > MINUTE_MS);
 }
 
-/** Segment has the call, so a failure of the table does not make the message fail. */
+/** Segment has accepted the call, so the message does not fail if the table does. */
 async function add(record: UserRecord, unit: Unit, sent: AcceptedParts, usedKey: string): Promise<TableError | undefined> {
   try {
     await record.add(unit, sent, usedKey, (unit.messages.at(-1) ?? unit.messages[0]).message.sequence);

@@ -6,8 +6,8 @@ import type { Outcome } from "../log";
 import type { Reading } from "./invocation";
 
 /**
- * The batch's messages by user, in order. `foreign`: ids of records of another queue, which must not be deleted. An event that is not
- * a batch, such as the console's test event, gets one entry.
+ * Groups the batch's messages by user, in order. `foreign`: ids of records of another queue, which must not be deleted. An event that
+ * is not a batch, such as the console's test event, gets one log entry.
  */
 export function readBatch(event: unknown, queueArn: string, write: (outcome: Outcome) => void) {
   const { messages, foreign } = toReceivedMessages(event, queueArn);
@@ -34,7 +34,7 @@ function read(message: ReceivedMessage): Reading {
     const call = parseIdentifyCall(message.body);
     return { kind: "read", message, call, variations: parseVariations(message.attributes.experiments, call.messageId) };
   } catch (cause) {
-    // Any other exception, such as too deep a nesting, is this message's as well, and must not fail the batch.
+    // Any other exception, such as one for deep nesting, must fail only this message and not the batch.
     return unreadable(
       message,
       cause instanceof UnreadableMessageError ? cause : new UnreadableMessageError("readable JSON", { cause }),

@@ -5,18 +5,18 @@ import type { IdentifyCall } from "../identify-call";
 import { isJsonObject, tryParseJson } from "../json";
 import { DAY_SECONDS, type Machine } from "../timing";
 
-/** Part of every hash, so another number makes all records another source's. Release 2 wrote 1, and its records may be wrong. */
+/** Part of every hash: a new number invalidates all records. Release 2 wrote 1, and its records may be wrong. */
 const FORMAT = 2;
-/** Stands for a call without traits, which Segment gets as well. */
+/** Name in the record of a call without traits. Segment gets such a call as well. */
 const NO_TRAITS = "";
 
-/** What is compared: a unit. */
+/** The part of a unit that is compared. */
 interface Content {
   readonly call: IdentifyCall;
   readonly variations: readonly Variation[];
 }
 
-/** Of one unit, for one source: pairs of the hash of a name and the hash of its value. */
+/** Hashes of one unit for one source: pairs of a name's hash and its value's hash. */
 interface Hashes {
   readonly source: string;
   readonly traits: ReadonlyMap<string, string>;
@@ -25,7 +25,7 @@ interface Hashes {
 
 /** What Segment accepted of a unit. */
 export interface AcceptedParts {
-  /** False = Segment may have dropped the call as known, and so have newer traits. */
+  /** False = Segment may have dropped the call as a duplicate, and so may have newer traits. */
   readonly traits: boolean;
   readonly variations: readonly Variation[];
 }
@@ -34,54 +34,54 @@ export interface UserRecordOptions extends Pick<Machine, "now"> {
   readonly records: DeliveredRecords;
   /** The user's message group. */
   readonly userHash: string;
-  /** Segment's base URL: a record is about one endpoint. */
+  /** Segment's base URL. A record is valid for one endpoint. */
   readonly endpoint: string;
   /** Age from which an unchanged trait is sent again. */
   readonly refreshSeconds: number;
 }
 
 /**
- * Option `forward: "changes"`: one user's record during one batch. Invariant: each fingerprint says what Segment has. So `remove` is
- * written before a call is sent, and `add` after it was accepted; whatever fails or is killed in between, a fingerprint may be
- * missing, which costs a call, but none is wrong. For a single writer of these traits: see *Known limitations* in lambda/README.md.
+ * Option `forward: "changes"`: one user's record during one batch. Invariant: each fingerprint matches what Segment has. So `remove` is
+ * written before a call is sent, and `add` after it was accepted. If anything fails in between, a fingerprint may be missing, which
+ * costs one call, but no fingerprint is wrong. The invariant needs a single writer: see *Known limitations* in lambda/README.md.
  */
 export class UserRecord {
   #record: DeliveredRecord | undefined;
-  /** A write failed, so what the table holds is not known. */
+  /** True before the first read, and after a failed write, because the table's content is then unknown. */
   #mustRead = true;
-  /** Comparing, removing and adding are about the same unit. */
+  /** Hashes of the last unit, because comparing, removing and adding use the same ones. */
   #last: { readonly content: Content; readonly writeKey: string; readonly hashes: Hashes } | undefined;
 
   constructor(private readonly options: UserRecordOptions) {}
 
-  /** Reads the record, unless this batch knows it. @throws TableError */
+  /** Reads the record, unless it is already known. @throws TableError */
   async read(): Promise<void> {
     if (!this.#mustRead) return;
     this.#record = await this.options.records.read(this.options.userHash);
     this.#mustRead = false;
   }
 
-  /** Whether the user's message with this sequence number needs nothing more. This holds for a record of any source. */
+  /** Whether the user's message with this sequence number is settled. The record's source does not matter. */
   isSettled(sequence: bigint): boolean {
     return this.#record !== undefined && sequence <= this.#record.sequence;
   }
 
-  /** Whether Segment has each of the unit's traits, and none is due for a refresh. An absent trait is no change. */
+  /** Whether Segment has each of the unit's traits, and no trait is due for a refresh. An absent trait is not a change. */
   hasTraits(unit: Content, writeKey: string): boolean {
     const { source, traits } = this.#hashesOf(unit, writeKey);
     if (this.#record?.source !== source) return false;
     return [...traits].every(([name, value]) => this.#has(source, name, value));
   }
 
-  /** The unit's variations that are new, different or due: each is an event of its own. */
+  /** Returns the unit's variations that are new, different or due. Each becomes one event. */
   newVariations(unit: Content, writeKey: string): readonly Variation[] {
     const { source, variations } = this.#hashesOf(unit, writeKey);
     return [...variations].flatMap(([variation, [name, value]]) => (this.#has(source, name, value) ? [] : [variation]));
   }
 
   /**
-   * Removes the fingerprints of the unit's traits and of its new variations, whatever their values, before it is sent.
-   * `firstSequence`: of the unit's first message. @throws TableError: then the unit must not be sent.
+   * Removes the fingerprints of the unit's traits and of its new variations, with any value, before the unit is sent.
+   * `firstSequence`: of the unit's first message. @throws TableError. Then the unit must not be sent.
    */
   async remove(unit: Content, writeKey: string, firstSequence: bigint): Promise<void> {
     if (this.#record === undefined) return;
@@ -95,7 +95,7 @@ export class UserRecord {
 
   /**
    * Adds the fingerprints of what Segment accepted with this key: the events, and the traits unless Segment may have dropped the call.
-   * `lastSequence`: of the unit's last message. @throws TableError: then the record is read again before the user's next unit.
+   * `lastSequence`: of the unit's last message. @throws TableError. Then the record is read again before the user's next unit.
    */
   async add(unit: Content, sent: AcceptedParts, writeKey: string, lastSequence: bigint): Promise<void> {
     const { source, traits, variations } = this.#hashesOf(unit, writeKey);
@@ -104,13 +104,13 @@ export class UserRecord {
     if (accepted.size === 0) return;
     const acceptedAtSeconds = Math.floor(this.options.now() / 1_000);
     const fresh = [...accepted].map(([name, value]): [string, Fingerprint] => [name, { value, acceptedAtSeconds }]);
-    // What is due is sent again in any case.
+    // Fingerprints that are due are not kept, because their traits are sent again in any case.
     const kept = [...this.#fingerprintsOf(source)].filter(([name, known]) => !accepted.has(name) && !this.#isDue(known));
     await this.#write({ source, sequence: lastSequence, fingerprints: new Map([...fresh, ...kept]) });
   }
 
   async #write(record: DeliveredRecord): Promise<void> {
-    // DynamoDB deletes the records of users who do not come back.
+    // DynamoDB deletes the records of users without new evaluations.
     const expiresAtSeconds = this.options.now() / 1_000 + this.options.refreshSeconds + DAY_SECONDS;
     this.#mustRead = true;
     await this.options.records.write(this.options.userHash, record, expiresAtSeconds);
@@ -118,7 +118,7 @@ export class UserRecord {
     this.#mustRead = false;
   }
 
-  /** What the record says of this source. */
+  /** Returns the record's fingerprints if they belong to this source. */
   #fingerprintsOf(source: string): DeliveredRecord["fingerprints"] {
     return this.#record?.source === source ? this.#record.fingerprints : new Map();
   }
@@ -128,12 +128,12 @@ export class UserRecord {
     return known?.value === value && !this.#isDue(known);
   }
 
-  /** A time in the future counts like one in the past: another container's clock may have been ahead. */
+  /** A time far in the future is due as well: another container's clock may have been ahead. */
   #isDue({ acceptedAtSeconds }: Fingerprint): boolean {
     return Math.abs(this.options.now() / 1_000 - acceptedAtSeconds) >= this.options.refreshSeconds;
   }
 
-  /** Keyed hashes, so that the table tells no one a user's traits. Another write key, endpoint or kind of id is another source. */
+  /** Returns keyed hashes, so that the table does not reveal traits. Another write key, endpoint or kind of id is another source. */
   #hashesOf(content: Content, writeKey: string): Hashes {
     if (this.#last?.content === content && this.#last.writeKey === writeKey) return this.#last.hashes;
     const { traits, anonymousId } = Object(tryParseJson(content.call.body));
@@ -148,7 +148,7 @@ export class UserRecord {
     const hashes = {
       source: hash(),
       traits: new Map(entries.map(([name, value]) => [hash(name), hash(name, JSON.stringify(value))])),
-      // A third part: no trait's hashes have as many.
+      // These hashes have one part more than a trait's, so they never equal one.
       variations: new Map(
         content.variations.map((each) => [each, [hash("", "experiment", each.flag), hash("", each.flag, each.value)] as const]),
       ),

@@ -15,10 +15,10 @@ export type DeliverHandler = (
   context: Pick<Context, "awsRequestId" | "getRemainingTimeInMillis">,
 ) => Promise<SQSBatchResponse>;
 
-/** A container that is new at each attempt remembers no user who fails. So what was received this often is not merged. */
+/** A new container does not know which users fail. So a message that was received this often is not merged. */
 const SINGLY_FROM_RECEIVE = 10;
 
-/** The first message of a user that is not settled, and those behind it. */
+/** A user's first message that is not settled, and the later ones behind it. */
 interface Stop {
   readonly message: ReceivedMessage;
   readonly failure: Failure;
@@ -28,8 +28,8 @@ interface Stop {
 }
 
 /**
- * Delivers a batch: users in parallel, each user's messages in order up to the first failure. Failures are judged once all answers of
- * the invocation are in, so that a fast failure is judged beside slow successes.
+ * Delivers a batch: users in parallel, each user's messages in order up to the first failure. Failures are judged after the last answer
+ * of the invocation, so that slow successes still count when a fast failure is judged.
  */
 export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
   const health = new Health(deps.retrySeconds);
@@ -48,7 +48,7 @@ export function deliverHandler(deps: DeliverDependencies): DeliverHandler {
   };
 }
 
-/** Delivers one user's messages: drops those that are settled, merges, attempts each unit, and stops at the first failure. */
+/** Delivers one user's messages: skips settled ones, merges, attempts each unit, and stops at the first failure. */
 async function deliverUser(invocation: Invocation, health: Health, readings: readonly [Reading, ...Reading[]]) {
   const { changes, now } = invocation;
   const outcomes: Outcome[] = [];
@@ -85,26 +85,26 @@ function failed(error: unknown): Extract<UnitResult, { kind: "failed" }> {
   return { kind: "failed", failure: { kind: "error", error } };
 }
 
-/** A user who fails is sent singly, because a merged unit is never dead-lettered. */
+/** The messages of a user who fails are not merged, because a merged unit is never dead-lettered. */
 function unitsOf({ mergeBacklog: merges, requestId }: Invocation, health: Health, messages: readonly ReadMessage[]) {
   const singly = ({ message }: ReadMessage) => message.receiveCount >= SINGLY_FROM_RECEIVE || health.isFailing(message.groupId);
   if (!merges || messages.some(singly)) return messages.map(unitOf);
   try {
     return mergeBacklog(messages, requestId);
   } catch {
-    // No exception is known. Whichever it is shows, and is logged, when its message is sent singly.
+    // No exception is known. If there is one, it occurs again and is logged when its message is sent singly.
     return messages.map(unitOf);
   }
 }
 
-/** Only attempts at Segment count for health. For a merged unit its first message counts. */
+/** Only HTTP requests to Segment count for health. A merged unit counts by its first message. */
 function noteAttempt(health: Health, { messages: [{ message }] }: Unit, result: UnitResult, atMs: number): void {
   const accepted = result.kind === "delivered";
   const refused = result.kind === "failed" && result.failure.kind === "not-accepted";
   if (accepted || refused) health.attempted(message.groupId, { accepted, atMs, receiveCount: message.receiveCount });
 }
 
-/** Dead-letters the message or sets when it is retried, with those behind it. `kept`: what stays in the queue. */
+/** Dead-letters the message, or sets when it and those behind it are retried. `kept`: the messages that stay in the queue. */
 async function conclude(invocation: Invocation, health: Health, stop: Stop) {
   const { retrySeconds, random, now } = invocation;
   const { message, failure, merged, behind } = stop;
@@ -129,7 +129,7 @@ async function conclude(invocation: Invocation, health: Health, stop: Stop) {
   return { kept, outcome: { ...outcome, message: "could not be moved to the dead-letter queue", error: moveError, fields } };
 }
 
-/** Copies the message to the dead-letter queue, under its id at SQS: a second copy within 5 minutes is not stored. */
+/** Copies the message to the dead-letter queue. SQS's id de-duplicates it: a second copy within 5 minutes is not stored. */
 async function deadLetter(deps: Invocation, { message, failure, fields }: Stop, reason: string): Promise<unknown> {
   const status = failure.kind === "not-accepted" ? failure.answer.status : undefined;
   const { body, groupId, id } = message;
@@ -142,7 +142,7 @@ async function deadLetter(deps: Invocation, { message, failure, fields }: Stop, 
   }
 }
 
-/** Sets when the messages become visible, all at the same time: SQS gives out none of a user while one of them is invisible. */
+/** Sets when the messages become visible. All have the same time, because one invisible message blocks its user's others in SQS. */
 async function setVisibility(deps: Invocation, messages: readonly ReceivedMessage[], seconds: number): Promise<LogFields> {
   try {
     if (messages.length > 0) await deps.queue.setVisibility(messages, seconds);

@@ -1,11 +1,11 @@
 import { hasPassed, type RetrySeconds } from "../timing";
 
-/** Shares of the other users whose latest attempts were accepted, at least, while the endpoint is healthy. */
+/** The endpoint is healthy if at least these shares of the other users' latest attempts were accepted. */
 const ACCEPTED_OF_FIRST_RECEIVES = 4 / 5;
 const ACCEPTED_OF_ALL = 2 / 3;
-/** Users whose latest attempts one container remembers. */
+/** Number of users whose latest attempts one container remembers. */
 const MAX_USERS = 1_000;
-/** Users who fail. Each is retried within a minute or so, and would be forgotten before that if these were fewer. */
+/** Number of users with a streak. Each is retried after about a minute, and a smaller map would forget them before that. */
 const MAX_STREAKS = 10_000;
 
 interface Attempt {
@@ -14,12 +14,11 @@ interface Attempt {
 }
 
 /**
- * What one container remembers of its attempts, by user: it distinguishes one user's failures from the endpoint's. Times are in
- * milliseconds since 1970.
+ * One container's attempts, by user. They distinguish one user's failures from the endpoint's. Times are in milliseconds since 1970.
  */
 export class Health {
   readonly #latest = new Map<string, Attempt>();
-  /** Only of messages at their first receive: the retries of a few failing users would dominate a quiet stack. */
+  /** Only attempts at a message's first receive. Otherwise the retries of a few failing users would dominate a quiet stack. */
   readonly #latestFirstReceive = new Map<string, Attempt>();
   readonly #streaks = new Map<string, { readonly failures: number; readonly atMs: number }>();
 
@@ -37,8 +36,8 @@ export class Health {
   }
 
   /**
-   * Whether the endpoint is healthy for this user, by the attempts of other users. The second share is there because an outage of a
-   * third of the users is an outage.
+   * Whether the endpoint is healthy for this user, by the attempts for other users. The second share exists because failures of more
+   * than a third of the users are an outage.
    */
   isHealthyFor(user: string, nowMs: number): boolean {
     const windowMs = 1_000 * this.retrySeconds.healthWindow;
@@ -52,7 +51,7 @@ export class Health {
     return all.accepted >= ACCEPTED_OF_ALL * all.all;
   }
 
-  /** Counts a failure, once per invocation. Returns the user's streak, which only an accepted attempt or an hour ends. */
+  /** Counts a failure, once per invocation, and returns the user's streak. An accepted attempt or an hour without a failure ends it. */
   countFailure(user: string, nowMs: number): number {
     const last = this.#streaks.get(user);
     const goesOn = last !== undefined && !hasPassed(last.atMs, nowMs, 1_000 * this.retrySeconds.streakWindow);
@@ -62,7 +61,7 @@ export class Health {
   }
 }
 
-/** Makes this user the last one. Beyond `most` the first is forgotten. */
+/** Makes this user the newest. If there are more than `most`, the oldest is forgotten. */
 function remember<Value>(users: Map<string, Value>, user: string, value: Value, most: number): void {
   users.delete(user);
   users.set(user, value);

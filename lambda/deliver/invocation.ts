@@ -9,13 +9,13 @@ import type { Log } from "../log";
 import type { Machine } from "../timing";
 
 export interface DeliverDependencies extends Machine {
-  /** The queue that deliver is for. Records of other queues are not ours. */
+  /** Deliver's queue. Records of other queues are not processed. */
   readonly queueArn: string;
   readonly writeKey: Pick<Parameter, "name" | "get" | "refresh" | "remedy">;
   readonly dryRun: boolean;
   readonly mergeBacklog: boolean;
   readonly segment: Pick<Segment, "send">;
-  /** Option `forward: "changes"`; undefined = every evaluation is sent. */
+  /** Option `forward: "changes"`. undefined = every evaluation is sent. */
   readonly changes: ChangesDependencies | undefined;
   readonly queue: Pick<Queue, "setVisibility">;
   readonly deadLetterQueue: Pick<Queue, "send">;
@@ -33,13 +33,13 @@ export interface ChangesDependencies {
 /** What the units of one invocation share. */
 export interface Invocation extends DeliverDependencies {
   readonly requestId: string;
-  /** Whether there is time for a unit at its longest. */
+  /** Whether there is time for the longest possible unit. */
   readonly hasTime: () => boolean;
-  /** Set once Segment answered 429: the longest time that it asked for. Nothing more is sent. */
+  /** The longest wait that Segment asked for with a 429. If it is set, nothing more is sent. */
   slowDownSeconds: number | undefined;
 }
 
-/** A message with the call that it holds. */
+/** A message and its call. */
 export interface ReadMessage {
   readonly kind: "read";
   readonly message: ReceivedMessage;
@@ -48,19 +48,19 @@ export interface ReadMessage {
   readonly variations: readonly Variation[];
 }
 
-/** A message of the batch, read as far as it can be. */
+/** A message of the batch. It is unread if its call can't be read. */
 export type Reading = ReadMessage | { readonly kind: "unread"; readonly message: ReceivedMessage; readonly failure: Failure };
 
-/** What is sent in one request: one message's call, or several messages' calls merged into one. */
+/** The content of one request: one message's call, or several messages' calls merged into one. */
 export interface Unit {
   readonly messages: readonly [ReadMessage, ...ReadMessage[]];
   readonly call: IdentifyCall;
   readonly variations: readonly Variation[];
 }
 
-/** What became of a unit. */
+/** Result of an attempt at a unit. */
 export type UnitResult =
-  /** `experiments`: events that were sent. `notRecorded`: Segment accepted the unit, but its fingerprints could not be added. */
+  /** `experiments`: number of events that were sent. `notRecorded`: Segment accepted the unit, but its fingerprints could not be added. */
   | {
       readonly kind: "delivered";
       readonly answer: SegmentAnswer;
@@ -68,20 +68,20 @@ export type UnitResult =
       readonly notRecorded: TableError | undefined;
     }
   | { readonly kind: "unchanged" }
-  /** `call`: what would have been sent. */
+  /** `call`: the request's body, which was not sent. */
   | { readonly kind: "dry-run"; readonly call: unknown }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 /** Why a message is not settled. */
 export type Failure =
-  /** Segment gave another answer than 2xx, or none. */
+  /** Segment did not answer 2xx, or did not answer. */
   | { readonly kind: "not-accepted"; readonly answer: SegmentAnswer }
   /** Nothing was sent: Segment asked to slow down, or too little time was left. */
   | { readonly kind: "not-attempted"; readonly why: string; readonly askedSeconds: number }
-  /** Not the endpoint's: no write key, DynamoDB, or a defect. */
+  /** The endpoint is not the cause: there is no write key, DynamoDB failed, or the code has a defect. */
   | { readonly kind: "error"; readonly error: unknown }
   | { readonly kind: "unknown-version" }
   | { readonly kind: "unreadable"; readonly error: UnreadableMessageError };
 
-/** Why a message is in the dead-letter queue: its attribute `reason`. */
+/** Why a message is dead-lettered: its attribute `reason`. */
 export type DeadLetterReason = "isolated-failure" | "expired" | "unknown-version" | "unreadable-message";

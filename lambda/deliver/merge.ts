@@ -5,19 +5,19 @@ import { isJsonObject, type JsonObject, tryParseJson } from "../json";
 import { capacityOf, MAX_CALL_TRAITS, toCall } from "../split";
 import type { ReadMessage, Unit } from "./invocation";
 
-/** From this many in one batch on, a user sends faster than Segment answers. */
+/** A user with at least this many evaluations in one batch sends faster than Segment answers. */
 const MANY_EVALUATIONS = 5;
-/** The end of an id that receive wrote: the number of the part. */
+/** The number of the part at the end of an id from receive. */
 const PART = /-\d+$/;
-/** Shorter than the ids of receive, so what fitted into a call alone still fits. */
+/** Shorter than the ids of receive, so the traits of a single call still fit. */
 const MERGED_ID_LENGTH = 22;
 
 /** Messages that become one call. */
 interface Merge {
-  /** The last one of each flag, since when it has had this value. */
+  /** By flag: the newest variation, with the call since which the flag has had this value. */
   readonly variations: ReadonlyMap<string, Variation>;
   readonly messages: readonly [ReadMessage, ...ReadMessage[]];
-  /** The last call without its id and its traits. */
+  /** The last call, without its id and its traits. */
   readonly shared: JsonObject;
   /** Each trait as JSON, `"name":value`, by its name. */
   readonly traits: ReadonlyMap<string, string>;
@@ -28,8 +28,8 @@ export function unitOf(read: ReadMessage): Unit {
 }
 
 /**
- * One user's messages, in order, as units. If they are many evaluations, consecutive calls with equal envelopes become one unit, as
- * long as it fits into one call. Later traits win. `requestId`: of the invocation.
+ * Turns one user's messages, in order, into units. If there are many evaluations, consecutive calls with equal envelopes become one unit,
+ * as long as it fits into one call. Later traits win. `requestId`: of the invocation.
  */
 export function mergeBacklog(messages: readonly ReadMessage[], requestId: string): readonly Unit[] {
   const evaluations = new Set(messages.map(({ call }) => call.messageId.replace(PART, "")));
@@ -50,7 +50,7 @@ function mergeOf(read: ReadMessage): Merge {
   return { messages: [read], shared, traits: json, variations: new Map(read.variations.map((each) => [each.flag, each])) };
 }
 
-/** Both as one, unless their envelopes differ or the call would not fit. */
+/** Joins both, unless their envelopes differ or the call would not fit. */
 function joined(last: Merge, next: Merge): readonly Merge[] {
   const traits = new Map([...last.traits, ...next.traits]);
   const bytes = [...traits.values()].reduce((sum, trait) => sum + Buffer.byteLength(trait) + 1, -1); // with commas between them
@@ -64,7 +64,7 @@ function joined(last: Merge, next: Merge): readonly Merge[] {
   return [{ messages: [...last.messages, ...next.messages], shared: next.shared, traits, variations }];
 }
 
-/** What must be equal in merged calls: the user, and whether a call counts as activity. */
+/** Merged calls must have equal keys: the user, and whether the call counts as activity. */
 function keyOf({ shared: { userId, anonymousId, context } }: Merge): string {
   return JSON.stringify([userId, anonymousId, isJsonObject(context) ? context.active : undefined]);
 }
@@ -75,8 +75,8 @@ function envelopeOf({ shared, messages }: Merge) {
 }
 
 /**
- * The id is a hash of all that is merged and of the invocation. With an id that is equal in the next invocation, Segment could drop
- * the call as known although it accepted an older one in between.
+ * The id is a hash of the merged calls and of the invocation. If the next invocation used the same id, Segment could drop the call as a
+ * duplicate although it accepted an older one in between.
  */
 function toUnit(merge: Merge, requestId: string): Unit {
   const { messages, traits, variations } = merge;

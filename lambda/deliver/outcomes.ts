@@ -2,7 +2,7 @@ import type { SegmentAnswer } from "../adapters/segment";
 import type { LogFields, Outcome } from "../log";
 import type { DeadLetterReason, Failure, Invocation, Reading, ReadMessage, Unit, UnitResult } from "./invocation";
 
-/** What every entry about a message says: of one that can't be read, its id at SQS. */
+/** Fields of every entry about a message. If the message can't be read, `messageId` is SQS's id. */
 export function fieldsOf(reading: Reading): LogFields {
   const { id, receiveCount: attempt, attributes } = reading.message;
   const known = { attempt, environment: attributes.environment };
@@ -15,11 +15,11 @@ export function unchanged(reading: Reading): Outcome {
   return { event: "unchanged", message: "Segment has these traits, nothing was sent", fields: fieldsOf(reading) };
 }
 
-/** The entries about a unit whose messages are settled: one for each message, and one if the call could not be recorded. */
+/** Returns the entries about a settled unit: one for each message, and one more if the call could not be recorded. */
 export function settled(unit: Unit, result: Settled, durationMs: number, nowMs: number): readonly Outcome[] {
   const outcomes = unit.messages.map((read) => {
     const outcome = outcomeOf(read, unit, result, nowMs);
-    // Once per request, so that a sum over the entries is the number of events.
+    // Only one entry per request has the number, so that the sum over all entries is correct.
     const sent = result.kind === "delivered" && read === unit.messages.at(-1) ? result.experiments : 0;
     return { ...outcome, fields: { ...fieldsOf(read), durationMs, experiments: sent || undefined, ...outcome.fields } };
   });
@@ -48,7 +48,7 @@ function outcomeOf(read: ReadMessage, { messages, call }: Unit, result: Settled,
 
 const NO_OAUTH = "(Segment sources that enforce OAuth are not supported)";
 
-/** The entry about a message that is retried. */
+/** Returns the entry about a message that is retried. */
 export function retrying(failure: Failure, healthy: boolean, { writeKey }: Pick<Invocation, "writeKey">): Outcome {
   const event = "retrying";
   switch (failure.kind) {
@@ -56,7 +56,7 @@ export function retrying(failure: Failure, healthy: boolean, { writeKey }: Pick<
       const { name: parameter, remedy } = writeKey;
       const fields = answerFields(failure.answer);
       const { status } = failure.answer;
-      // While the endpoint is healthy the key is good, so a 403 is a firewall's.
+      // While the endpoint is healthy the key is valid, so a firewall sent the 403.
       if (status === 401 || (status === 403 && !healthy)) {
         const message = "Segment, or a firewall before it, refuses the write key";
         return { event, message, fields: { ...fields, code: "write-key-refused", parameter, remedy: `${remedy} ${NO_OAUTH}` } };
@@ -76,7 +76,7 @@ export function retrying(failure: Failure, healthy: boolean, { writeKey }: Pick<
   }
 }
 
-/** The entry about a message that is in the dead-letter queue. `reason` is the message's attribute of that name. */
+/** Returns the entry about a message in the dead-letter queue. `reason` is the message's attribute of that name. */
 export function deadLettered(failure: Failure, reason: DeadLetterReason): Outcome {
   const fields = failure.kind === "not-accepted" ? { ...answerFields(failure.answer), reason } : { reason };
   const why = failure.kind === "unreadable" ? `: ${failure.error.message}` : "";
@@ -85,6 +85,6 @@ export function deadLettered(failure: Failure, reason: DeadLetterReason): Outcom
 
 function answerFields({ status, reason, elapsedMs: segmentMs, code: answerCode }: SegmentAnswer): LogFields {
   const code = answerCode === "accepted" ? undefined : answerCode;
-  // The operator must act on such an entry, so it is an ERROR.
+  // The operator must act on this code. The field `actor` raises the entry's level to ERROR.
   return { status, reason, segmentMs, code, actor: code === "endpoint-refused" ? "operator" : undefined };
 }

@@ -1,34 +1,34 @@
 import type { Machine, RetrySeconds } from "../timing";
 import type { DeadLetterReason, Failure } from "./invocation";
 
-/** What the policy needs to know of a message that failed. */
+/** The policy's input about a message that failed. */
 export interface FailedMessage {
   readonly failure: Failure;
-  /** Since SQS received it. A redrive begins it anew. */
+  /** Age since SQS received the message. A redrive resets it. */
   readonly ageSeconds: number;
   readonly receiveCount: number;
-  /** Its call was merged with others. */
+  /** Whether its call was merged with others. */
   readonly merged: boolean;
-  /** See `Health`: by other users' attempts. */
+  /** See `Health`: depends on attempts for other users. */
   readonly healthy: boolean;
 }
 
-/** Failures in a row that dead-letter a message. After it each further one does so: the streak goes on. */
+/** This many failures in a row dead-letter a message. The streak continues, so each further failure dead-letters one more. */
 const STREAK_OF_ISOLATED_FAILURE = 4;
-/** SQS moves a message without a reason at 1,000 receives: 300, and one per half hour for 12 days, are 876. */
+/** SQS itself moves a message at 1,000 receives, without a reason. 300 receives and one per half hour for 12 days are 876. */
 const MANY_RECEIVES = 300;
-/** Share by which a wait varies either way, so that what failed together is not retried together. */
+/** A wait varies by ± this share, so that messages that failed together are not retried together. */
 const JITTER = 0.2;
 
-/** Whether the failure counts for the user's streak. Slow-downs and failures that are not the endpoint's do not. */
+/** Whether the failure counts for the user's streak. Slow-downs do not count, and neither do failures without a request to Segment. */
 export function countsForStreak({ failure, ageSeconds, healthy }: FailedMessage, retry: RetrySeconds): boolean {
   if (failure.kind !== "not-accepted" || failure.answer.code === "slow-down") return false;
   return healthy && ageSeconds >= retry.isolatedFailureAge;
 }
 
 /**
- * Why the message is dead-lettered; undefined = it is retried. `streak`: how often in a row the user failed, this failure included;
- * 0 if this one does not count.
+ * Returns why the message is dead-lettered. undefined = it is retried. `streak`: the user's failures in a row, with this one, or 0 if
+ * this one does not count.
  */
 export function deadLetterReason(message: FailedMessage, streak: number, retry: RetrySeconds): DeadLetterReason | undefined {
   const { failure, ageSeconds, merged } = message;
@@ -41,14 +41,14 @@ export function deadLetterReason(message: FailedMessage, streak: number, retry: 
       return undefined;
     case "error":
     case "not-accepted":
-      // Which of the merged messages fails is known once they are sent singly, at the next receive.
+      // At the next receive the messages are sent singly, which shows which one fails.
       if (merged) return undefined;
       if (ageSeconds >= retry.expiredAge) return "expired";
       return streak >= STREAK_OF_ISOLATED_FAILURE ? "isolated-failure" : undefined;
   }
 }
 
-/** Seconds until the message is retried. SQS takes no fractions. */
+/** Returns the whole seconds until the message is retried. SQS does not accept fractions. */
 export function retryAfterSeconds(message: FailedMessage, random: Machine["random"], retry: RetrySeconds): number {
   const { failure, ageSeconds, receiveCount, healthy } = message;
   const manyReceives = receiveCount >= MANY_RECEIVES ? retry.manyReceivesWait : 0;

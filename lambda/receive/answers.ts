@@ -5,17 +5,17 @@ import type { Evaluation } from "./evaluation";
 import type { IdentifyCalls } from "./identify";
 import type { SkipReason } from "./skip";
 
-/** How a webhook ends: its log entry, and the response's body without `status`, which is the event. */
+/** Result of a webhook: its log entry, and the response's body without `status`. `status` is the event. */
 export interface Ending extends Outcome {
   readonly event: keyof typeof STATUS_CODES;
   readonly answer: { readonly messageId: string } | { readonly reason: string };
 }
 
-/** Never a 3xx: Flagsmith takes it for success, and the event is lost. */
+/** There is no 3xx: Flagsmith counts it as a success, and the evaluation would be lost. */
 const STATUS_CODES = { accepted: 202, ignored: 200, unauthorized: 401, invalid: 400, unavailable: 503 };
 
 export function toResponse({ event: status, answer }: Pick<Ending, "event" | "answer">): APIGatewayProxyStructuredResultV2 {
-  // In seconds. Flagsmith ignores it: its own retries come within 3 s.
+  // In seconds. Flagsmith ignores the header and retries within 3 s.
   const retryAfter = status === "unavailable" ? { "retry-after": "1" } : {};
   const headers = { "content-type": "application/json", ...retryAfter };
   return { statusCode: STATUS_CODES[status], headers, body: JSON.stringify({ status, ...answer }) };
@@ -46,12 +46,12 @@ const SKIPPED: Readonly<Record<SkipReason, string>> = {
   "nameless-identity": "Flagsmith generated this identity, and option anonymousIdentities is drop",
 };
 
-/** An identity that is skipped. The entry names it, so that a missing user is found. */
+/** An identity that is skipped. The entry names it, so that an operator can find a missing user. */
 export function skipped({ identity: userId, environment }: Evaluation, code: SkipReason): Ending {
   return ignored("identity skipped", { code, reason: SKIPPED[code], userId, environment });
 }
 
-/** Flagsmith's other webhooks, and what its "Test your webhook" button sends. Any other type may hold anything, so it is not logged. */
+/** Types of Flagsmith's other webhooks and of its "Test your webhook" button. Other types are not logged: they may hold any text. */
 const OTHER_EVENTS = ["AUDIT_LOG_CREATED", "FLAG_DELETED", "FLAG_UPDATED", "NEW_VERSION_PUBLISHED"];
 
 export function otherEvent(eventType: string): Ending {
@@ -70,14 +70,14 @@ const UNAUTHORIZED = {
   "signature-wrong": "X-Flagsmith-Signature does not match: the secret in Flagsmith differs from the parameter's",
 } as const;
 
-/** One answer for both, so that it tells a forger nothing. The log tells them apart. */
+/** Both cases have the same answer, so that a forger learns nothing from it. The log distinguishes them. */
 export function unauthorized(code: keyof typeof UNAUTHORIZED, sourceIp: string, parameter: string): Ending {
   const fields = { code, reason: UNAUTHORIZED[code], parameter, sourceIp };
   const answer = { reason: "the X-Flagsmith-Signature header is missing or wrong" };
   return { event: "unauthorized", message: "signature refused", fields, answer };
 }
 
-/** Whatever was thrown before SQS had the event: the sender still owns it. */
+/** Any error before SQS has the evaluation. The sender still owns it. */
 export function failed(error: unknown): Ending {
   if (error instanceof InvalidEvaluationError) {
     return { event: "invalid", message: "webhook body refused", error, answer: { reason: error.message } };
@@ -86,7 +86,7 @@ export function failed(error: unknown): Ending {
   return { event: "unavailable", message: "webhook not queued, the sender keeps it", error, answer };
 }
 
-/** "7: a, b, c, d, e": the number first, because long texts are cut. undefined = nothing to say. */
+/** Example: "7: a, b, c, d, e". The number is first, because long texts are cut. undefined = there are no names. */
 function countAndFirst(names: readonly string[]): string | undefined {
   return names.length === 0 ? undefined : `${names.length}: ${names.slice(0, 5).join(", ")}`;
 }

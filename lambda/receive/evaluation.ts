@@ -15,25 +15,25 @@ export interface Flag {
 export interface Evaluation {
   readonly kind: "evaluation";
   readonly identity: string;
-  /** Flagsmith's environment number, where a flag carries one. */
+  /** Flagsmith's number of the environment, if a flag has one. */
   readonly environment: number | undefined;
   readonly flags: readonly Flag[];
-  /** Without transient ones: Flagsmith does not store those. */
+  /** Transient traits are not included, because Flagsmith does not store them. */
   readonly traits: readonly { readonly key: string; readonly value: Value }[];
   /** Names of the segments the identity is a member of. */
   readonly segments: readonly string[];
 }
 
-/** Another of Flagsmith's webhooks, signed like an evaluation, pasted at the same URL. */
+/** Another Flagsmith webhook with the same URL. Its signature is valid, but it is not an evaluation. */
 export interface OtherEvent {
   readonly kind: "other";
   readonly eventType: string;
 }
 
-/** Bytes of JSON: 2,000 characters, which Flagsmith allows, all escaped. An identity and a flag's name still fit in one call. */
+/** Bytes of JSON. Flagsmith allows 2,000 characters, and an escape has 6 bytes. An identity and a flag's name still fit into one call. */
 const MAX_NAME_BYTES = 12_000;
 
-/** Reads a webhook body. @throws InvalidEvaluationError naming the first wrong field and what was expected, never its value. */
+/** Reads a webhook body. @throws InvalidEvaluationError with the first wrong field and the expected type, but not its value. */
 export function parseEvaluation(bytes: Buffer): Evaluation | OtherEvent {
   const body = expect(parsePythonJson(bytes), "body", "an object", isJsonObject);
   const otherEvent = otherEventOf(body);
@@ -50,10 +50,10 @@ export function parseEvaluation(bytes: Buffer): Evaluation | OtherEvent {
   };
 }
 
-/** Fields of the audit log, whose webhook has a flat form as well. */
+/** Fields of the audit log. Its webhook also exists in a flat form without `event_type`. */
 const AUDIT_LOG = ["author", "created_date", "environment", "log", "project", "related_object_id", "related_object_type"];
 
-/** Anything else without identity and flags stays invalid: a field that Flagsmith renames must be seen. */
+/** Any other body without an identity is invalid: if Flagsmith renames a field, the operator must see it. */
 function otherEventOf(body: JsonObject): OtherEvent | undefined {
   if (body.identity !== undefined) return undefined;
   const { event_type: eventType, flags } = body;
@@ -62,7 +62,7 @@ function otherEventOf(body: JsonObject): OtherEvent | undefined {
   return isAuditLog ? { kind: "other", eventType: "AUDIT_LOG_CREATED" } : undefined;
 }
 
-/** Flagsmith generates identities for users without one: 64 hex digits, a hash of their traits, or 32 random ones per call. */
+/** Flagsmith generates identities for users without one: 64 hex digits (a hash of the traits) or, in older versions, 32 random ones. */
 export function isAnonymous(identity: string): boolean {
   return /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(identity);
 }
@@ -79,7 +79,7 @@ function flag(input: unknown, index: number): Flag {
   };
 }
 
-/** Flagsmith may leave out or add to all but flags: an own trait or a segment that can't be used is none. */
+/** Only flags are required. An own trait or a segment that can't be used is ignored, because Flagsmith may change their fields. */
 function trait(input: unknown): Evaluation["traits"] {
   if (!isJsonObject(input) || input.transient === true) return [];
   const { trait_key: key, trait_value: value } = input;

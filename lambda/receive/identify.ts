@@ -8,17 +8,17 @@ import { type Evaluation, isAnonymous } from "./evaluation";
 import type { Selects } from "./selection";
 import { type MappingOptions, type TraitSet, toTraits } from "./traits";
 
-/** Segment's HTTP API says "fewer than 100 characters", and drops a call with a longer id with 200. */
+/** Segment's documentation says "fewer than 100 characters". It answers 200 to a call with a longer id, and drops it. */
 export const MAX_MESSAGE_ID_LENGTH = 99;
 
-/** Room for the number of a part, dash included: a body of 6 MB makes fewer than 1,000 parts. */
+/** Characters for a dash and the number of a part. A body of 6 MB has fewer than 1,000 parts. */
 const PART_LENGTH = 5;
 
-/** The facts of one reception, from API Gateway. */
+/** API Gateway's data about one received webhook, and the stack's name. */
 export interface Receipt {
   readonly stackName: string;
   readonly requestId: string;
-  /** Milliseconds since 1970. Segment's `timestamp`, fixed here once. */
+  /** Milliseconds since 1970. Each attempt sends this time as Segment's `timestamp`. */
   readonly receivedAtMs: number;
 }
 
@@ -30,15 +30,15 @@ export interface IdentifyOptions
 }
 
 export interface IdentifyCalls extends Pick<TraitSet, "renamed" | "overwritten">, ColumnProblems {
-  /** At least one, in the order in which they are queued; Segment merges their traits. */
+  /** At least one call, in the order of the queue. */
   readonly calls: readonly [IdentifyCall, ...IdentifyCall[]];
-  /** Variations by flag, as JSON; undefined = there is none. */
+  /** Variations by flag, as JSON. undefined = there are none. */
   readonly experiments: string | undefined;
-  /** Traits that alone exceed a call, and variations that exceed a request, with their size in bytes of JSON. */
+  /** Traits that are too large for a call, and variations that do not fit into a request, with their size in bytes of JSON. */
   readonly cut: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-/** Maps an evaluation to as many calls as its traits need. Segment merges the traits of an identity's calls. */
+/** Maps an evaluation to as many calls as its traits need. Segment merges the traits of all calls of an identity. */
 export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, options: IdentifyOptions): IdentifyCalls {
   const { traits, renamed, overwritten } = toTraits(evaluation, options);
   const { identity } = evaluation;
@@ -48,7 +48,7 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
   const envelope = { json: envelopeOf(identity, receivedAtMs, options), identity, receivedAtMs, idLength };
   const capacity = capacityOf(envelope);
   const cut: { name: string; bytes: number }[] = [];
-  // A value that no call can hold gives way to its trait's fallback, or the trait is not sent.
+  // A value that is too large for a call is replaced by the trait's fallback. Without a fallback the trait is not sent.
   const json = [...traits].flatMap(([name, { value, fallback }]) => {
     const trait = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
     const bytes = Buffer.byteLength(trait);
@@ -64,7 +64,7 @@ export function toIdentifyCalls(evaluation: Evaluation, receipt: Receipt, option
   return { calls, experiments, renamed, overwritten, cut: [...cut, ...variations.cut], ...columnProblems(traits.keys()) };
 }
 
-/** Of the enabled flags that are selected. Of two flags with one name the later one counts. */
+/** Returns the variations of the selected flags that are enabled. If two flags have the same name, the later one counts. */
 function variationsOf({ flags }: Evaluation, options: IdentifyOptions): readonly Variation[] {
   const variations = new Map<string, Variation>();
   for (const { name: flag, enabled, value } of flags) {
@@ -75,7 +75,7 @@ function variationsOf({ flags }: Evaluation, options: IdentifyOptions): readonly
   return [...variations.values()];
 }
 
-/** What all calls of an evaluation share, as the inside of a JSON object. */
+/** Returns the fields that all calls of an evaluation share, as JSON without the outer braces. */
 function envelopeOf(identity: string, receivedAtMs: number, options: IdentifyOptions): string {
   const anonymous = options.anonymousIdentities === "anonymousId" && isAnonymous(identity);
   const timestamp = new Date(receivedAtMs).toISOString();
@@ -83,7 +83,7 @@ function envelopeOf(identity: string, receivedAtMs: number, options: IdentifyOpt
   return JSON.stringify({ [anonymous ? "anonymousId" : "userId"]: identity, context, timestamp }).slice(1, -1);
 }
 
-/** Stack name and request id: unique for a reception, so that equal evaluations get different ids and redeliveries the same. */
+/** Unique per received webhook: equal evaluations get different ids, and a message that is delivered again keeps its id. */
 function messageIdBase(receipt: Receipt): string {
   const full = `${receipt.stackName}-${receipt.requestId}`;
   const room = MAX_MESSAGE_ID_LENGTH - PART_LENGTH;

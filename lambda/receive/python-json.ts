@@ -4,16 +4,16 @@ import { tryParseJson } from "../json";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** 2^53. A shorter run of digits is a number that JavaScript holds exactly. */
+/** 2^53. JavaScript holds every integer with fewer digits exactly. */
 const LARGEST_SAFE = "9007199254740992";
 const UNSAFE_DIGITS = LARGEST_SAFE.length;
 
-/** The tokens that JSON.parse refuses or rounds. A number is one of them only as a whole integer, not as part of a fraction. */
+/** The tokens that JSON.parse refuses or rounds. Only integers match, not the digits of a fraction. */
 const PYTHON_TOKENS = /-?Infinity|NaN|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
 
 /**
- * Parses what Python's `json.dumps` writes, in time linear in the body: JSON, and `NaN` and the infinities, which count as null,
- * and integers beyond 2^53, whose digits are kept as a string. @throws InvalidEvaluationError, which does not quote the body.
+ * Parses the output of Python's `json.dumps` in linear time. `NaN` and the infinities become null, and the digits of an integer beyond
+ * 2^53 become a string. @throws InvalidEvaluationError, which does not quote the body.
  */
 export function parsePythonJson(body: Buffer): unknown {
   if (body.length === 0) throw new InvalidEvaluationError("body", "JSON, got nothing");
@@ -25,14 +25,14 @@ export function parsePythonJson(body: Buffer): unknown {
   return parsed;
 }
 
-/** One pass over what is outside of strings: whether a Python token may be there. */
+/** Whether a Python token may occur outside of strings. It needs one pass. */
 function needsRewriting(text: string): boolean {
   let digits = 0;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
     digits = char >= 0x30 && char <= 0x39 ? digits + 1 : 0;
     if (char === QUOTE) i = endOfString(text, i);
-    // The I of Infinity, the N of NaN.
+    // 0x49 is the I of Infinity, 0x4e the N of NaN.
     else if (digits === UNSAFE_DIGITS || char === 0x49 || char === 0x4e) return true;
   }
   return false;
@@ -52,20 +52,20 @@ function rewrite(text: string): string {
 
 function replaceToken(token: string): string {
   if (token.endsWith("y") || token === "NaN") return "null";
-  // Digits compare as text: a BigInt takes 45 ms for 256 KB of them.
+  // The digits are compared as text, because a BigInt needs 45 ms for 256 KB of digits.
   const digits = token.replace("-", "");
   const isUnsafe = digits.length > LARGEST_SAFE.length || digits > LARGEST_SAFE;
   return isUnsafe ? `"${token}"` : token;
 }
 
-/** Index of the quote that closes the string opened at `open`; the text's length if none does. */
+/** Returns the index of the quote that closes the string opened at `open`, or the text's length if the string is not closed. */
 function endOfString(text: string, open: number): number {
   let quote = text.indexOf('"', open + 1);
   while (quote !== -1 && isEscaped(text, quote)) quote = text.indexOf('"', quote + 1);
   return quote === -1 ? text.length : quote;
 }
 
-/** A run of backslashes belongs to the one quote behind it, so all these walks together stay linear. */
+/** Each backslash is counted only for the quote that follows it, so the total time is linear. */
 function isEscaped(text: string, quote: number): boolean {
   let first = quote;
   while (text.charCodeAt(first - 1) === BACKSLASH) first--;

@@ -15,22 +15,22 @@ export interface ReceiveDependencies extends Pick<Machine, "now"> {
   readonly stackName: string;
   readonly secret: Pick<Parameter, "name" | "get" | "refresh">;
   readonly mapping: IdentifyOptions;
-  /** Why an identity is skipped; undefined = it is sent. */
+  /** Why an identity is skipped. undefined = it is sent. */
   readonly reasonToSkip: (identity: string) => SkipReason | undefined;
   readonly queue: Pick<Queue, "send">;
   readonly log: Log;
-  /** How long one webhook may wait for SSM and SQS, so that it is answered before the sender gives up. */
+  /** How long one webhook may wait for SSM and SQS, so that it is answered before the sender's time-out. */
   readonly budgetMs: number;
 }
 
-/** A REST API's event or a load balancer's. Flagsmith must see an error, because its webhook would be lost otherwise. */
+/** The event of a REST API or of a load balancer. Flagsmith must get an error, because otherwise the evaluation is lost silently. */
 const OTHER_PAYLOAD = {
   status: "invalid",
   outcome: { event: "invalid", message: "webhook refused" },
   reason: "expected the payload of an API Gateway HTTP API, format version 2.0",
 } as const;
 
-/** The console's test event, or a warmer's. */
+/** The test event of the console or of a function warmer. */
 const NO_REQUEST = {
   status: "ignored",
   outcome: { event: "unknown-source", message: "event ignored" },
@@ -43,11 +43,11 @@ export type ReceiveHandler = (
 ) => Promise<APIGatewayProxyStructuredResultV2>;
 
 interface Webhook extends ReturnType<typeof webhookOf> {
-  /** By then SSM and SQS must have answered. Milliseconds since 1970. */
+  /** SSM and SQS must answer before this time. Milliseconds since 1970. */
   readonly deadlineMs: number;
 }
 
-/** Verify, parse, map, enqueue. An error is answered only while the sender still owns the event. */
+/** Verifies, parses, maps and enqueues. It answers with an error only while the sender still owns the evaluation. */
 export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
   return async (event, { awsRequestId: requestId }) => {
     if (!isFromHttpApi(event)) {
@@ -59,7 +59,7 @@ export function receiveHandler(deps: ReceiveDependencies): ReceiveHandler {
     const webhook = { ...webhookOf(event), deadlineMs: startedAtMs + deps.budgetMs };
     const { answer, ...outcome } = await receive(deps, webhook).catch(failed);
     const { requestId: apiRequestId, body } = webhook;
-    // CloudWatch bills by the byte, and a message id holds it as a rule.
+    // CloudWatch bills by the byte, and the message id usually contains API Gateway's request id.
     const isKnown = "messageId" in answer && answer.messageId.includes(apiRequestId);
     const about = { requestId, apiRequestId: isKnown ? undefined : apiRequestId };
     const cost = { bytes: body.length, durationMs: deps.now() - startedAtMs };
@@ -84,7 +84,7 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   const attributes = { kind: MESSAGE_KIND, version: MESSAGE_VERSION, environment: evaluation.environment };
   const experiments = identify.experiments && toQueueText(identify.experiments);
   const messages = identify.calls.map((call, index) => {
-    // On the last one, so that deliver meets the variations once all traits were sent.
+    // The last message has the variations, so that deliver sends all traits before them.
     const own = index === identify.calls.length - 1 ? { ...attributes, experiments } : attributes;
     return { body: toQueueText(call.body), groupId, deduplicationId: call.messageId, attributes: own };
   });
@@ -92,7 +92,7 @@ async function receive(deps: ReceiveDependencies, webhook: Webhook): Promise<End
   return accepted(evaluation, identify);
 }
 
-/** A signature that does not match may be of a secret that was set since the last read. */
+/** If the signature does not match, the secret may have changed since the last read. */
 async function verify(deps: ReceiveDependencies, webhook: Webhook, signature: string): Promise<boolean> {
   const { body, deadlineMs } = webhook;
   const known = await deps.secret.get(deadlineMs);
@@ -110,15 +110,15 @@ function isFromHttpApi(event: unknown): event is APIGatewayProxyEventV2 {
   return isJsonObject(event.requestContext) && isJsonObject(event.requestContext.http);
 }
 
-/** One webhook, as API Gateway passed it on: text as it is and all else in base64. */
+/** Reads one webhook. API Gateway passes text unchanged, and other bodies in base64. */
 function webhookOf(event: APIGatewayProxyEventV2) {
   const { http, requestId, timeEpoch } = event.requestContext;
   return {
-    /** What was signed, to the byte. */
+    /** The exact bytes that were signed. */
     body: Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8"),
     signature: event.headers["x-flagsmith-signature"],
     sourceIp: http.sourceIp,
-    /** Of API Gateway: unique for each reception. */
+    /** API Gateway's id, unique for each request. */
     requestId,
     /** Milliseconds since 1970. */
     receivedAtMs: timeEpoch,

@@ -2,7 +2,7 @@ import type { Selection } from "../options";
 
 export type Selects = (name: string) => boolean;
 
-/** Compiles a selection once. No `include` takes every name. Time is linear in a name's length, whatever the wildcards. */
+/** Compiles a selection once. Without `include` every name is selected. Time is linear in a name's length with any wildcards. */
 export function compileSelection(selection: Selection): Selects {
   const included = selection.include?.map(toPieces);
   const excluded = (selection.exclude ?? []).map(toPieces);
@@ -14,7 +14,7 @@ export function compileSelection(selection: Selection): Selects {
 
 const toPieces = (pattern: string): readonly string[] => pattern.split(/\*+/);
 
-/** The pieces between wildcards, found one after the other; a regular expression would try every way to place them. */
+/** Finds the pieces between the wildcards in sequence. A regular expression would backtrack over every position. */
 function matches(pieces: readonly string[], name: string): boolean {
   const [first = "", ...others] = pieces;
   const last = others.pop();

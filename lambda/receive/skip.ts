@@ -5,10 +5,10 @@ import { compileSelection } from "./selection";
 /** Why an identity is skipped: field `code` of the log entry. */
 export type SkipReason = "placeholder-identity" | "unselected-identity" | "nameless-identity";
 
-/** Broken clients identify all their users as one of these, which would make one user of many in Segment. */
+/** Broken clients identify all their users as one of these. Segment would merge them into one user. */
 const PLACEHOLDERS: readonly string[] = ["undefined", "null", "NaN", "[object Object]"];
 
-/** Compiles the options that skip identities. Without a reason the identity is sent. */
+/** Compiles the options that skip identities. The result returns undefined for an identity that is sent. */
 export function compileSkip(options: Pick<ResolvedOptions, "identities" | "anonymousIdentities">) {
   const selects = compileSelection(options.identities);
   const included = options.identities.include ?? [];

@@ -6,23 +6,23 @@ export type TraitValue = Value | readonly string[];
 
 export interface Trait {
   readonly value: TraitValue;
-  /** What is sent when the value is too large for any call to Segment; undefined = leave the trait out. */
+  /** Sent if the value is too large for a call. undefined = the trait is not sent. */
   readonly fallback: boolean | null | undefined;
 }
 
-/** The mapping's part of the options, its selections compiled. */
+/** Options of the mapping, with compiled selections. */
 export interface MappingOptions extends Pick<ResolvedOptions, "traitPrefix" | "traitStyle" | "segments"> {
   readonly selectsFlag: Selects;
-  /** Which of the identity's own traits are sent as well. */
+  /** Selects the identity's own traits that are sent. */
   readonly selectsTrait: Selects;
 }
 
 export interface TraitSet {
-  /** In the order of the payload. A Map, because a flag may be called `__proto__`. */
+  /** In the order of the sources. It is a Map, because a flag may be called `__proto__`. */
   readonly traits: ReadonlyMap<string, Trait>;
-  /** Names under which a flag was sent because Segment reserves its own for users. */
+  /** New names of flags whose own name is reserved by Segment. */
   readonly renamed: readonly string[];
-  /** Names that two sources ended up with: the later one was sent. */
+  /** Names that two sources have. The later source was sent. */
   readonly overwritten: readonly string[];
 }
 
@@ -32,11 +32,11 @@ const RESERVED: ReadonlySet<string> = new Set([
   ...["lastName", "name", "phone", "title", "username", "website"],
 ]);
 
-/** Segments that Flagsmith makes for its experiments: they say nothing about the user. */
+/** Segments that Flagsmith creates for its experiments. They do not describe the user. */
 const EXPERIMENT_SEGMENT = /^experiment-\d+-rollout$/;
 
 /**
- * The mapping table. Sources in the order in which they are written, so that a flag wins over an identity's own trait:
+ * The mapping table. A later source overwrites an earlier one, so a flag wins over an identity's own trait:
  *
  * | source | trait | value |
  * |---|---|---|
@@ -46,7 +46,7 @@ const EXPERIMENT_SEGMENT = /^experiment-\d+-rollout$/;
  * | flag in the typed style | its name; and `<name>_value` if it has a value | `enabled`; the value, null while disabled |
  * | segments | `flagsmith_segments` | sorted, distinct names |
  *
- * The rule for flags is that of Flagsmith's own Segment integration.
+ * The rule for flags is the one of Flagsmith's own Segment integration.
  */
 export function toTraits(evaluation: Evaluation, options: MappingOptions): TraitSet {
   const traits = new Map<string, Trait>();
@@ -57,7 +57,7 @@ export function toTraits(evaluation: Evaluation, options: MappingOptions): Trait
     traits.set(name, { value, fallback });
   };
   for (const { key, value } of evaluation.traits) if (options.selectsTrait(key)) set(key, value);
-  // Of two flags with one name the later gives both traits of the typed style, also where only the earlier has a value.
+  // If two flags have the same name, the later one sets both traits of the typed style, even if only the earlier one has a value.
   const flags = new Map<string, Flag>();
   for (const flag of evaluation.flags.filter(({ name }) => options.selectsFlag(name))) {
     const own = options.traitPrefix + flag.name;
