@@ -17,7 +17,7 @@ const MAX_INTEGER = 2 ** 31 - 1;
 
 const SELECTION = "{ include?: [names], exclude?: [names] }, * as wildcard";
 
-/** The retention periods of CloudWatch Logs in days. INFINITE is CDK's value for logs that never expire. */
+/** The retention periods of CloudWatch Logs in days, without CDK's value for logs that never expire. */
 const RETENTION_DAYS = Object.values(RetentionDays).filter(
   (days) => typeof days === "number" && days !== RetentionDays.INFINITE,
 );
