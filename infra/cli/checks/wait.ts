@@ -7,13 +7,13 @@ import type { Pipeline } from "../pipeline";
 import { follow, IDENTITY } from "./call";
 import { type Finding, type Verdict, verdict } from "./finding";
 
-/** How long `--wait` lasts at most. */
+/** Default of the longest time that `--wait` waits. */
 export const DEFAULT_MINUTES = 15;
 
-/** Between two searches of the log. CloudWatch shows entries after some seconds. */
+/** Pause between two searches of the log. CloudWatch shows entries after some seconds. */
 const PAUSE_MS = 3_000;
 const PROGRESS_MS = 30_000;
-/** Flagsmith's three attempts come within 3 s: one explanation is enough for them. */
+/** Flagsmith makes three attempts within 3 s. They are explained once. */
 const SAME_MS = 30_000;
 const MINUTE_MS = 60_000;
 const NAME = "first webhook";
@@ -24,7 +24,7 @@ export interface WaitOptions {
   readonly terminal: Pick<Terminal, "environment" | "progress">;
 }
 
-/** Explains each kind of webhook that is not accepted, and follows the first accepted one. The last finding has level ok only after that. */
+/** Explains each kind of webhook that is not accepted, and follows the first accepted one. If it is delivered, a finding has level ok. */
 export async function* waitForWebhook(aws: Aws, pipeline: Pipeline, options: WaitOptions): AsyncGenerator<Finding> {
   try {
     yield* wait(aws, pipeline, options);
@@ -67,7 +67,7 @@ class Others {
   *meet({ at, fields }: LogEntry): Generator<Finding> {
     const { requestId, event, code = "" } = fields;
     const id = `${at} ${requestId}`;
-    // Doctor's own call is accepted, and none that is waited for.
+    // An accepted entry here is doctor's own call, which needs no explanation.
     if (event === "accepted" || this.#seen.has(id)) return;
     this.#seen.add(id);
     const kind = `${event} ${code}`;
@@ -141,7 +141,7 @@ async function* followed(
   if (/^delivered/.test(conclusion)) yield { check: "look in Segment", ...verdict("info", where) };
 }
 
-/** The log has the user as option `logUserId` says. */
+/** With `logUserId: "hashed"`, the log has the hash of the user's id. */
 function receivedBy({ receive }: Pipeline, userId: unknown): string {
   return receive.config.logUserId === "hashed" ? `the user whose SHA-256 is ${userId}` : `user ${userId}`;
 }
