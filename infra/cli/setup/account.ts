@@ -9,14 +9,17 @@ import { readParameter } from "../checks/parameters";
 
 export interface Caller {
   readonly account: string;
-  /** Of the role's session, or of the user. */
+  /** ARN of the role's session or of the IAM user. */
   readonly arn: string;
 }
 
 const BODY = "Action=GetCallerIdentity&Version=2011-06-15";
 const TIMEOUT_MS = 10_000;
 
-/** Whose the credentials are. It takes no right, so an error of AWS means that the credentials are not valid. @throws that error */
+/**
+ * The owner of the credentials. The call needs no rights, so an error of AWS means that the credentials are not valid.
+ * @throws the error of AWS
+ */
 export async function callerOf({ lambda, region }: Aws): Promise<Caller> {
   const url = stsUrl(region);
   const { credentials } = lambda.config;
@@ -35,7 +38,7 @@ export async function callerOf({ lambda, region }: Aws): Promise<Caller> {
   throw Object.assign(new Error(elementOf(text, "Message") ?? ""), { name: code });
 }
 
-/** As the SDK finds it: it honours the same variables. */
+/** The URL that the SDK would use, with the same environment variables. */
 function stsUrl(region: string): URL {
   const { AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL } = process.env;
   const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
@@ -46,7 +49,7 @@ function elementOf(xml: string, name: string): string | undefined {
   return new RegExp(`<${name}>([^<]+)</${name}>`).exec(xml)?.[1];
 }
 
-/** "role Admin, session ann", "user ann". */
+/** Examples: "role Admin, session ann", "user ann". */
 export function nameOf({ arn }: Caller): string {
   const [kind = "", ...names] = arn.split(":").slice(5).join(":").split("/");
   const name = names.join("/");
@@ -54,7 +57,7 @@ export function nameOf({ arn }: Caller): string {
   return `role ${names.slice(0, -1).join("/")}, session ${names.at(-1)}`;
 }
 
-/** What CDK's stacks need. Source: MIN_BOOTSTRAP_STACK_VERSION in aws-cdk-lib. */
+/** The oldest bootstrap that CDK's stacks can use. Source: MIN_BOOTSTRAP_STACK_VERSION in aws-cdk-lib. */
 const MIN_BOOTSTRAP_VERSION = 6;
 
 export function bootstrapCommand(account: string | undefined, region: string, qualifier: string): string {
@@ -79,7 +82,7 @@ export function bootstrapCheck({ ssm }: Aws, qualifier: string, command: string)
   };
 }
 
-/** AWS insists that so many stay unreserved. */
+/** AWS requires that at least 100 concurrent executions stay unreserved. */
 const MIN_UNRESERVED = 100;
 
 export interface Concurrency {
@@ -87,7 +90,7 @@ export interface Concurrency {
   readonly reservedConcurrency: number | undefined;
 }
 
-/** Before a deploy: what the account allows, against what the options will use. */
+/** Compares the account's quota with the concurrency that the options will use, before a deploy. */
 export function quotaCheck({ lambda }: Aws, { maxConcurrency, reservedConcurrency }: Concurrency): Check {
   return {
     name: "Lambda's quota",

@@ -2,7 +2,7 @@ import { CommandError, type Terminal } from "../command";
 
 const NOBODY = "nobody can answer here: run it in a terminal, or give --yes, and the write key on standard input";
 
-/** The questions of `setup`. With `--yes` none is asked, and what was assumed is printed. */
+/** The questions of `setup`. With `--yes` no question is asked, and the assumed answers are printed. */
 export class Dialog {
   constructor(
     private readonly terminal: Terminal,
@@ -13,7 +13,7 @@ export class Dialog {
     this.terminal.print(text);
   }
 
-  /** `unattended`: what is done with `--yes`, as a sentence. @throws CommandError where nobody can answer */
+  /** `unattended`: the answer with `--yes`, and a sentence about it. @throws CommandError if no one can answer */
   async confirm(question: string, unattended: { readonly answer: boolean; readonly says: string }): Promise<boolean> {
     if (this.isUnattended) {
       this.print(`--yes: ${unattended.says}`);
@@ -24,14 +24,14 @@ export class Dialog {
     return answer;
   }
 
-  /** Without blanks around it. @throws CommandError where nobody can answer */
+  /** Returns the answer without blanks around it. @throws CommandError if no one can answer */
   async ask(question: string, answer: "shown" | "hidden" = "shown"): Promise<string> {
     const given = await this.terminal.input?.ask(question, answer);
     if (given === undefined) throw new CommandError(NOBODY);
     return given.trim();
   }
 
-  /** The write key of a script on standard input, otherwise from the terminal. */
+  /** With `--yes`, a script can give the write key on standard input. Otherwise the terminal asks for it. */
   async secretText(question: string): Promise<string> {
     const piped = this.isUnattended ? await this.terminal.input?.piped() : undefined;
     return piped === undefined ? this.ask(question, "hidden") : piped.trim();

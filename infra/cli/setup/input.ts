@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import { StringDecoder } from "node:string_decoder";
 import { type Input, InterruptedError } from "../command";
 
-/** What this file uses of a terminal's input. */
+/** The part of a terminal's input that this file uses. */
 export interface KeyStream extends NodeJS.ReadableStream {
   readonly isTTY?: boolean;
   readonly isRaw?: boolean;
@@ -15,11 +15,11 @@ const CTRL_D = "\u0004";
 const CTRL_U = "\u0015";
 const ERASE = ["\b", "\u007F"];
 const ENTER = ["\r", "\n"];
-/** Arrow keys, and the marks around a text that was pasted. */
+/** The sequences of arrow keys, and the marks around pasted text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminals send the escape character
 const SEQUENCES = /\u001B\[[\d;]*[~A-Za-z]/g;
 
-/** One line that the terminal does not show. Raw mode ends with the answer, with Ctrl-C, and with the input. @throws InterruptedError */
+/** Reads one line that the terminal does not show. Raw mode ends after the answer, Ctrl-C or the end of the input. @throws InterruptedError */
 export function askHidden(question: string, input: KeyStream, output: NodeJS.WritableStream): Promise<string> {
   const decoder = new StringDecoder("utf8");
   const wasRaw = input.isRaw === true;
@@ -43,7 +43,7 @@ export function askHidden(question: string, input: KeyStream, output: NodeJS.Wri
         else if (!/\p{Cc}/u.test(character)) typed += character;
       }
     };
-    // Without the echo first: what is typed early would be shown otherwise.
+    // Raw mode is set before the question is printed. Otherwise the terminal would show text that is typed early.
     input.setRawMode(true);
     output.write(question);
     input.on("data", onData).on("end", onEnd).on("close", onEnd).on("error", onEnd);
@@ -51,7 +51,7 @@ export function askHidden(question: string, input: KeyStream, output: NodeJS.Wri
   });
 }
 
-/** One line that the terminal shows. @throws InterruptedError for Ctrl-C and for the end of the input */
+/** Reads one line that the terminal shows. @throws InterruptedError for Ctrl-C and for the end of the input */
 export async function askShown(question: string, input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<string> {
   const readline = createInterface({ input, output });
   try {
@@ -64,7 +64,7 @@ export async function askShown(question: string, input: NodeJS.ReadableStream, o
   }
 }
 
-/** Questions go to standard error, as the results of a command go to standard output. */
+/** Questions are printed to standard error, because the results of a command are printed to standard output. */
 export const INPUT: Input = {
   ask: async (question, answer) => {
     if (!process.stdin.isTTY) return undefined;

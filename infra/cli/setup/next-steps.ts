@@ -14,16 +14,16 @@ export interface DeployStep {
   readonly stack: string | undefined;
   readonly isBootstrapped: boolean;
   readonly deployment: Deployment;
-  /** What the operator chose and the entry in `cdk.json` does not have. */
+  /** Values that the operator chose and that the entry in `cdk.json` does not have. */
   readonly chosen: Readonly<Record<string, string>>;
 }
 
-/** As a shell reads it again. */
+/** Quotes a text for a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The command as it was called, which is the one after the deploy as well. */
+/** The command that the operator called. The operator runs it again after the deploy. */
 function again({ region, qualifier, stack, deployment }: DeployStep, environment: Terminal["environment"]): string {
   const program = environment.npm_lifecycle_event === "setup" ? "npm run setup --" : "npx --no flagsmith-to-segment setup";
   const named = qualifier === DEFAULT_QUALIFIER ? "" : ` --qualifier ${qualifier}`;
@@ -45,7 +45,7 @@ function deployCommand({ region, qualifier, stack, deployment, chosen }: DeployS
   return [`AWS_REGION=${region} npx cdk deploy ${name}`, ...context].join(" ");
 }
 
-/** What is left to do before the pipeline runs, in order. */
+/** The remaining steps before the pipeline runs, in order. */
 export function stepsToDeploy(step: DeployStep, environment: Terminal["environment"]): string {
   const { account, region, qualifier, deployment, chosen, isBootstrapped } = step;
   const { entry, isClone } = deployment;
@@ -63,7 +63,7 @@ export function stepsToDeploy(step: DeployStep, environment: Terminal["environme
 
 const MENU = "the project's Integrations page (not the environment's settings), Webhook, Add Integration";
 
-/** What Flagsmith needs. The secret is shown only to an operator who asks for it. */
+/** Prints the values to enter in Flagsmith. The secret is shown only to an operator who asks for it. */
 export async function printIntegration(dialog: Dialog, aws: Aws, pipeline: Pipeline): Promise<void> {
   const { webhookSecretParameter: name } = pipeline.receive.config;
   const url = await webhookUrlOf(aws, pipeline);

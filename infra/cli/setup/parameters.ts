@@ -8,14 +8,14 @@ import { firstLine } from "../send";
 import type { Dialog } from "./dialog";
 import { askWriteKey, type KeyPlace, lookUp } from "./write-key";
 
-/** What is to be done with a parameter. Nothing is written before all questions are answered. */
+/** The planned change to a parameter. No parameter is written before all questions are answered. */
 export type Plan =
   | { readonly kind: "keep"; readonly name: string; readonly isUsable: boolean }
   | { readonly kind: "write"; readonly name: string; readonly value: string; readonly overwrite: boolean };
 
 const SECRET_BYTES = 32;
 
-/** Keeps the secret that is there, unless it is none. */
+/** Keeps the stored secret, unless it is unusable and the operator agrees to replace it. */
 export async function planSecret(dialog: Dialog, aws: Aws, name: string): Promise<Plan> {
   const stored = await readParameter(aws.ssm, name);
   if (stored !== undefined) {
@@ -31,7 +31,7 @@ export interface KeyPlan {
   readonly region: SegmentRegion | undefined;
 }
 
-/** Keeps the key that is there, unless it is none or the operator has another for one that Segment does not know. */
+/** Keeps the stored key, unless it is unusable or doubtful and the operator agrees to replace it. */
 export async function planWriteKey(dialog: Dialog, name: string, place: KeyPlace): Promise<KeyPlan> {
   const stored = await readParameter(place.aws.ssm, name);
   const kept = stored && (await planStoredKey(dialog, name, stored, place));
@@ -40,7 +40,7 @@ export async function planWriteKey(dialog: Dialog, name: string, place: KeyPlace
   return { plan: { kind: "write", name, value, overwrite: stored !== undefined }, region };
 }
 
-/** undefined = it is to be replaced. */
+/** Returns undefined if the stored key should be replaced. */
 async function planStoredKey(
   dialog: Dialog,
   name: string,
@@ -69,7 +69,10 @@ async function judgeStored(dialog: Dialog, name: string, stored: ParameterValue,
   return { isUsable: false, isReplaced };
 }
 
-/** One by one. What was written stays written: the command repeated keeps it. @throws what AWS answers */
+/**
+ * Writes the parameters one after the other. If one fails, the earlier ones stay, and the next run of the command keeps them.
+ * @throws the error of AWS
+ */
 export async function writeAll(dialog: Dialog, { ssm }: Aws, plans: readonly Plan[], keyId: string | undefined): Promise<void> {
   for (const plan of plans) {
     if (plan.kind === "keep") continue;

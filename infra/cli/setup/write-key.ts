@@ -6,20 +6,20 @@ import type { Dialog } from "./dialog";
 
 export interface JudgedKey {
   readonly writeKey: string;
-  /** Where its source is. undefined = Segment does not say. */
+  /** The region of the key's source. undefined = Segment does not say. */
   readonly region: SegmentRegion | undefined;
 }
 
-/** @param endpoint that deliver will send to; undefined = Segment's own, of either region */
+/** `endpoint` is the URL that deliver will send to. undefined = Segment's own endpoint in either region. */
 export interface KeyPlace {
   readonly aws: Aws;
   readonly endpoint: string | undefined;
 }
 
-/** Times that the key is asked for. */
+/** Maximum number of times that the command asks for the key. */
 const MOST_QUESTIONS = 3;
 
-/** Asks for the key until it is one, or the operator wants it as it is. @throws CommandError after three times */
+/** Asks until the key is valid, or until the operator agrees to use a doubtful key. @throws CommandError after three questions */
 export async function askWriteKey(dialog: Dialog, place: KeyPlace): Promise<JudgedKey> {
   for (let question = 0; question < MOST_QUESTIONS; question++) {
     const writeKey = await dialog.secretText(
@@ -39,7 +39,7 @@ export async function askWriteKey(dialog: Dialog, place: KeyPlace): Promise<Judg
   throw new CommandError("no write key: nothing was written");
 }
 
-/** What no write key can be. */
+/** Why a text can't be a write key. undefined = it can. */
 function errorOf(writeKey: string): string | undefined {
   if (/\s/.test(writeKey)) return "has blanks or several lines";
   const parameter = { type: "SecureString", value: writeKey, changedAt: undefined };
@@ -47,7 +47,7 @@ function errorOf(writeKey: string): string | undefined {
   return level === "ok" ? undefined : detail;
 }
 
-/** What Segment says about the key, without the key. `doubt`: why it may be the wrong one. */
+/** Prints what Segment says about the key, but never the key itself. `doubt`: why it may be the wrong key. */
 export async function lookUp(dialog: Dialog, writeKey: string, { aws, endpoint }: KeyPlace) {
   const { length } = writeKey;
   const short = length === KEY_LENGTH ? undefined : `the write key has ${length} characters; Segment's have ${KEY_LENGTH}`;
