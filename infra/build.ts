@@ -15,7 +15,7 @@ buildSync({
   outfile: join(ROOT, "dist/cli/index.js"),
   bundle: true,
   minify: true,
-  // Errors have the names of their classes.
+  // An error's name is that of its class, so minification must keep the names.
   keepNames: true,
   platform: "node",
   target: "node20",

@@ -46,7 +46,7 @@ export const METRICS = {
   PlaceholderSecret: [withCode("receive", "parameter-placeholder"), withCode("deliver", "parameter-placeholder")],
   /** Messages whose call was merged with others of the same user. */
   Merged: [linesOf("deliver", "merged")],
-  /** Messages retried for more than 15 minutes. Messages that were not attempted only wait because of another user, for example a 429. */
+  /** Messages retried for more than 15 minutes. Messages that were not attempted do not count: they wait behind another user's 429. */
   Overdue: [linesOf("deliver", "retrying", where("ageMs", "> 900000"), where("code", '!= "not-attempted"'))],
   SlowedDown: [linesOf("deliver", "retrying", where("status", "= 429"))],
   EndpointRefused: [linesOf("deliver", "retrying", where("code", '= "endpoint-refused"'))],

@@ -24,7 +24,10 @@ export interface WaitOptions {
   readonly terminal: Pick<Terminal, "environment" | "progress">;
 }
 
-/** Explains each kind of webhook that is not accepted, and follows the first accepted one. If it is delivered, a finding has level ok. */
+/**
+ * Explains each kind of webhook that is not accepted, and follows the first accepted one. A finding has level ok only if that one was
+ * delivered, or was not sent on purpose (unchanged, or option dryRun).
+ */
 export async function* waitForWebhook(aws: Aws, pipeline: Pipeline, options: WaitOptions): AsyncGenerator<Finding> {
   try {
     yield* wait(aws, pipeline, options);
