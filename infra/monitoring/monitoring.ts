@@ -25,7 +25,7 @@ export type AlarmOptions = Pick<Options, (typeof ALARM_OPTIONS)[number]>;
 
 export interface MonitoringProps extends AlarmOptions {
   readonly pipeline: FlagsmithToSegment;
-  /** Topics that get each alarm, beside `alarmTopicArn` and `alarmEmail`. @default - none */
+  /** Topics that get each alarm, in addition to `alarmTopicArn` and `alarmEmail`. @default - none */
   readonly alarmTopics?: readonly ITopic[] | undefined;
 }
 
