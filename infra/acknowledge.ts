@@ -2,7 +2,10 @@ import { Validations } from "aws-cdk-lib";
 import { HttpRoute } from "aws-cdk-lib/aws-apigatewayv2";
 import type { FlagsmithToSegment } from "./flagsmith-to-segment";
 
-/** What cdk-nag finds and why it stays. The app's, not the construct's: `Validations` is newer than the oldest CDK that we take. */
+/**
+ * Acknowledges cdk-nag's findings, with the reasons. The app calls it, not the construct, because the oldest CDK release that the
+ * construct supports has no `Validations`.
+ */
 export function acknowledgeRules(pipeline: FlagsmithToSegment): void {
   for (const route of pipeline.api.node.findAll().filter((child) => child instanceof HttpRoute)) {
     Validations.of(route).acknowledge({

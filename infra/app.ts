@@ -7,7 +7,7 @@ try {
   const app = new App();
   for (const stack of addStacks(app)) acknowledgeRules(stack.pipeline);
 } catch (error) {
-  // A fault in cdk.json is for its author to read: the message lists what is allowed, a stack trace would hide it.
+  // An error in cdk.json is shown without a stack trace, which would hide the message that lists what is allowed.
   if (!(error instanceof ConfigurationError)) throw error;
   console.error(error.message);
   process.exitCode = 1;

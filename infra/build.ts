@@ -5,7 +5,7 @@ import { bundle } from "./bundle";
 
 const ROOT = join(__dirname, "..");
 
-/** Makes the package's `dist/` again, but for what `tsc` writes after this. */
+/** Rebuilds the package's `dist/`, except the files that `tsc` writes afterwards. */
 rmSync(join(ROOT, "dist"), { recursive: true, force: true });
 bundle("receive");
 bundle("deliver");
@@ -15,7 +15,7 @@ buildSync({
   outfile: join(ROOT, "dist/cli/index.js"),
   bundle: true,
   minify: true,
-  // Names of classes are names of errors.
+  // An error's name is that of its class, so minification must keep the names.
   keepNames: true,
   platform: "node",
   target: "node20",

@@ -25,11 +25,11 @@ import { type FunctionPlace, grantParameter, PipelineFunction } from "./pipeline
 import { addDeliveredTable, addFifoQueue, letLogsUse } from "./storage";
 import { addWebhookApi } from "./webhook-api";
 
-/** All options but those of the alarms, which are `Monitoring`'s. */
+/** All options except those of the alarms, which are props of `Monitoring`. */
 export interface FlagsmithToSegmentProps extends Omit<Options, keyof AlarmOptions> {
   /**
-   * Name of the Flagsmith environment; its parameters are `/flagsmith-to-segment/<name>/…`. A letter, then up to 99 letters,
-   * digits and dashes.
+   * Name of the Flagsmith environment: a letter, then up to 99 letters, digits and dashes. The parameters are
+   * `/flagsmith-to-segment/<name>/…`.
    */
   readonly environmentName: string;
   /**
@@ -37,25 +37,25 @@ export interface FlagsmithToSegmentProps extends Omit<Options, keyof AlarmOption
    * @default - the services' own encryption
    */
   readonly encryptionKey?: IKey | undefined;
-  /** VPC of both functions. They need a way out to SSM, SQS, DynamoDB and Segment: see infra/README.md. @default - none */
+  /** VPC of both functions. They need a route to SSM, SQS, DynamoDB and Segment: see infra/README.md. @default - none */
   readonly vpc?: IVpc | undefined;
-  /** Subnets of the VPC. @default - its private subnets with a way out */
+  /** Subnets of the VPC. @default - its private subnets with egress */
   readonly vpcSubnets?: SubnetSelection | undefined;
   /** Security groups of both functions in the VPC. @default - one for each function, which allows all outbound traffic */
   readonly securityGroups?: readonly ISecurityGroup[] | undefined;
 }
 
-/** SQS's limit. An outage of Segment must not turn good messages into dead letters. */
+/** SQS's maximum, because SQS must not dead-letter good messages during an outage of Segment. */
 const MAX_RECEIVES = 1_000;
 
 /** The alias that API Gateway invokes. */
 const RECEIVE_ALIAS = "live";
 
-/** What Lambda's event source does with the queue, with deliver's role. */
+/** The rights that Lambda's event source needs on the queue. It uses deliver's role. */
 const EVENT_SOURCE_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
 /**
- * The whole pipeline: webhook, queue, delivery. Construct ids are a contract: a rename replaces resources in a user's account.
+ * The whole pipeline: webhook, queue and delivery. Construct ids must not change, because a new id replaces the resource in every account.
  *
  * @example
  * const pipeline = new FlagsmithToSegment(this, "FlagsmithToSegment", { environmentName: "production", segmentRegion: "eu" });
@@ -63,14 +63,14 @@ const EVENT_SOURCE_ACTIONS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:Ge
  * new CfnOutput(this, "WebhookUrl", { value: pipeline.webhookUrl });
  */
 export class FlagsmithToSegment extends Construct {
-  /** The stack's name, and the construct's path within it. Metrics, alarms and queries begin with it. */
+  /** The stack's name and the construct's path in the stack. The names of metrics, alarms and queries begin with it. */
   readonly name: string;
   readonly environmentName: string;
-  /** With their defaults. */
+  /** The given options, and the defaults of the other ones. */
   readonly options: ResolvedOptions;
   readonly webhookUrl: string;
   readonly api: HttpApi;
-  /** What `new ApiMapping({ api, stage, domainName })` needs for a domain of your own. */
+  /** The stage that `new ApiMapping({ api, stage, domainName })` needs for a domain of your own. */
   readonly stage: HttpStage;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
@@ -78,20 +78,20 @@ export class FlagsmithToSegment extends Construct {
   readonly deliveredTable: Table | undefined;
   readonly receive: LambdaFunction;
   /**
-   * What API Gateway invokes, and what any other caller should invoke: its update switches code and configuration in one step. Lambda updates
-   * the two of a function one after the other, and in between every webhook would fail.
+   * API Gateway invokes this alias, and so should any other caller. An update of the alias switches code and configuration in one step.
+   * Lambda updates the code and the configuration of a function one after the other, and between the two every webhook would fail.
    */
   readonly receiveAlias: Alias;
   readonly deliver: LambdaFunction;
-  /** Of API Gateway. */
+  /** API Gateway's access log. */
   readonly accessLogs: LogGroup;
   readonly webhookSecretParameterName: string;
   readonly writeKeyParameterName: string;
-  /** Commands that create the two parameters: CloudFormation can't create a SecureString. */
+  /** The commands that create the two parameters, because CloudFormation can't create a SecureString. */
   readonly createWebhookSecret: string;
   readonly createWriteKey: string;
 
-  /** @throws ConfigurationError for a name that is in use, and for a name or an option that is unknown or not allowed. */
+  /** @throws ConfigurationError for an environment name that is in use or not allowed, and for an option that is unknown or not allowed. */
   constructor(scope: Construct, id: string, props: FlagsmithToSegmentProps) {
     super(scope, id);
     const { environmentName, encryptionKey, vpc, vpcSubnets, securityGroups, ...given } = assertProps(props, id);
@@ -136,7 +136,7 @@ export class FlagsmithToSegment extends Construct {
     this.createWriteKey = createParameterCommand(parameters.writeKey, `'${PLACEHOLDERS.writeKey}'`, where);
   }
 
-  /** Two of a name would share their parameters, and the commands could not tell them apart. */
+  /** Two pipelines with the same environment name would share their parameters, and the commands could not distinguish them. */
   private twinFaults(environmentName: string): readonly string[] {
     const isTwin = (other: IConstruct) =>
       other !== this && other instanceof FlagsmithToSegment && other.environmentName === environmentName;
@@ -146,12 +146,12 @@ export class FlagsmithToSegment extends Construct {
       : [`${this.node.id}.environmentName: ${environmentName} is that of ${twin.node.path} already`];
   }
 
-  /** Lets a function, of a rotation for example, read the webhook secret. */
+  /** Lets a function read the webhook secret, for example to rotate it. */
   grantReadWebhookSecret(grantee: IGrantable): void {
     grantParameter(grantee, this, "WebhookSecret", this.webhookSecretParameterName, this.options.kmsKeyArn);
   }
 
-  /** Lets a function, of a rotation for example, read the write key. */
+  /** Lets a function read the write key, for example to rotate it. */
   grantReadWriteKey(grantee: IGrantable): void {
     grantParameter(grantee, this, "WriteKey", this.writeKeyParameterName, this.options.kmsKeyArn);
   }
@@ -180,7 +180,7 @@ export class FlagsmithToSegment extends Construct {
       description: "Verifies, maps and queues Flagsmith's evaluations",
       config,
       logRetentionDays: options.logRetentionDays,
-      // CPU comes with memory: 512 MB halves the cold start of 256 MB, and holds a body of 6 MB parsed.
+      // Lambda gives CPU in proportion to memory: with 512 MB a cold start takes half as long as with 256 MB. A parsed body of 6 MB fits.
       memorySize: 512,
       timeout: Duration.millis(TIMING.receiveFunctionMs),
       reservedConcurrency: options.reservedConcurrency,
@@ -209,7 +209,7 @@ export class FlagsmithToSegment extends Construct {
       description: "Delivers queued identify calls to Segment",
       config,
       logRetentionDays: options.logRetentionDays,
-      // Waits for Segment most of its time; 256 MB hold ten calls of 32 KB and their sockets with ease.
+      // Deliver waits for Segment most of the time. 256 MB is plenty for ten calls of 32 KB and their sockets.
       memorySize: 256,
       timeout: Duration.millis(TIMING.deliverFunctionMs),
       ...place,
@@ -220,7 +220,7 @@ export class FlagsmithToSegment extends Construct {
     this.grantReadWriteKey(deliver);
     deliver.addEventSourceMapping("Batches", {
       eventSourceArn: this.queue.queueArn,
-      // The most that Lambda takes of a FIFO queue.
+      // Lambda's maximum for a FIFO queue.
       batchSize: 10,
       reportBatchItemFailures: true,
       maxConcurrency: options.maxConcurrency,
@@ -236,7 +236,7 @@ export class FlagsmithToSegment extends Construct {
   }
 
   /**
-   * A number from the log lines. Only lines write it: where there are none, there is no data.
+   * A metric that counts log entries. Without such entries it has no data.
    * @default - the sum over five minutes
    */
   metric(metricName: MetricName, options: MetricOptions = {}): Metric {

@@ -1,4 +1,4 @@
-/** What the package gives to other apps: constructs only. The app of the clone and its stack stay here. */
+/** The package's exports for other apps: the constructs and their types. The clone's own app and stack are not exported. */
 export { ConfigurationError } from "../lambda/errors";
 export type { Options, Selection } from "../lambda/options";
 export { FlagsmithToSegment, type FlagsmithToSegmentProps } from "./flagsmith-to-segment";

@@ -2,16 +2,16 @@ import { createHash } from "node:crypto";
 import { NestedStack, Stack } from "aws-cdk-lib";
 import type { Construct, IConstruct } from "constructs";
 
-/** What the clone's app calls its pipeline. It adds nothing to the stack's name. */
+/** Construct id of the pipeline in the clone's app. It is not added to the stack's name. */
 const DEFAULT_ID = "FlagsmithToSegment";
 
-/** API Gateway's limit for a name. The other services that get it, with an addition of their own, take 255 and more. */
+/** API Gateway's limit for a name. The other services that get the name, with a suffix, allow 255 characters or more. */
 const MAX_NAME_LENGTH = 128;
 const HASH_LENGTH = 8;
 
 /**
- * The name of a pipeline: its stack's, and its path within it, so that two pipelines of one stack share no name. API, metric namespace,
- * alarms, queries and the access log have it, so it keeps within what all of them take.
+ * The name of a pipeline: the stack's name and the construct's path in the stack, so that two pipelines of one stack have different names.
+ * API, metric namespace, alarms, queries and the access log use it, so it has only characters that all of them allow.
  */
 export function pipelineName(pipeline: Construct): string {
   const stack = topStackOf(pipeline);
@@ -20,18 +20,18 @@ export function pipelineName(pipeline: Construct): string {
   return restricted(name, /[^\w.\-/#]/g, MAX_NAME_LENGTH);
 }
 
-/** Names of nested stacks are known at deploy only. */
+/** The name of a nested stack is known only at deploy, so the top stack's name is used. */
 export function topStackOf(construct: IConstruct): Stack {
   const stack = Stack.of(construct);
   return stack instanceof NestedStack && stack.nestedStackParent ? topStackOf(stack.nestedStackParent) : stack;
 }
 
-/** For names that take letters, digits, dashes and underscores only. */
+/** For names that may have letters, digits, dashes and underscores only. */
 export function plainName(name: string): string {
   return restricted(name, /[^\w-]/g, MAX_NAME_LENGTH);
 }
 
-/** The name with only what is allowed. If that changes it, its hash is added: two names never become one. */
+/** Replaces the characters that are not allowed. If the name changes, its hash is added, so that two names never become the same. */
 function restricted(name: string, notAllowed: RegExp, maxLength: number): string {
   const plain = name.replace(notAllowed, "_");
   if (plain === name && name.length <= maxLength) return name;

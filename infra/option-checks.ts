@@ -6,19 +6,19 @@ import { isJsonObject } from "../lambda/json";
 import type { OptionName, Options, Selection } from "../lambda/options";
 import { OPTION_NAMES, OPTION_RULES, REMOVED_OPTIONS } from "./option-rules";
 
-/** Where options are given. */
+/** The place where options are given. */
 export interface OptionPlace {
-  /** What the messages call it. */
+  /** The name of the place in error messages. */
   readonly where: string;
-  /** Options that are not for this place. @default - none */
+  /** Options that this place does not have. @default - none */
   readonly without?: readonly OptionName[];
-  /** The stack's region; undefined or a token = it is not known at synth. */
+  /** The stack's region. undefined or a token = it is not known at synth. */
   readonly region?: string | undefined;
 }
 
 /**
- * Bytes of the options with names. Lambda allows 4,096 for the JSON of all variables, in which each quote of `CONFIG` counts twice; the
- * rest of receive's variables takes at most 1,250.
+ * Limit for the options in `LISTS` together. Lambda allows 4,096 bytes for the JSON of all variables, in which each quote of `CONFIG`
+ * counts twice. The rest of receive's variables needs at most 1,250 bytes.
  */
 const MAX_LISTS_BYTES = 2_800;
 const LISTS = [
@@ -30,13 +30,13 @@ const LISTS = [
   "removeTraits",
 ] as const satisfies readonly OptionName[];
 
-/** Plain JavaScript may give anything. @throws ConfigurationError unless it is an object. */
+/** An app in plain JavaScript may pass any value. @throws ConfigurationError unless it is an object. */
 export function assertProps<Props extends object>(props: Props | undefined, where: string): Props {
   if (isJsonObject(props)) return props;
   throw new ConfigurationError([`${where}: allowed is an object of props; got ${shorten(props)}`]);
 }
 
-/** Everything that is wrong with the options, and what is allowed. */
+/** All errors in the options. Each says what is allowed. */
 export function optionErrors(input: unknown, place: OptionPlace): readonly string[] {
   const { where } = place;
   if (!isJsonObject(input)) return [`${where}: allowed is an object of options; got ${shorten(input)}`];
@@ -58,7 +58,7 @@ export function optionErrors(input: unknown, place: OptionPlace): readonly strin
   return [...errors, ...arnErrors(input, place)];
 }
 
-/** What is wrong with one option; undefined if nothing is. `label` is how the user named it. */
+/** The error in one option, or undefined. `label` is the option's name in the message. */
 export function optionError(
   label: string,
   name: string,
@@ -77,7 +77,7 @@ export function optionError(
   return `${label}: allowed is ${allowed}${isDynamicReference(value) ? ", without {{resolve:" : ""}; got ${shorten(value)}`;
 }
 
-/** Warns of options that can have no effect, or that exclude everything. */
+/** Warns of options that have no effect or that exclude everything. */
 export function warnOfOptions(
   construct: Construct,
   { flags, identities, flagsmithTraits, refreshHours, forward }: Options,
@@ -96,12 +96,12 @@ function excludesAll({ include, exclude = [] }: Selection = {}): boolean {
   return exclude.includes("*") || include?.every((name) => exclude.includes(name)) === true;
 }
 
-/** CloudFormation would replace it with the value that it refers to. */
+/** CloudFormation would replace a dynamic reference with the value that it refers to. */
 function isDynamicReference(value: unknown): boolean {
   return !Token.isUnresolved(value) && (JSON.stringify(value) ?? "").includes("{{resolve:");
 }
 
-/** CloudWatch can't publish to a topic of another region, and Parameter Store can't use a key of another. */
+/** CloudWatch can't publish to a topic in another region, and Parameter Store can't use a key in another region. */
 function arnErrors(options: Readonly<Record<string, unknown>>, { where, region }: OptionPlace): readonly string[] {
   if (region === undefined || Token.isUnresolved(region)) return [];
   const { partition } = RegionInfo.get(region);
@@ -115,12 +115,12 @@ function arnErrors(options: Readonly<Record<string, unknown>>, { where, region }
   });
 }
 
-/** As Lambda counts a variable: in JSON, and that as text within JSON. */
+/** The size as Lambda counts it. The variable's value is JSON, and it is a string within the JSON of all variables. */
 function escapedBytes(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(JSON.stringify(value)));
 }
 
-/** The name that takes the fewest changed letters, if they are few. */
+/** The name with the smallest edit distance, if that is at most a third of the given name's length. */
 function nearestOf(name: string, names: readonly OptionName[]): OptionName | undefined {
   const [nearest] = names
     .map((each) => ({ each, changes: editDistance(name.toLowerCase(), each.toLowerCase()) }))
@@ -128,7 +128,7 @@ function nearestOf(name: string, names: readonly OptionName[]): OptionName | und
   return nearest !== undefined && nearest.changes <= name.length / 3 ? nearest.each : undefined;
 }
 
-/** Letters to insert, delete or replace (Levenshtein). */
+/** The number of letters to insert, delete or replace (Levenshtein). */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (const [index, letter] of [...one].entries()) {

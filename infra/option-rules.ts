@@ -3,26 +3,26 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { isJsonObject } from "../lambda/json";
 import type { OptionName } from "../lambda/options";
 
-/** The options that are about alarms: props of `Monitoring`. */
+/** The options that concern alarms. They are props of `Monitoring`. */
 export const ALARM_OPTIONS = ["alarmEmail", "alarmTopicArn", "runbookUrl", "expectTraffic"] as const;
 
 interface OptionRule {
-  /** What the message of a synth and the README say. */
+  /** The text of the error message at synth and of the README. */
   readonly allowed: string;
   readonly accepts: (value: unknown) => boolean;
 }
 
-/** CloudFormation's integers have 32 bits. */
+/** CloudFormation's integers are signed and have 32 bits. */
 const MAX_INTEGER = 2 ** 31 - 1;
 
 const SELECTION = "{ include?: [names], exclude?: [names] }, * as wildcard";
 
-/** The days that CloudWatch Logs can keep logs for, which has a value of its own for "for ever". */
+/** The retention periods of CloudWatch Logs in days, without CDK's value for logs that never expire. */
 const RETENTION_DAYS = Object.values(RetentionDays).filter(
   (days) => typeof days === "number" && days !== RetentionDays.INFINITE,
 );
 
-/** What each option may be. The README has the same table, with the defaults of `lambda/options.ts`. */
+/** The values that each option allows. The README has the same table, with the defaults from `lambda/options.ts`. */
 export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   segmentRegion: oneOf("us", "eu"),
   segmentEndpoint: rule("an https URL (http for loopback), at most 500 bytes, without query or /v1/identify", isEndpoint),
@@ -46,7 +46,7 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   throttle: rule("{ rateLimit?, burstLimit? }, whole numbers from 1 to 2,147,483,647", isThrottle),
   maxConcurrency: rule("a whole number from 2 to 1,000", (value) => isWhole(value, 2, 1_000)),
   reservedConcurrency: rule("a whole number from 1", (value) => isWhole(value, 1, MAX_INTEGER)),
-  // SNS takes no other characters, and no more before the @.
+  // SNS accepts only these characters, and at most 64 of them before the @.
   alarmEmail: rule(
     "an e-mail address in ASCII, with at most 64 characters before the @",
     matches(/^[!-?A-~]{1,64}@[!-?A-~]{1,255}$/),
@@ -58,13 +58,13 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   ),
   runbookUrl: rule("an https URL of at most 200 bytes", tokenOr(/^https:\/\/[!-~]{1,192}$/)),
   expectTraffic: rule("a whole number of hours from 1 to 24", (value) => isWhole(value, 1, 24)),
-  // The ARN of an alias would synthesize, and then allow nothing.
+  // With an alias's ARN the synth would succeed, but IAM statements with that ARN grant nothing.
   kmsKeyArn: rule("the ARN of a KMS key", tokenOr(/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]{1,64}$/)),
 };
 
 export const OPTION_NAMES = Object.keys(OPTION_RULES) as readonly OptionName[];
 
-/** Options of earlier releases, with what to do instead. */
+/** Options of earlier releases, and what the operator should do instead. */
 export const REMOVED_OPTIONS: Readonly<Record<string, string>> = {
   logSampling: "remove it: entries about failures say what happened, and entries about successes have no steps",
   placeholderIdentities:
@@ -83,7 +83,7 @@ function matches(pattern: RegExp): OptionRule["accepts"] {
   return (value) => typeof value === "string" && pattern.test(value);
 }
 
-/** What is known at deploy only, such as the ARN of a topic in the same app, is a token at synth. */
+/** A value that is known only at deploy, such as the ARN of a topic in the same app, is a token at synth. */
 function tokenOr(pattern: RegExp): OptionRule["accepts"] {
   return (value) => Token.isUnresolved(value) || matches(pattern)(value);
 }
@@ -120,7 +120,7 @@ function isThrottle(value: unknown): boolean {
   return hasOnly(value, { rateLimit: isLimit, burstLimit: isLimit });
 }
 
-/** Deliver appends a path. `URL` would accept a blank or a bare `?` at the end, behind which there is no path. */
+/** Deliver appends a path. `URL` would accept a trailing blank or `?`, but a path after either of them would not work. */
 function isEndpoint(value: unknown): boolean {
   if (typeof value !== "string" || !/^[^\s?#@]+$/.test(value) || !URL.canParse(value) || Buffer.byteLength(value) > 500)
     return false;

@@ -5,22 +5,22 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-/** Levels that drop entries of level INFO, of which metrics, alarms and queries are made. */
+/** Levels that drop entries of level INFO. Metrics, alarms and queries need these entries. */
 const HIDING_LEVELS: readonly unknown[] = ["WARN", "ERROR", "FATAL"];
-/** Variables by which Lambda and Powertools are configured. */
+/** Environment variables that configure the logs of Lambda and Powertools. */
 const LOG_VARIABLE = /^(POWERTOOLS_.*|AWS_LAMBDA_LOG_LEVEL|AWS_LAMBDA_LOG_FORMAT|LOG_LEVEL)$/;
 
 interface Parts {
   readonly functions: readonly LambdaFunction[];
   readonly queues: readonly Queue[];
-  /** Given to the construct. */
+  /** The construct's prop. */
   readonly encryptionKey: IKey | undefined;
   readonly vpc: IVpc | undefined;
 }
 
 /**
- * Warns of what an aspect or an override of the app changed in the construct's parts, where that hides log entries or needs rights that
- * the roles do not have. It runs after all aspects, and returns no error.
+ * Warns if an aspect or an override of the app changed the construct's resources so that log entries are hidden, or so that the roles
+ * lack rights. It runs after all aspects, and returns no error.
  */
 export function warnOfOverrides(construct: Construct, { functions, queues, encryptionKey, vpc }: Parts): void {
   construct.node.addValidation({
@@ -67,7 +67,7 @@ function checkQueue(queue: Queue, warn: Warn): void {
   warn("queue-key", "its key was not given to this construct, so the functions' roles have no right to use it.");
 }
 
-/** What the template will say, overrides included. Only CDK's own synthesis reads it otherwise. */
+/** The resource's properties in the template, including overrides. CDK has no public method for this, so an internal one is called. */
 function propertiesOf(resource: LambdaFunction | Queue): Readonly<Record<string, unknown>> {
   const cfn = resource.node.defaultChild as CfnResource;
   const { Resources: resources } = Stack.of(resource).resolve(Object(cfn)._toCloudFormation());
@@ -75,7 +75,7 @@ function propertiesOf(resource: LambdaFunction | Queue): Readonly<Record<string,
   return rendered?.Properties ?? {};
 }
 
-/** With two copies of aws-cdk-lib, the app's aspects that ask for `instanceof CfnFunction` pass over the construct's functions. */
+/** With two copies of aws-cdk-lib, an aspect of the app that tests `instanceof CfnFunction` ignores the construct's functions. */
 export function warnOfOtherCdk(construct: Construct): void {
   if (Stack.of(construct) instanceof Stack) return;
   const message =

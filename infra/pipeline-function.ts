@@ -19,7 +19,7 @@ import type { Construct } from "constructs";
 import { CONFIG_VARIABLE, type DeliverConfig, type ReceiveConfig } from "../lambda/config";
 import type { FunctionName } from "../lambda/names";
 
-/** Where both functions run, and with which key. */
+/** The network of both functions, and the key of their logs, the queues and the table. */
 export interface FunctionPlace {
   readonly encryptionKey: IKey | undefined;
   readonly vpc: IVpc | undefined;
@@ -32,13 +32,13 @@ export interface PipelineFunctionProps extends FunctionPlace {
   readonly description: string;
   readonly config: ReceiveConfig | DeliverConfig;
   readonly logRetentionDays: number;
-  /** MB. */
+  /** In MB. */
   readonly memorySize: number;
   readonly timeout: Duration;
   readonly reservedConcurrency?: number | undefined;
 }
 
-/** One of the two functions: a bundle of its own, a log group of its own, and a role that can do nothing but write to it. */
+/** One of the two functions, with its own bundle, its own log group, and a role that at first may only write to that log group. */
 export class PipelineFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
     const { functionName, description, config, logRetentionDays, memorySize, timeout, reservedConcurrency } = props;
@@ -48,16 +48,16 @@ export class PipelineFunction extends LambdaFunction {
       removalPolicy: RemovalPolicy.DESTROY,
       ...(encryptionKey === undefined ? {} : { encryptionKey }),
     });
-    // The managed policy that CDK would attach allows writing to every log group of the account.
+    // CDK's default role has a managed policy that allows writing to every log group of the account.
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
     logGroup.grantWrite(role);
-    // SQS encrypts with the caller's right to the key, and DynamoDB decrypts with it.
+    // SQS and DynamoDB use the key with the rights of the caller, which is this role.
     encryptionKey?.grant(role, "kms:Decrypt", "kms:GenerateDataKey");
     if (props.vpc !== undefined) grantNetworkInterfaces(role);
     super(scope, id, {
       code: codeOf(functionName),
       handler: "index.handler",
-      // By name: CDK releases before Lambda had it do not know Node.js 24.
+      // The runtime is given by name, because older CDK releases have no constant for Node.js 24.
       runtime: new Runtime("nodejs24.x", RuntimeFamily.NODEJS),
       architecture: Architecture.ARM_64,
       description,
@@ -65,11 +65,11 @@ export class PipelineFunction extends LambdaFunction {
       timeout,
       role,
       logGroup,
-      // With format JSON, Lambda drops entries below its own log level.
+      // With format JSON, Lambda would drop entries below its own log level.
       loggingFormat: LoggingFormat.TEXT,
       ...networkOf(props),
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
-      // Names and ARNs of resources are known at deploy.
+      // The config contains tokens: the names and ARNs of resources are known only at deploy.
       environment: { [CONFIG_VARIABLE]: Stack.of(scope).toJsonString(config) },
     });
   }
@@ -85,17 +85,20 @@ function codeOf(functionName: FunctionName): Code {
   return Code.fromAsset(folder);
 }
 
-/** The package has the bundles. Where the sources are, they are bundled first: what lies in `dist/` may be of other sources. */
+/**
+ * The package contains the bundles. In the clone, the sources are bundled first, because a bundle in `dist/` may have been made from
+ * other sources.
+ */
 function bundleOf(functionName: FunctionName): string {
   if (!existsSync(join(__dirname, `../lambda/${functionName}.lambda.ts`))) return join(FUNCTIONS, functionName);
-  // Not in the package: it needs esbuild.
+  // The import is here because the package does not contain this file, which needs esbuild.
   const { bundle }: { bundle(name: FunctionName): { readonly directory: string } } = require("./bundle");
   return bundle(functionName).directory;
 }
 
 /**
- * A copy whose files everyone may read: files that were installed or built under umask 077 keep their modes in the asset, and Lambda,
- * which runs as another user, fails with EACCES at each start.
+ * Copies the bundle with modes that let every user read the files. Files that were installed or built under umask 077 would keep their
+ * modes in the asset. Lambda runs as another user, and would fail with EACCES at each start.
  */
 function stage(functionName: FunctionName, bundle: string): string {
   if (!existsSync(join(bundle, "index.js"))) {
@@ -124,7 +127,10 @@ function networkOf({
   };
 }
 
-/** What Lambda does with a function's role in a VPC. CDK adds it to roles of its own making only; EC2's Describe takes no resource. */
+/**
+ * Grants the rights that Lambda needs for a function in a VPC. CDK grants them only to roles that it creates itself. EC2's Describe
+ * actions do not support resources, so they need `*`.
+ */
 function grantNetworkInterfaces(role: Role): void {
   const interfaces = Stack.of(role).formatArn({ service: "ec2", resource: "*", resourceName: "*" });
   const act = ["CreateNetworkInterface", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"];
@@ -134,7 +140,7 @@ function grantNetworkInterfaces(role: Role): void {
   }
 }
 
-/** Lets a grantee read one SecureString, and its key decrypt that parameter and no other. */
+/** Lets a grantee read one SecureString, and use its key to decrypt that parameter only. */
 export function grantParameter(
   grantee: IGrantable,
   scope: Construct,
@@ -150,7 +156,7 @@ export function grantParameter(
   });
   const allow = (statement: PolicyStatement) => grantee.grantPrincipal.addToPrincipalPolicy(statement);
   allow(new PolicyStatement({ sid: `Read${sid}`, effect: Effect.ALLOW, actions: ["ssm:GetParameter"], resources: [arn] }));
-  // The AWS-managed key lets every principal of the account decrypt through SSM; a key of the customer's own does not.
+  // The AWS-managed key lets every principal of the account decrypt through SSM. A customer-managed key does not.
   if (kmsKeyArn === undefined) return;
   allow(
     new PolicyStatement({

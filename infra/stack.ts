@@ -25,7 +25,7 @@ export class FlagsmithToSegmentStack extends Stack {
     const alarms = { alarmEmail, alarmTopicArn, runbookUrl, expectTraffic };
     const { dashboardUrl } = new Monitoring(this, "Monitoring", { pipeline, ...alarms });
     this.pipeline = pipeline;
-    // CloudFormation sorts them, so WebhookUrl is the last and most visible one.
+    // CloudFormation sorts the outputs by name, so WebhookUrl is the last one and the easiest to see.
     this.output("CreateWebhookSecret", "Creates a random webhook secret", pipeline.createWebhookSecret);
     this.output("CreateWriteKey", "Creates the parameter of Segment's write key", pipeline.createWriteKey);
     this.output("DashboardUrl", "Shows what is going on", dashboardUrl);
@@ -40,17 +40,17 @@ export class FlagsmithToSegmentStack extends Stack {
   }
 }
 
-/** SQS does not know where messages come from that deliver moved, so the command names the destination. */
+/** The command names the destination, because SQS does not know the source queue of a message that deliver dead-lettered. */
 function redrive({ queue, deadLetterQueue }: FlagsmithToSegment): string {
   const { region } = Stack.of(queue);
   return `aws sqs start-message-move-task --region ${region} --source-arn ${deadLetterQueue.queueArn} --destination-arn ${queue.queueArn}`;
 }
 
 /**
- * One stack for each entry of context `environments`, of `cdk.json` or as JSON text after `-c environments=`; without that context,
- * one named `production`.
+ * Adds one stack for each entry of context `environments`, which is in `cdk.json` or is given as JSON text with `-c environments=`.
+ * Without that context, there is one environment named `production`.
  *
- * @throws ConfigurationError with every fault of every environment.
+ * @throws ConfigurationError with all errors of all environments.
  */
 export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
   const context: unknown = app.node.tryGetContext("environments") ?? { production: {} };
@@ -70,10 +70,10 @@ export function addStacks(app: App): readonly FlagsmithToSegmentStack[] {
   });
 }
 
-/** What an entry may hold beside the options. */
+/** The fields that an entry may have in addition to the options. */
 const PLACES = { account: /^\d{12}$/, region: /^[a-z]{2,}(-[a-z]+)+-\d+$/ };
 
-/** An option beside `environments`, of `-c segmentRegion=eu` for example, would be ignored, and the stack would have another. */
+/** An option outside `environments`, such as `-c segmentRegion=eu`, would be ignored, so the stack would not have it. */
 function misplacedOptions(app: App): readonly string[] {
   return [...OPTION_NAMES, ...Object.keys(REMOVED_OPTIONS), ...Object.keys(PLACES)]
     .filter((name) => app.node.tryGetContext(name) !== undefined)
@@ -83,7 +83,7 @@ function misplacedOptions(app: App): readonly string[] {
 interface Environment {
   readonly errors: readonly string[];
   readonly options: Options;
-  /** Where the stack goes. What is not given comes from the credentials of `cdk deploy`. */
+  /** The stack's account and region. If one is not given, `cdk deploy` uses that of the credentials. */
   readonly env: NonNullable<StackProps["env"]>;
 }
 

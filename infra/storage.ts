@@ -10,7 +10,7 @@ interface FifoQueueProps extends Pick<QueueProps, "deadLetterQueue"> {
   readonly encryptionKey: IKey | undefined;
 }
 
-/** High-throughput FIFO: order within an identity, 3,000 messages per second and more across them. */
+/** A high-throughput FIFO queue: it keeps the order per user, and handles 3,000 messages per second or more across users. */
 export function addFifoQueue(scope: Construct, id: string, { encryptionKey, ...props }: FifoQueueProps): Queue {
   return new Queue(scope, id, {
     ...props,
@@ -23,12 +23,13 @@ export function addFifoQueue(scope: Construct, id: string, { encryptionKey, ...p
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
     visibilityTimeout: Duration.millis(TIMING.visibilityMs),
-    // What is in them was accepted: whoever deletes the stack deletes them by hand. A first deploy that fails leaves none behind.
+    // The messages are evaluations that were answered with 202, so deleting the stack keeps the queues, and the operator deletes them by
+    // hand. A first deploy that fails leaves no queue behind.
     removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
   });
 }
 
-/** What Segment has, as fingerprints. Losing it costs one repeat of each user's traits. */
+/** The table of the records: fingerprints of what Segment has. If it is lost, each user's traits are sent once more. */
 export function addDeliveredTable(scope: Construct, encryptionKey: IKey | undefined): Table {
   return new Table(scope, "Delivered", {
     partitionKey: { name: "identity", type: AttributeType.STRING },
@@ -41,7 +42,10 @@ export function addDeliveredTable(scope: Construct, encryptionKey: IKey | undefi
   });
 }
 
-/** Log groups need a statement in the key's policy, which an imported key does not take: then synth shows the statement to add. */
+/**
+ * Log groups need a statement in the key's policy. The policy of an imported key can't be changed from here, so synth warns and shows
+ * the statement to add.
+ */
 export function letLogsUse(scope: Construct, key: IKey): void {
   const { region, account, partition, urlSuffix } = Stack.of(scope);
   const statement = new PolicyStatement({

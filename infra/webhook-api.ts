@@ -9,7 +9,10 @@ import type { Construct } from "constructs";
 import type { ResolvedOptions } from "../lambda/options";
 import { pipelineName } from "./name";
 
-/** Fields of the access log, whose entries CloudWatch dates. `integrationStatus` is "-" where API Gateway answered by itself. */
+/**
+ * Fields of the access log. There is no time, because CloudWatch adds one to each entry. `integrationStatus` is "-" if API Gateway
+ * answered the request itself.
+ */
 const ACCESS_LOG = {
   apiRequestId: AccessLogField.contextRequestId(),
   sourceIp: AccessLogField.contextIdentitySourceIp(),
@@ -20,7 +23,7 @@ const ACCESS_LOG = {
   integrationError: AccessLogField.contextIntegrationErrorMessage(),
 };
 
-/** `POST /webhook`, throttled, with an access log. */
+/** Adds the API with route `POST /webhook`, throttling and an access log. */
 export function addWebhookApi(scope: Construct, receive: Alias, options: ResolvedOptions, encryptionKey: IKey | undefined) {
   const name = pipelineName(scope);
   const api = new HttpApi(scope, "Api", { apiName: name, createDefaultStage: false });
@@ -29,7 +32,8 @@ export function addWebhookApi(scope: Construct, receive: Alias, options: Resolve
   api.addRoutes({ path: "/webhook", methods: [HttpMethod.POST], integration });
   switchAfterPermission(api);
   const accessLogs = new LogGroup(scope, "AccessLogs", {
-    // With this prefix AWS's own permission counts: an account's resource policy may be full, and then the stage can't be created.
+    // With this prefix AWS's own permission applies. Otherwise the account's resource policy for logs gets a statement, and if that
+    // policy is full, the stage can't be created.
     logGroupName: `/aws/vendedlogs/flagsmith-to-segment/${name}`,
     retention: options.logRetentionDays,
     ...(encryptionKey === undefined ? {} : { encryptionKey }),
@@ -49,7 +53,10 @@ export function addWebhookApi(scope: Construct, receive: Alias, options: Resolve
   return { api, stage, accessLogs };
 }
 
-/** In an update that moves the integration to another alias, webhooks would be answered 500 until API Gateway may invoke it. */
+/**
+ * Lets the integration depend on the permissions. Without that, an update that moves the integration to another alias would answer
+ * webhooks with 500 until API Gateway has the permission to invoke the alias.
+ */
 function switchAfterPermission(api: HttpApi): void {
   const parts = api.node.findAll();
   const permissions = parts.filter((part) => part instanceof CfnPermission);

@@ -1,17 +1,17 @@
 import { tryParseJson } from "../../lambda/json";
 import { CommandError } from "./command";
 
-/** Something between here and AWS answered, or AWS in another way than it documents. */
+/** The answer does not have AWS's documented format. It may be from a proxy. */
 export class NotAwsAnswerError extends CommandError {}
 
 const PROXY = "not an answer of AWS: is a proxy in between?";
 
-/** @param status of HTTP; undefined = it is not known. */
+/** @param status HTTP status. undefined = it is not known. */
 export function notAnAnswer(status: unknown, options?: ErrorOptions): NotAwsAnswerError {
   return new NotAwsAnswerError(`${typeof status === "number" ? `status ${status}, ` : ""}${PROXY}`, options);
 }
 
-/** A field that AWS's answer always has. What is not there must not be read as "none". @throws NotAwsAnswerError */
+/** A field that AWS's answer always has. A missing field must not be read as an empty list. @throws NotAwsAnswerError if it is missing */
 export function required<Value>(value: Value | undefined, name: string): Value {
   if (value === undefined) throw new NotAwsAnswerError(`an answer without ${name}, ${PROXY}`);
   return value;
@@ -31,7 +31,7 @@ interface Client {
   };
 }
 
-/** Lets nothing but AWS's formats reach the SDK, which takes some HTML for an answer without fields. */
+/** Passes only AWS's formats to the SDK, because the SDK reads some HTML pages as an answer without fields. */
 export function guarded<Guarded extends Client>(client: Guarded): Guarded {
   const guard = (next: (args: object) => Promise<{ response: HttpAnswer }>) => async (args: object) => {
     const result = await next(args);
@@ -44,7 +44,7 @@ export function guarded<Guarded extends Client>(client: Guarded): Guarded {
     response.body = body;
     return result;
   };
-  // The last step before the SDK reads the body.
+  // Low priority makes this the last step before the SDK reads the body.
   client.middlewareStack.add(guard, { step: "deserialize", name: "onlyOfAws", priority: "low" });
   return client;
 }

@@ -1,6 +1,6 @@
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Articles of infra/RUNBOOK.md, by an entry's code. The first match counts. */
+/** Articles of infra/RUNBOOK.md by the code of a log entry. The first match is used. */
 const ARTICLES: readonly (readonly [code: RegExp, article: string])[] = [
   [/^slow-down$/, "Segment's limits"],
   [/^endpoint-refused$/, "Endpoint refused"],
@@ -12,7 +12,7 @@ const ARTICLES: readonly (readonly [code: RegExp, article: string])[] = [
 ];
 const OTHERWISE = "Calls fail for long";
 
-/** Names that Node.js and undici give to errors of the network, and what each means for an endpoint. */
+/** Names of network errors in Node.js and undici, and what each means for an endpoint. */
 const NETWORK_ERRORS: readonly (readonly [reason: RegExp, meaning: string])[] = [
   [/ECONNREFUSED/, "refuses connections: nothing listens there"],
   [/ENOTFOUND/, "is not known to DNS"],
@@ -23,14 +23,14 @@ const NETWORK_ERRORS: readonly (readonly [reason: RegExp, meaning: string])[] = 
   [/EHOSTUNREACH|ENETUNREACH/, "can't be reached over the network"],
 ];
 
-/** What the network's error means, for a failure without an answer. */
+/** The meaning of the network error, for an attempt without an answer. */
 export function networkMeaning({ code, reason }: Fields, endpoint: string): string | undefined {
   if (code !== "no-answer") return undefined;
   const found = NETWORK_ERRORS.find(([pattern]) => pattern.test(String(reason)));
   return found && `${endpoint} ${found[1]}`;
 }
 
-/** What fixes the failure that an entry of deliver is about. `endpoint`: where deliver sends to. */
+/** How to fix the failure in an entry of deliver. `endpoint` is the URL that deliver sends to. */
 export function fixOf(fields: Fields, endpoint: string): string {
   const { code = "", event, remedy } = fields;
   const article = event === "dead-lettered" ? "Dead letters" : articleOf(String(code));
@@ -45,7 +45,7 @@ function articleOf(code: string): string {
   return ARTICLES.find(([pattern]) => pattern.test(code))?.[1] ?? OTHERWISE;
 }
 
-/** A refusal is no proof that the value is wrong. Only where deliver read the value and could not use it, it is to be replaced. */
+/** Segment may refuse a value that is right. A value should only be replaced if deliver read it and could not use it. */
 function isSafe(code: string, remedy: string): boolean {
   return !remedy.includes("--overwrite") || /^parameter-(empty|placeholder)$/.test(code);
 }

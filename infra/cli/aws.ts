@@ -19,14 +19,17 @@ export interface Aws {
   readonly sns: SNSClient;
   readonly sqs: SQSClient;
   readonly ssm: SSMClient;
-  /** Of `npm start` only: then nothing is judged that only AWS has. On AWS it follows from the function's permissions. */
+  /**
+   * The webhook's URL, with `npm start` only. If it is set, commands skip the checks that need AWS. On AWS, the URL follows from the
+   * function's permissions.
+   */
   readonly webhookUrl: string | undefined;
-  /** Base URL of Segment's settings, which say whether a write key exists. */
+  /** Base URL of Segment's settings, which show whether a write key exists. */
   readonly settingsUrl: string;
   readonly pauseMs: number;
 }
 
-/** The options that say which AWS. */
+/** The options that choose between AWS and a running `npm start`. */
 export const AWS_OPTIONS = { region: { type: "string" }, local: { type: "boolean" } } as const;
 
 export interface AwsChoice {
@@ -34,7 +37,7 @@ export interface AwsChoice {
   readonly local?: boolean | undefined;
 }
 
-/** What `npm start` answers at its root. */
+/** The answer of `npm start` at path `/`. */
 export interface LocalPlaces {
   readonly region: string;
   readonly endpoint: string;
@@ -43,16 +46,19 @@ export interface LocalPlaces {
   readonly settingsUrl: string;
 }
 
-/** @throws CommandError without a region, or with `--local` where no `npm start` runs. @throws UsageError for both, or no port. */
+/**
+ * @throws CommandError without a region, or with `--local` if `npm start` does not run.
+ * @throws UsageError for both `--local` and `--region`, or for an invalid `PORT`.
+ */
 export async function connect({ region, local }: AwsChoice, { environment }: Terminal): Promise<Aws> {
-  // The SDK warns of Node.js 20 in six lines, at every start.
+  // With Node.js 20, the SDK would print a warning of six lines at every start.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   if (local === true && region !== undefined) throw new UsageError("--local or --region, not both");
   if (local === true) {
     const { webhookUrl, settingsUrl, ...config } = await localPlaces(environment.PORT ?? String(DEFAULT_PORT));
     return { ...clients(config), region: config.region, webhookUrl, settingsUrl, pauseMs: 200 };
   }
-  // The AWS CLI reads another variable than the SDK.
+  // The AWS CLI reads AWS_DEFAULT_REGION, which the SDK ignores.
   const given = region ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION;
   const found = clients(given ? { region: given } : {});
   try {
@@ -90,7 +96,7 @@ async function localPlaces(port: string): Promise<LocalPlaces> {
   throw new CommandError(`something else than npm start answers at ${url}: set PORT to its port`);
 }
 
-/** `npm start` and the commands are of one release. */
+/** One field is enough for the check, because `npm start` and the commands are from the same release. */
 function isLocalPlaces(input: unknown): input is LocalPlaces {
   return isJsonObject(input) && typeof input.endpoint === "string";
 }

@@ -8,7 +8,7 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-/** "107 ms", "40 s", "12 min", "3 h 13 min". */
+/** Examples: "107 ms", "40 s", "12 min", "3 h 13 min". */
 export function duration(ms: number): string {
   if (ms < SECOND_MS) return `${Math.round(ms)} ms`;
   if (ms < 2 * MINUTE_MS) return `${Math.round(ms / SECOND_MS)} s`;
@@ -27,16 +27,19 @@ const EVENTS_OF_RECEIVE: Readonly<Record<string, string>> = {
 
 export interface ConclusionOptions {
   readonly nowMs: number;
-  /** Where deliver sends to. */
+  /** The URL that deliver sends to. */
   readonly endpoint: string;
 }
 
-/** One sentence about all entries, which are oldest first. Of several evaluations it says how many ended how, and how the newest did. */
+/**
+ * One sentence about all entries, which are sorted from oldest to newest. For several evaluations it counts the outcomes, and says the
+ * outcome of the newest.
+ */
 export function conclusionOf(entries: readonly LogEntry[], options: ConclusionOptions): string {
   const evaluations = new Map<string, LogEntry[]>();
   for (const entry of entries) {
     const id = evaluationOf(entry.fields.messageId);
-    // The newest is last.
+    // Deleting the key first moves the evaluation to the end of the map, so the newest is last.
     const others = evaluations.get(id) ?? [];
     evaluations.delete(id);
     evaluations.set(id, [...others, entry]);
@@ -54,11 +57,11 @@ export function conclusionOf(entries: readonly LogEntry[], options: ConclusionOp
   return `${count(all.length, "evaluation")}: ${counts}; the last one is ${last}`;
 }
 
-/** Of one evaluation, which may have several messages. What is not settled comes first. */
+/** The outcome of one evaluation, which may have several messages. A message that is not settled determines the outcome. */
 function sentenceOf(entries: readonly LogEntry[], options: ConclusionOptions): string {
   const newest = new Map<unknown, LogEntry>();
   for (const entry of entries) if (entry.fields.service !== "receive") newest.set(entry.fields.messageId, entry);
-  // An entry in addition to the outcome, such as that a call was not recorded, is none.
+  // An additional entry, such as `not-recorded`, is not an outcome.
   const outcomes = [...newest.values()].map((entry) => outcomeBefore(entries, entry));
   const received = entries.findLast(({ fields }) => fields.service === "receive");
   if (outcomes.length === 0) return ofReceive(received?.fields ?? {});

@@ -14,7 +14,7 @@ export interface Context {
   readonly seconds: number;
 }
 
-/** Sends all of them again by SQS's own redrive. */
+/** Sends all dead letters again with SQS's own redrive. */
 export async function redrive({ aws, pipeline, terminal, yes }: Context, shown: Shown, { unknown }: LookUp): Promise<void> {
   assertAllSeen(shown);
   const { messages, behind, heldByOthers } = shown;
@@ -36,13 +36,13 @@ export async function redrive({ aws, pipeline, terminal, yes }: Context, shown: 
   terminal.print(`back in the queue: ${count(moved, "message")}`);
 }
 
-/** With `deletesOlder` in rounds: what was deleted makes SQS show what lay behind it. */
+/** With `deletesOlder` it works in rounds, because SQS shows a user's next messages only after the ones before them were deleted. */
 export async function redriveNewest(context: Context, first: Shown, firstLookUp: LookUp, deletesOlder: boolean): Promise<void> {
   const { aws, pipeline, terminal, yes, seconds } = context;
   let [shown, lookUp] = [first, firstLookUp];
   const total = { sent: 0, deleted: 0 };
   for (let round = 1; ; round++) {
-    // SQS's numbers lag behind what was just made visible, so later rounds look at what was read only.
+    // SQS's counts lag: they still show the messages of the last round as held. So later rounds ignore them.
     assertAllSeen(round === 1 ? shown : { ...shown, heldByOthers: 0 });
     const plan = planOf(shown, lookUp);
     if (round === 1 && !(await agreed(terminal, yes, questionOf(plan, deletesOlder)))) {
@@ -82,7 +82,7 @@ export async function deleteAll({ aws, pipeline, terminal, yes }: Context, id: s
   }
   const question = `Delete ${id} permanently, ${count(length, "copy", "copies")}?`;
   if (!(await agreed(terminal, yes, question))) return terminal.print("nothing was deleted");
-  // Read again: nothing is held while the operator thinks for minutes.
+  // The queue is read again, because the messages are not held while the operator reads the question.
   const deleted = await withDeadLetters(aws, deadLetterQueueUrl, terminal, async ({ messages }) => {
     const copies = copiesOf(messages);
     for (const copy of copies) await deleteDeadLetter(aws, deadLetterQueueUrl, copy);
@@ -93,7 +93,7 @@ export async function deleteAll({ aws, pipeline, terminal, yes }: Context, id: s
   terminal.print(result);
 }
 
-/** @throws CommandError if no one can answer. */
+/** @throws CommandError if no one can answer the question. */
 async function agreed({ confirm }: Terminal, yes: boolean, question: string): Promise<boolean> {
   if (yes) return true;
   const answer = await confirm(question);

@@ -13,45 +13,45 @@ import { CommandError, type Terminal } from "./command";
 import { explain, missingRight } from "./explain";
 
 export interface DeadLetterMessage {
-  /** The product's, which Segment knows too. SQS's own if the message can't be read. */
+  /** The call's id, which Segment knows too. SQS's own id if the message can't be read. */
   readonly messageId: string;
   readonly reason: string;
   readonly status: string;
   /** "" if the message can't be read. */
   readonly userId: string;
-  /** Of the evaluation, in milliseconds since 1970. */
+  /** When receive accepted the evaluation, in milliseconds since 1970. */
   readonly receivedAt: number;
   readonly bytes: number;
   readonly traits: unknown;
   readonly receiptHandle: string;
-  /** As SQS gave it. */
+  /** The message as SQS returned it. */
   readonly original: Message;
-  /** It came in a full batch, so more messages of the same user may lie behind it. */
+  /** SQS returned it in a full batch, so more messages of the same user may be behind it. */
   readonly batchFull: boolean;
 }
 
-/** What SQS shows of the queue. */
+/** The part of the queue that SQS shows. */
 export interface Shown {
   readonly messages: readonly DeadLetterMessage[];
-  /** Messages that SQS does not show: it gives out at most 10 of a user. undefined = not known. */
+  /** Messages that SQS does not show, because it returns at most 10 per user. undefined = not known. */
   readonly behind: number | undefined;
   /** Messages that another reader holds. undefined = not known. */
   readonly heldByOthers: number | undefined;
-  /** Why reading ended early. undefined = it did not. */
+  /** The error that ended the reading early. undefined = all was read. */
   readonly unread: unknown;
 }
 
-/** Messages that are read at most. */
+/** Maximum number of messages that are read. */
 export const MOST = 1_000;
 const BATCH = 10;
 /** Seconds for which the messages are hidden from other readers. */
 const HOLD_SECONDS = 120;
-/** Reading ends by then, so that what was read first is still held when `act` deletes it. */
+/** Reading ends after this time, so that the first messages are still held when `act` deletes them. */
 const READ_MS = 60_000;
 
 /**
- * Shows the messages to `act`, and makes them visible again whatever becomes of it, also after Ctrl-C. Where that fails, it says for how
- * long they are hidden.
+ * Passes the messages to `act`, and makes them visible again afterwards, even after an error or Ctrl-C. If that fails, it says for how long
+ * they are hidden.
  */
 export async function withDeadLetters<Result>(
   aws: Aws,
@@ -65,7 +65,7 @@ export async function withDeadLetters<Result>(
   let reading: Promise<unknown> = Promise.resolve();
   const removeListener = terminal.onInterrupt(async () => {
     interrupted = true;
-    // A receive under way would hide again what is made visible meanwhile.
+    // A receive that is still running would hide messages again after the release.
     await reading;
     await release();
   });
@@ -80,7 +80,7 @@ export async function withDeadLetters<Result>(
   }
 }
 
-/** Why it ended early; undefined = it did not. */
+/** Returns the error that ended the reading early. undefined = all was read. */
 async function readAll(
   aws: Aws,
   queueUrl: string,
@@ -106,7 +106,7 @@ async function receive({ sqs }: Aws, QueueUrl: string): Promise<readonly Message
       QueueUrl,
       MaxNumberOfMessages: BATCH,
       VisibilityTimeout: HOLD_SECONDS,
-      // Less asks a part of SQS's servers only.
+      // With 0 seconds, SQS asks only some of its servers.
       WaitTimeSeconds: 1,
       MessageSystemAttributeNames: ["All"],
       MessageAttributeNames: ["All"],
@@ -115,7 +115,7 @@ async function receive({ sqs }: Aws, QueueUrl: string): Promise<readonly Message
   return messages;
 }
 
-/** What SQS has beside the messages that are held here. */
+/** The number of messages in the queue that this command does not hold. */
 async function hidden(
   aws: Aws,
   queueUrl: string,
@@ -132,7 +132,7 @@ async function hidden(
   }
 }
 
-/** Never throws: what the command was asked for counts more. */
+/** It never throws, because an error here must not hide the result of the command. */
 async function releaseAll(
   { sqs }: Aws,
   QueueUrl: string,
@@ -168,7 +168,7 @@ function toDeadLetter(original: Message, batchFull: boolean): DeadLetterMessage 
     const { identity, receivedAtMs: receivedAt, messageId: id } = parseIdentifyCall(body);
     return { ...shared, messageId: id, userId: identity, receivedAt, traits: isJsonObject(call) ? call.traits : undefined };
   } catch {
-    // It is listed as unreadable: that is its outcome.
+    // The message is still listed, without a user.
     const receivedAt = Number(Attributes?.SentTimestamp);
     return { ...shared, messageId: messageId?.StringValue ?? ownId, userId: "", receivedAt, traits: undefined };
   }
@@ -178,7 +178,7 @@ export async function deleteDeadLetter({ sqs }: Aws, QueueUrl: string, { receipt
   await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receiptHandle }));
 }
 
-/** Sends one message to the queue again, as SQS's own redrive does, then deletes it: if that fails, it is there twice, never lost. */
+/** Sends one message to the queue again, as SQS's own redrive does, then deletes the dead letter. If that fails, both copies exist. */
 export async function redriveOne(
   aws: Aws,
   queueUrl: string,

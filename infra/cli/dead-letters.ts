@@ -42,7 +42,7 @@ Listing hides nothing: what was read is visible again afterwards. Of one user SQ
     const seconds = positive("seconds", values.seconds);
     const aws = await connect(values, terminal);
     const pipeline = await findPipeline(aws, values);
-    // Beside JSON, standard output has nothing.
+    // With --json, standard output has only the JSON.
     const aside = values.json === true ? { ...terminal, print: terminal.progress } : terminal;
     const context: Context = { aws, pipeline, terminal: aside, yes: values.yes === true, seconds };
     if (values.delete !== undefined) await deleteAll(context, values.delete);
@@ -63,7 +63,10 @@ interface ListOptions {
 
 const NO_LOOK_UP: LookUp = { overtaken: new Set(), unknown: new Set() };
 
-/** What was read is printed before anything else is done that may fail. As JSON it is one text, with what the log says. */
+/**
+ * Prints the messages before the next step that may fail. With --json they are printed after the search of the log, because they are one
+ * JSON text that includes its result.
+ */
 async function list({ aws, pipeline, terminal, seconds }: Context, print: (text: string) => void, options: ListOptions) {
   const { deadLetterQueueUrl } = pipeline.deliver.config;
   terminal.progress("reading the dead-letter queue");
@@ -127,5 +130,5 @@ function printTotals(
   say(`${older.length} of them are older than what Segment has of the same user: ${effect} (${named})`);
 }
 
-/** Of the ids that are named beside the list. With --json each message says it. */
+/** Maximum number of ids in the sentence below the list. With --json each message has its own field. */
 const MOST_NAMED = 20;

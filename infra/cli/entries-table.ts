@@ -1,7 +1,7 @@
 import { table } from "./command";
 import type { LogEntry } from "./log-entries";
 
-/** Characters of a terminal. */
+/** Width of a terminal in characters. */
 const WIDTH = 80;
 
 const COLUMNS = [
@@ -23,8 +23,8 @@ type Row = Record<Column, string>;
 const TITLES: Partial<Record<Column, string>> = { retryInSeconds: "retry s" };
 
 /**
- * A table without empty columns. Where it is wider than a terminal, what all rows share is said once above it, then reasons, which are
- * long, are said below it. Remedies are said below it in any case.
+ * A table without empty columns. If it is wider than a terminal, values that all rows share are printed once above it. If it is still too
+ * wide, reasons, which are long, are printed below it. Remedies are always printed below it.
  */
 export function entriesTable(entries: readonly LogEntry[]): string {
   const rows = entries.map(toRow);
@@ -91,7 +91,7 @@ function render(columns: readonly Column[], rows: readonly Row[], above: readonl
 const widthOf = (text: string) => Math.max(...text.split("\n").map((line) => line.length));
 const saysStatus = (reason: string, status: string) => reason === "" || reason === `status ${status}`;
 
-/** Says the value above the table if all rows that have one have the same. */
+/** If all rows with a value have the same one, it is printed above the table. */
 function isShared(rows: readonly Row[], column: Column, above: string[]): boolean {
   const [value, ...others] = new Set(rows.map((row) => row[column]).filter((text) => text !== ""));
   if (value === undefined || others.length > 0) return false;
@@ -99,7 +99,7 @@ function isShared(rows: readonly Row[], column: Column, above: string[]): boolea
   return true;
 }
 
-/** What all texts begin with, as far as the pattern goes. */
+/** The longest match of the pattern that all texts begin with. */
 function sharedStart(texts: readonly string[], pattern: RegExp): string {
   const [first = ""] = texts;
   let [start = ""] = pattern.exec(first) ?? [];

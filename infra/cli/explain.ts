@@ -4,7 +4,7 @@ import type { Terminal } from "./command";
 
 const NETWORK = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
 
-/** In words for the operator. `environment` says what the credentials were read from. */
+/** Explains an error to the operator. The environment variables show where the credentials were read from. */
 export function explain(error: unknown, { AWS_PROFILE, HTTPS_PROXY }: Terminal["environment"]): string {
   if (error instanceof FlagsmithToSegmentError) return error.message;
   const { name, message, cause, $metadata: metadata } = Object(error);
@@ -17,20 +17,20 @@ export function explain(error: unknown, { AWS_PROFILE, HTTPS_PROXY }: Terminal["
   const proxy = HTTPS_PROXY && NETWORK.test(code) ? "; HTTPS_PROXY is not used" : "";
   if (code === "ENOTFOUND") return `${message}: is the region right, and is there a network?${proxy}`;
   if (proxy !== "") return `${message}${proxy}`;
-  // The SDK reads an answer whose error has no name as this, and JSON that is cut off as that.
+  // The SDK reports Unknown… for an error answer without a name, and SyntaxError for JSON that is cut off.
   if (/^Unknown/.test(name) || name === "SyntaxError") return notAnAnswer(metadata?.httpStatusCode).message;
   if (cause instanceof Error) return cause.message || cause.name;
   return name === "Error" || name === undefined ? String(message ?? error) : `${name}: ${message}`;
 }
 
-/** AWS's services have several names for it. */
+/** AWS's services use several names for this error. */
 export function isDenied(error: unknown): boolean {
   return /AccessDenied|AuthorizationError|NotAuthorized|UnauthorizedOperation/.test(Object(error).name);
 }
 
 /**
- * The right that the credentials lack, undefined if the error is another one. AWS's message names the right as a rule; `needs` is what
- * the call needs otherwise.
+ * The right that the credentials lack, or undefined if this is another error. AWS's message usually names the right. If it does not,
+ * `needs` is used.
  */
 export function missingRight(error: unknown, needs?: string): string | undefined {
   if (!isDenied(error)) return undefined;

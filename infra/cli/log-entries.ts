@@ -11,7 +11,7 @@ export interface LogEntry {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What a field must be, or begin with. */
+/** A value that a field must have or begin with. */
 export interface Term {
   readonly field: "messageId" | "mergedInto" | "userId" | "event";
   readonly value: string;
@@ -20,34 +20,34 @@ export interface Term {
 
 export interface Search {
   readonly terms: readonly Term[];
-  /** How far back, in milliseconds since 1970. */
+  /** Start of the search, in milliseconds since 1970. */
   readonly sinceMs: number;
-  /** When the search ends, whatever it found, in milliseconds since 1970. */
+  /** The time at which the search must end, in milliseconds since 1970. */
   readonly deadlineMs: number;
-  /** Whether what was found will do: older hours are not searched then. @default - never */
+  /** Whether the entries found so far are enough. If they are, older hours are not searched. @default - never */
   readonly isEnough?: (entries: readonly LogEntry[]) => boolean;
-  /** Called now and then. */
+  /** Called every two seconds or less often. */
   readonly progress?: (text: string) => void;
 }
 
 export interface Found {
   /** Oldest first. */
   readonly entries: readonly LogEntry[];
-  /** Everything since then was searched. Milliseconds since 1970. */
+  /** Everything since this time was searched. Milliseconds since 1970. */
   readonly searchedSinceMs: number;
-  /** Why older hours were not searched; undefined = nothing kept the search from its end. */
+  /** Why the search ended early. undefined = it was complete, or `isEnough` ended it. */
   readonly ended: string | undefined;
 }
 
-/** Milliseconds that the clocks of this machine and of AWS may differ. */
+/** Allowed difference between the clocks of this machine and of AWS. */
 export const CLOCK_SKEW_MS = 10 * 60_000;
 const HOUR_MS = 3_600_000;
-/** Between two reports of progress. */
+/** Minimum time between two reports of progress. */
 const PROGRESS_MS = 2_000;
 
 /**
- * Searches the log entries of both functions, newest hour first. Throttling, a token that AWS repeats, and the deadline end the search:
- * what was found until then is the result. @throws what else AWS answers, such as a missing right.
+ * Searches the log entries of both functions, newest hour first. Throttling, a page token that AWS repeats, and the deadline end the
+ * search. The result then has the entries found so far. @throws any other error of AWS, such as a missing right.
  */
 export async function findEntries(aws: Aws, { receive, deliver }: Pipeline, search: Search): Promise<Found> {
   const entries: LogEntry[] = [];
@@ -75,7 +75,7 @@ interface Hour {
   readonly endMs: number;
 }
 
-/** One function's entries of one hour, and what ended the search in it. */
+/** One function's entries of one hour, and why the search ended early. */
 async function hourOf(aws: Aws, { name, logGroup }: DeployedFunction<unknown>, search: Search, { startMs, endMs }: Hour) {
   const { terms, deadlineMs } = search;
   const entries: LogEntry[] = [];
@@ -85,7 +85,7 @@ async function hourOf(aws: Aws, { name, logGroup }: DeployedFunction<unknown>, s
   for (;;) {
     const leftMs = deadlineMs - Date.now();
     if (leftMs <= 0) return { entries, ended: "the time is used up" };
-    // AWS's end is part of the range.
+    // The range of FilterLogEvents includes its end.
     const range = { logGroupName: logGroup, filterPattern, startTime: startMs, endTime: endMs - 1 };
     const command = new FilterLogEventsCommand({ ...range, ...(nextToken === undefined ? {} : { nextToken }) });
     try {
@@ -95,7 +95,7 @@ async function hourOf(aws: Aws, { name, logGroup }: DeployedFunction<unknown>, s
         if (!isJsonObject(fields) || !isOf(name, logStreamName)) continue;
         if (terms.some((term) => matches(term, fields))) entries.push({ at, fields });
       }
-      // A page may be empty and still not be the last.
+      // An empty page may be followed by other pages.
       if (next === undefined) return { entries, ended: undefined };
       if (tokens.has(next)) return { entries, ended: "AWS repeats a page" };
       tokens.add(next);
@@ -114,18 +114,18 @@ function reasonToEnd(error: unknown): string | undefined {
   return name === "AbortError" || name === "TimeoutError" ? "the time is used up" : undefined;
 }
 
-/** A log group may be shared: then a stream's name has the function's, as in `2026/11/27/name[$LATEST]0123`. */
+/** Functions may share a log group. Then a stream's name contains that of its function, as in `2026/11/27/name[$LATEST]0123`. */
 function isOf(name: string, logStreamName: string): boolean {
   const [, of = ""] = /([\w-]*)\[[^\]]*\]\w*$/.exec(logStreamName) ?? [];
   return of === "" || of === name;
 }
 
-/** What the message ids of one evaluation's parts begin with. */
+/** The common start of the message ids of one evaluation. */
 export function evaluationOf(messageId: unknown): string {
   return String(messageId).replace(/-\d{1,4}$/, "");
 }
 
-/** CloudWatch's limit for a pattern has 1,024 characters. */
+/** CloudWatch's limit for a filter pattern, in characters. */
 export const MAX_PATTERN = 1_024;
 
 export function patternOf(terms: readonly Term[]): string {
@@ -136,16 +136,16 @@ function toPattern({ field, value, match }: Term): string {
   return `($.${field} = ${JSON.stringify(match === "start" ? `${value}*` : value)})`;
 }
 
-/** To CloudWatch an asterisk in an id stands for anything: it may find more than was meant. */
+/** CloudWatch treats an asterisk in an id as a wildcard, so its results may include other ids. */
 function matches({ field, value, match }: Term, fields: LogEntry["fields"]): boolean {
   const found = String(fields[field]);
   return match === "start" ? found.startsWith(value) : found === value;
 }
 
-/** Entries cut a user id after 100 bytes. */
+/** Log entries cut a user id after 100 bytes. */
 const MAX_USER_ID = 100;
 
-/** A user as the entries name them. */
+/** Finds a user by the id that the log entries have. */
 export function userTerm({ receive }: Pipeline, userId: string): Term {
   const field = "userId";
   if (receive.config.logUserId === "hashed") return { field, value: hashIdentity(userId), match: "whole" };

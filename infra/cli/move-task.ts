@@ -9,7 +9,7 @@ import type { Aws } from "./aws";
 import { CommandError } from "./command";
 
 /**
- * Moves everything back to the queue, and waits until SQS is done. The number of messages moved.
+ * Moves all messages back to the queue, and waits until SQS is done. Returns the number of messages moved.
  * @throws CommandError while another move is under way, or if SQS ends this one early.
  */
 export async function redriveAll(aws: Aws, queueArn: string, deadLetterQueueUrl: string): Promise<number> {
@@ -21,11 +21,11 @@ export async function redriveAll(aws: Aws, queueArn: string, deadLetterQueueUrl:
   };
   const before = await newest();
   if (before?.Status === "RUNNING") throw new CommandError("a redrive is running already: wait until it is done");
-  // SQS does not know where messages come from that deliver moved, so the destination is named.
+  // SQS does not know the source queue of a message that deliver dead-lettered, so the destination is named.
   await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn: queueArn }));
   for (;;) {
     const task = await newest();
-    // The list may lag behind.
+    // SQS may list the new task late.
     const known = task !== undefined && task.StartedTimestamp !== before?.StartedTimestamp;
     const { Status: status, FailureReason: why, ApproximateNumberOfMessagesMoved: moved = 0 } = task ?? {};
     if (known && status === "COMPLETED") return moved;

@@ -6,11 +6,11 @@ import { explain, missingRight } from "./explain";
 import { evaluationOf, findEntries, type LogEntry, MAX_PATTERN, patternOf, type Term, userTerm } from "./log-entries";
 import type { Pipeline } from "./pipeline";
 
-/** What the log says of the users who have dead letters. */
+/** What the log says about the users who have dead letters. */
 export interface LookUp {
   /** Ids of messages that are older than an evaluation of the same user that Segment has. */
   readonly overtaken: ReadonlySet<string>;
-  /** Users of whom it is not known. */
+  /** Users whose log entries do not answer this. */
   readonly unknown: ReadonlySet<string>;
 }
 
@@ -28,7 +28,7 @@ interface UserMessages {
 /** Events after which Segment has the evaluation. */
 const AT_SEGMENT = ["delivered", "merged", "unchanged"];
 
-/** Looks for newer evaluations of the same users. Never throws: of whom it is not known is part of the result, and is reported. */
+/** Looks for newer evaluations of the same users. It never throws: after an error the users are in `unknown`, and the reason is reported. */
 export async function lookUpNewer(
   aws: Aws,
   pipeline: Pipeline,
@@ -68,7 +68,7 @@ export async function lookUpNewer(
   return { overtaken, unknown };
 }
 
-/** As many users at a time as a pattern may name. */
+/** Groups of users that are small enough for one filter pattern. */
 function chunksOf(users: readonly UserMessages[]): readonly (readonly UserMessages[])[] {
   const chunks: UserMessages[][] = [];
   for (const user of users) {
@@ -91,8 +91,8 @@ const acceptedAtOf = (entries: readonly LogEntry[]) =>
   );
 
 /**
- * The newest of the user's evaluations that Segment has. Deliver writes its entries when its whole batch is done, so they do not say which
- * evaluation is newer: receive's do. Of those since some time all are known, so none that is found later is newer.
+ * The newest of the user's evaluations that Segment has. Deliver logs its entries after the whole batch, so the times of receive's entries
+ * show which evaluation is newer. The search goes back in time, so an entry that is found later is never newer.
  */
 function newestAtSegment(entries: readonly LogEntry[], { value, match }: Term): Newest | undefined {
   const theirs = entries.filter(({ fields: { userId } }) =>
@@ -109,7 +109,7 @@ function newestAtSegment(entries: readonly LogEntry[], { value, match }: Term): 
   return newest;
 }
 
-/** Ids of the messages that are older. A part of the newest evaluation itself is not. */
+/** Ids of the messages that are older. The parts of the newest evaluation itself are not among them. */
 function olderThan(newest: Newest, messages: readonly DeadLetterMessage[], entries: readonly LogEntry[]): readonly string[] {
   const accepted = acceptedAtOf(entries);
   return messages.flatMap(({ messageId, receivedAt }) => {

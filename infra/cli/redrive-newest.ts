@@ -5,15 +5,15 @@ import { evaluationOf } from "./log-entries";
 import type { LookUp } from "./newer-evaluations";
 import type { Pipeline } from "./pipeline";
 
-/** What is done with each user's dead letters. */
+/** What happens to each user's dead letters. */
 export interface Plan {
   /** The newest evaluation of each user, with all its parts. */
   readonly send: readonly DeadLetterMessage[];
-  /** What an evaluation in the queue, or at Segment, is newer than; and second copies of a message. */
+  /** Messages that are older than another evaluation in the queue or at Segment, and second copies of a message. */
   readonly older: readonly DeadLetterMessage[];
-  /** Users of whom SQS does not show all, so that the newest is not known. */
+  /** Number of users whose newest evaluation is not known, because SQS does not show all their messages. */
   readonly covered: number;
-  /** Users of whom the log could not be read, or not far enough. */
+  /** Number of users for whom the log could not be read, or not far enough. */
   readonly unknown: number;
   readonly unreadable: number;
 }
@@ -42,7 +42,10 @@ export function planOf({ messages, behind }: Shown, { overtaken, unknown }: Look
   return { ...plan, send, older };
 }
 
-/** Reads again, for nothing was held while the operator thought; what was not asked about stays. */
+/**
+ * Reads the queue again, because the messages were not held while the operator read the question. Messages that are not in the plan stay in
+ * the queue.
+ */
 export async function carryOut(
   aws: Aws,
   { deliver }: Pipeline,
@@ -69,7 +72,7 @@ export async function carryOut(
   });
 }
 
-/** What stays, and why. */
+/** Which messages stay in the queue, and why. */
 export function staying({ older, covered, unknown, unreadable }: Plan, deletesOlder: boolean): readonly string[] {
   return [
     deletesOlder || older.length === 0 ? "" : `${count(older.length, "older message")} stay; --delete-older deletes them`,
@@ -81,7 +84,7 @@ export function staying({ older, covered, unknown, unreadable }: Plan, deletesOl
   ].filter((text) => text !== "");
 }
 
-/** @throws CommandError while messages are not seen that could be newer. */
+/** @throws CommandError if messages that were not read could be newer. */
 export function assertAllSeen({ heldByOthers, unread }: Shown): void {
   if (unread !== undefined) throw new CommandError("not all dead letters were read: nothing was sent again");
   if (heldByOthers === undefined) return;

@@ -2,16 +2,16 @@ import { readFileSync } from "node:fs";
 import { sign } from "../../lambda/receive/signature";
 import { type Command, CommandError, DEFAULT_PORT, parse, UsageError } from "./command";
 
-/** The secret that `npm start` begins with. */
+/** The default webhook secret of `npm start`. */
 export const DEFAULT_SECRET = "local-secret";
 
-/** The first key `identity` whose value is a string: a flag's own `identity` is a number or null. */
+/** Matches the first `identity` whose value is a string, because a flag's own `identity` is a number or null. */
 const IDENTITY = /("identity"\s*:\s*)"(?:[^"\\]|\\.)*"/;
 
-/** The user of a body that is made here. */
+/** The user in a body that this command makes. */
 const DEFAULT_IDENTITY = "me";
 
-/** Posts a file, or a body that it makes, as Flagsmith does: the exact bytes, with their signature. */
+/** Posts a file, or a body that it makes, as Flagsmith does: it signs the exact bytes. */
 export const send: Command = {
   usage: "send <file.json> | --flag <name>[=<value>] | --off <name> [--as <identity>] [--url <webhook>] [--secret <secret>]",
   help: `  --flag <name>      makes a body with this flag on; more than one may be given
@@ -52,7 +52,7 @@ interface Flags {
   readonly as?: string | undefined;
 }
 
-/** An evaluation with as much as Flagsmith's edge API sends at the least. @throws UsageError for a flag without a name */
+/** An evaluation with the fewest fields that Flagsmith's edge API sends. @throws UsageError for a flag without a name */
 function bodyWith({ flag = [], off = [], as: identity = DEFAULT_IDENTITY }: Flags): Buffer {
   const on = flag.map((given) => {
     const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(given) ?? [];
@@ -64,7 +64,7 @@ function bodyWith({ flag = [], off = [], as: identity = DEFAULT_IDENTITY }: Flag
   return Buffer.from(JSON.stringify({ flags: payload, identity, segments: [], traits: [] }));
 }
 
-/** Flagsmith's values are texts, whole numbers and booleans. */
+/** The value of a flag in Flagsmith is a text, a whole number or a boolean. */
 function flagValue(text: string): string | number | boolean {
   if (text === "true" || text === "false") return text === "true";
   return /^-?(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text;
@@ -75,7 +75,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Milliseconds an answer may take: more than the 10 s that API Gateway's integration gets. */
+/** Timeout for an answer in milliseconds. It is longer than the 10 s of API Gateway's integration. */
 const PATIENCE = 15_000;
 
 /** @throws CommandError if nothing answers. */
@@ -91,7 +91,7 @@ export async function postSigned(url: string, body: Buffer, secret: string): Pro
   }
 }
 
-/** Of several secrets, one per line, the one that signs. */
+/** A parameter may have several secrets, one per line. The first one is used to sign. */
 export function firstLine(secrets: string): string {
   return secrets.trim().split("\n", 1)[0]?.trim() ?? "";
 }
@@ -104,7 +104,7 @@ function read(file: string): Buffer {
   }
 }
 
-/** The bytes as they are, but for the one string that names the identity. */
+/** Replaces only the identity in the body. All other bytes stay the same. */
 function withIdentity(body: Buffer, identity: string | undefined): Buffer {
   if (identity === undefined) return body;
   const text = body.toString("utf8");

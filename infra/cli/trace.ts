@@ -8,7 +8,7 @@ import { findPipeline, PIPELINE_OPTIONS, type Pipeline } from "./pipeline";
 const HOUR_MS = 3_600_000;
 const DEFAULT_HOURS = 24;
 
-/** The log entries of both functions about a message or a user, in order. */
+/** Shows the log entries of both functions about a message or a user, oldest first. */
 export const trace: Command = {
   usage: "trace <messageId | user id> [--hours 24] [--seconds 60] [--json]",
   help: `  --hours <n>        how far back the log is searched, newest hour first; default ${DEFAULT_HOURS}
@@ -53,7 +53,7 @@ interface About {
   readonly isLocal: boolean;
 }
 
-/** What was not found, and what was not searched. */
+/** Reports if nothing was found, and if the search ended early. */
 function report({ entries, searchedSinceMs, ended }: Found, { id, hours, isLocal }: About, json: boolean, terminal: Terminal) {
   const say = json ? terminal.progress : terminal.print;
   const query = (name: string) => (isLocal ? "" : ` Saved query: ${name}`);
@@ -66,10 +66,10 @@ function report({ entries, searchedSinceMs, ended }: Found, { id, hours, isLocal
   say(`no entry about ${id} ${range}. Did Flagsmith send a webhook?${query("Who is left out")}`);
 }
 
-/** Segment's limit for a message id: what is longer is a user's. */
+/** Segment's limit for a message id. A longer id must be that of a user. */
 const MAX_MESSAGE_ID = 100;
 
-/** All parts of the evaluation, what a merged call carried, and the user of that name. */
+/** Finds all parts of the evaluation, all messages of a merged call, and the user with this id. */
 function termsOf(pipeline: Pipeline, id: string): readonly Term[] {
   const user = userTerm(pipeline, id);
   if (id.length > MAX_MESSAGE_ID) return [user];

@@ -24,51 +24,51 @@ type AlwaysAlarm =
   | "WriteKeyRefused"
   | "EndpointRefused"
   | "DeliverErrors";
-/** Of those that an option switches on: `forward: "changes"`, `mergeBacklog`, `expectTraffic`. */
+/** Construct ids of the alarms that need an option: `forward: "changes"`, `mergeBacklog` or `expectTraffic`. */
 type OptionalAlarm = "TableFailing" | "BacklogMerged" | "NoTraffic";
 
 /** The alarms by construct id. */
 export type Alarms = Readonly<Record<AlwaysAlarm, Alarm>> & Readonly<Partial<Record<OptionalAlarm, Alarm>>>;
 
-/** Its description says all of this; its title is the heading of an article in RUNBOOK.md. */
+/** One alarm. Its description contains the texts below. Its title is the heading of an article in RUNBOOK.md. */
 export interface AlarmRule {
   readonly id: AlwaysAlarm | OptionalAlarm;
   readonly title: string;
-  /** `loss`: evaluations were refused or dead-lettered, and Flagsmith does not send them again. `delay`: nothing is lost, but calls are late. */
+  /** `loss`: evaluations were refused or dead-lettered, and Flagsmith does not resend them. `delay`: nothing is lost, but calls are late. */
   readonly severity: "loss" | "delay";
   readonly impact: string;
-  /** The saved query to begin with. */
+  /** The saved query to run first. */
   readonly query: Question;
   readonly fix: string;
   /**
-   * One metric, or an expression over metrics that have data whenever the alarm must fire: CloudWatch does not tell what FILL
-   * makes of a metric without any.
+   * One metric, or an expression over metrics that have data whenever the alarm must fire. CloudWatch does not document what FILL
+   * returns for a metric without data.
    */
   readonly metric: (pipeline: FlagsmithToSegment, period: Duration) => IMetric;
-  /** Minutes. @default 5 */
+  /** Length of a period in minutes. @default 5 */
   readonly minutes?: number;
-  /** It fires above it. @default 0 */
+  /** The alarm fires above this value. @default 0 */
   readonly threshold?: number;
-  /** Periods that are looked at. @default 1 */
+  /** Number of the latest periods that CloudWatch evaluates. @default 1 */
   readonly periods?: number;
-  /** Of these, above the threshold. @default - all */
+  /** Number of these periods that must be above the threshold. @default - all */
   readonly datapoints?: number;
-  /** Whether the pipeline needs it. @default - always */
+  /** Whether the pipeline needs the alarm. @default - always */
   readonly of?: (pipeline: FlagsmithToSegment) => boolean;
 }
 
 /**
- * Of lines that a call writes while it waits: its attempts are up to 36 minutes apart. With fewer periods one call that waits at night
- * would set the alarm off a hundred times a day.
+ * For alarms on entries that deliver logs at each attempt of a waiting call. The attempts are up to 36 minutes apart, and 8 periods are
+ * 40 minutes. With fewer periods the alarm would recover between two attempts, so one waiting call could set it off a hundred times a day.
  */
 export const ONE_CALL_THAT_WAITS = { periods: 8, datapoints: 1 } as const;
 
-/** The lines of one metric. */
+/** The number of log entries that one metric counts. */
 export function lines(name: MetricName): AlarmRule["metric"] {
   return (pipeline, period) => pipeline.metric(name, { period });
 }
 
-/** How CloudWatch judges the numbers. */
+/** How CloudWatch evaluates the metric. */
 export function alarmProps(rule: AlarmRule, pipeline: FlagsmithToSegment, quietHours?: number) {
   const { minutes = 5, threshold = 0, periods = quietHours ?? 1, datapoints = periods } = rule;
   const quiet = quietHours !== undefined;
@@ -78,7 +78,7 @@ export function alarmProps(rule: AlarmRule, pipeline: FlagsmithToSegment, quietH
     evaluationPeriods: periods,
     datapointsToAlarm: datapoints,
     comparisonOperator: quiet ? ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD : ComparisonOperator.GREATER_THAN_THRESHOLD,
-    // A quiet night has no lines, and so no numbers.
+    // Without log entries a metric has no data.
     treatMissingData: quiet ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
   };
 }

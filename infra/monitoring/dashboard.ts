@@ -19,7 +19,7 @@ export interface DashboardOptions {
   readonly dashboardName: string;
   readonly pipeline: FlagsmithToSegment;
   readonly alarms: readonly Alarm[];
-  /** Of CloudWatch Logs Insights in the console. */
+  /** URL of CloudWatch Logs Insights in the console. */
   readonly insightsUrl: string;
 }
 
@@ -27,8 +27,8 @@ const COLUMNS = 24;
 const HEIGHT = 6;
 
 /**
- * One screen, read from the top: what is wrong, receive, deliver, what it costs, and where to ask further. Counts of what is always
- * there are queries over the entries, which cost nothing while no one looks. Each graph has one unit.
+ * One screen, read from the top: alarms, receive, deliver, costs, and the saved queries. Events that happen all the time are counted by
+ * queries over the log entries, because a query costs nothing while no one looks at it. Each graph has one unit.
  */
 export function addDashboard(scope: Construct, { dashboardName, pipeline, alarms, insightsUrl }: DashboardOptions): Dashboard {
   const { deliveredTable } = pipeline;
@@ -45,7 +45,7 @@ export function addDashboard(scope: Construct, { dashboardName, pipeline, alarms
   });
 }
 
-/** Up to three beside each other, of equal width. */
+/** A title and two rows of widgets of equal width: the first three, then the rest. */
 function row(title: string, widgets: readonly ((width: number) => IWidget)[]): IWidget[][] {
   const width = Math.max(6, COLUMNS / Math.min(widgets.length, 3));
   const placed = widgets.map((widget) => widget(width));
@@ -62,13 +62,13 @@ const table = LogQueryVisualizationType.TABLE;
 const line = LogQueryVisualizationType.LINE;
 const stacked = LogQueryVisualizationType.STACKEDAREA;
 
-/** `queryString` over a function's log. Each part is a line of the query. */
+/** A query over one log group. Each part is a line of the query. */
 const query = (title: string, view: LogQueryVisualizationType, logGroupName: string, ...parts: readonly string[]) => {
   const logGroupNames = [logGroupName];
   return (width: number) => new LogQueryWidget({ title, view, logGroupNames, queryLines: [...parts], width, height: HEIGHT });
 };
 
-/** A series for each event: CloudWatch draws no areas of a query that groups by anything but time. */
+/** One series for each event, because CloudWatch draws areas only for a query that groups by time alone. */
 const outcomes = (...events: readonly LogEvent[]) => {
   const series = events.map((event) => `sum(strcontains(event, "${event}")) as ${event.replaceAll("-", "_")}`);
   return [`stats ${series.join(", ")} by bin(5m)`];
@@ -155,7 +155,7 @@ function costs({ receive, receiveAlias, deliver, queue, accessLogs }: FlagsmithT
   ];
 }
 
-/** The saved queries lie in a folder of the pipeline's name. */
+/** The saved queries are in a folder that has the pipeline's name. */
 function questions(name: string, insightsUrl: string): IWidget {
   const list = Object.keys(QUERIES).map((question) => `- [${question}?](${insightsUrl})`);
   const markdown = ["## Ask further", `Logs Insights, saved queries, folder ${name}:`, ...list].join("\n");

@@ -1,18 +1,17 @@
 import { MathExpression } from "aws-cdk-lib/aws-cloudwatch";
 import { type AlarmRule, lines, ONE_CALL_THAT_WAITS } from "./alarms";
 
-/** Messages that fail here wait: in the queue for 12 days, then in the dead-letter queue for 14. */
+/** A message that fails stays in the queue for up to 12 days, then in the dead-letter queue for 14 days. */
 export const DELIVER_ALARMS: readonly AlarmRule[] = [
   {
     id: "DeadLetters",
     title: "Dead letters",
     severity: "loss",
-    impact:
-      "Messages were moved to the dead-letter queue, where they are kept for 14 days. These users' flags are not in Segment.",
+    impact: "Messages were dead-lettered. The dead-letter queue keeps them for 14 days. These users' flags are not in Segment.",
     query: "Which dead letters and why",
-    fix: "One user only: a value of that user. Fix the reason, then redrive or delete the messages with command dead-letters.",
+    fix: "If it is one user, a value of that user is the cause. Fix the cause, then redrive or delete with command dead-letters.",
     metric: lines("DeadLettered"),
-    // The entry comes once; the alarm stays for an hour.
+    // Deliver logs the entry once. The alarm stays on for an hour.
     periods: 12,
     datapoints: 1,
   },
@@ -20,9 +19,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "DeadLettersWait",
     title: "Dead letters wait",
     severity: "delay",
-    impact: "The dead-letter queue is not empty. After 14 days SQS deletes what is in it.",
+    impact: "The dead-letter queue is not empty. SQS deletes its messages after 14 days.",
     query: "Which dead letters and why",
-    fix: "Command dead-letters lists the messages and, once the reason is fixed, redrives or deletes them.",
+    fix: "Fix the cause. Command dead-letters lists the messages, and redrives or deletes them.",
     metric: ({ deadLetterQueue }, period) =>
       deadLetterQueue.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
   },
@@ -30,10 +29,10 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "NothingDelivered",
     title: "Nothing delivered",
     severity: "delay",
-    impact: "Messages are queued, and none left the queue for half an hour. Nothing is lost for 12 days.",
+    impact: "Messages are queued, but none has left the queue for half an hour. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "No entry of deliver: is its event source enabled (option paused), is it throttled? Otherwise the entries say why.",
-    // SQS publishes both numbers, zeros too, while a queue has messages.
+    fix: "If deliver logs entries, they say why. Otherwise: is its event source enabled (option paused)? Is deliver throttled?",
+    // While a queue has messages, SQS publishes both numbers, even if they are zero.
     metric: ({ queue }, period) =>
       new MathExpression({
         label: "periods in which messages were queued and none left",
@@ -45,7 +44,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
         },
       }),
     minutes: 15,
-    // Two, because what is queued at the end of one is delivered in the next.
+    // Two periods, because a message that is queued at the end of one period is delivered in the next.
     periods: 2,
   },
   {
@@ -54,7 +53,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     severity: "delay",
     impact: "The oldest message has waited for more than 15 minutes. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "Segment fails or is slow: wait. No entry of deliver: see Nothing delivered. No failure: raise option maxConcurrency.",
+    fix: "If Segment fails or is slow, wait. If deliver logs nothing, see Nothing delivered. Otherwise raise option maxConcurrency.",
     metric: ({ queue }, period) => queue.metricApproximateAgeOfOldestMessage({ period, statistic: "Maximum" }),
     threshold: 900,
   },
@@ -62,9 +61,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "LongQueue",
     title: "Long queue",
     severity: "delay",
-    impact: "60,000 messages wait. SQS looks at the first 120,000 only: beyond that one user's backlog delays all users.",
+    impact: "60,000 messages wait. SQS only looks at the first 120,000: with more, one user's backlog delays all users.",
     query: "Which events failed and why",
-    fix: "One user's messages: exclude that user with option identities. Many users': see Backlog and Calls fail for long.",
+    fix: "If most are one user's, exclude that user with option identities. Otherwise see Backlog and Calls fail for long.",
     metric: ({ queue }, period) =>
       new MathExpression({
         label: "messages, visible and in flight",
@@ -78,13 +77,13 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     threshold: 59_999,
   },
   {
-    // SQS leaves messages that were received often out of the age of the oldest; their entries show them.
+    // SQS ignores messages that were received often in the age of the oldest message. Their log entries show them.
     id: "Overdue",
     title: "Calls fail for long",
     severity: "delay",
     impact: "Messages have been retried for more than 15 minutes. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "Fields code and reason say why. One user only: after three hours the message is moved to the dead-letter queue.",
+    fix: "Fields code and reason say why. If only one user fails, the message is dead-lettered after three hours.",
     metric: lines("Overdue"),
     ...ONE_CALL_THAT_WAITS,
   },
@@ -92,7 +91,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "WriteKeyRefused",
     title: "Write key refused",
     severity: "delay",
-    impact: "Segment, or a firewall before it, answers 401 or 403. Calls wait, and nothing is lost for 12 days.",
+    impact: "Segment, or a firewall in front of it, answers 401 or 403. Calls wait. Nothing is lost for 12 days.",
     query: "Which events failed and why",
     fix: "Set the source's write key with the command in field remedy. If the key is right, look for a proxy or a firewall.",
     metric: lines("WriteKeyRefused"),
@@ -102,11 +101,11 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "EndpointRefused",
     title: "Endpoint refused",
     severity: "delay",
-    impact: "The endpoint refuses calls with a 3xx, 4xx, 501 or 505. They wait, and nothing is lost for 12 days.",
+    impact: "The endpoint refuses calls with a 3xx, 4xx, 501 or 505. They wait. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "One user only: a value of that user. All users: check segmentEndpoint (404), the write key (400), a proxy or a firewall.",
+    fix: "If it is one user, a value of that user is the cause. Otherwise check segmentEndpoint (404), the write key (400), a proxy or a firewall.",
     metric: lines("EndpointRefused"),
-    // A proxy that restarts is no alarm; attempts may be 36 minutes apart.
+    // Two of 16 periods (80 minutes), because a proxy that restarts must not set off the alarm, and attempts may be 36 minutes apart.
     periods: 16,
     datapoints: 2,
   },
@@ -126,9 +125,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     id: "TableFailing",
     title: "DynamoDB fails",
     severity: "delay",
-    impact: "Deliver can't read or write what Segment has. Without reads and writes calls wait; nothing is lost for 12 days.",
+    impact: "Deliver can't read or write records in DynamoDB. Calls may wait in the queue. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "Actor aws: wait. Actor operator: deploy again, which restores the table's rights; does the table exist?",
+    fix: "With actor aws, wait. With actor operator, check that the table exists, and deploy again to restore deliver's rights.",
     metric: lines("TableFailing"),
     periods: 3,
     of: ({ deliveredTable }) => deliveredTable !== undefined,
@@ -138,9 +137,9 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     title: "Backlog merged",
     severity: "delay",
     impact:
-      "For 30 minutes a user has sent faster than Segment answers. These calls are merged, and states in between are not sent.",
+      "For 30 minutes a user has sent faster than Segment answers. These calls are merged: states in between are not sent.",
     query: "Whose calls are merged",
-    fix: "Is it one user, or a shared identity such as guest? Exclude a shared one: option identities.exclude.",
+    fix: "If the user is a shared identity such as guest, exclude it with option identities.exclude.",
     metric: lines("Merged"),
     periods: 6,
     of: ({ options }) => options.mergeBacklog,

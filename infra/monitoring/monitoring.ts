@@ -25,13 +25,13 @@ export type AlarmOptions = Pick<Options, (typeof ALARM_OPTIONS)[number]>;
 
 export interface MonitoringProps extends AlarmOptions {
   readonly pipeline: FlagsmithToSegment;
-  /** Topics that get each alarm, beside `alarmTopicArn` and `alarmEmail`. @default - none */
+  /** Topics that get each alarm, in addition to `alarmTopicArn` and `alarmEmail`. @default - none */
   readonly alarmTopics?: readonly ITopic[] | undefined;
 }
 
 const NOT_ALARM_OPTIONS = OPTION_NAMES.filter((name) => !ALARM_OPTIONS.some((alarm) => alarm === name));
 
-/** Where the console is, by partition. CDK's region-info does not say. The isolated partitions (aws-iso) can't reach Segment. */
+/** The console's domain by partition, which CDK's region-info does not have. The isolated partitions (aws-iso) can't reach Segment. */
 const CONSOLES = {
   aws: { domain: "console.aws.amazon.com" },
   "aws-cn": { domain: "console.amazonaws.cn" },
@@ -40,7 +40,7 @@ const CONSOLES = {
 };
 
 /**
- * Dashboard, alarms and saved queries, all over the log entries whose events and fields `names.ts` lists.
+ * Dashboard, alarms and saved queries. They use the log entries whose events and fields `names.ts` lists.
  *
  * @example
  * const { alarms } = new Monitoring(this, "Monitoring", { pipeline, alarmTopics: [onCall] });
@@ -51,7 +51,7 @@ export class Monitoring extends Construct {
   readonly dashboard: Dashboard;
   /** By construct id. */
   readonly alarms: Alarms;
-  /** Of `alarmEmail`. */
+  /** The topic of `alarmEmail`. */
   readonly topic: Topic | undefined;
 
   /** @throws ConfigurationError for an option that is unknown or not allowed. */
@@ -65,7 +65,7 @@ export class Monitoring extends Construct {
       ...optionErrors(options, { where: id, without: NOT_ALARM_OPTIONS, region }),
     ];
     if (errors.length > 0) throw new ConfigurationError(errors);
-    // Dashboards are global in an account.
+    // A dashboard's name must be unique in an account across all regions.
     const dashboardName = `${plainName(pipeline.name)}-${region}`;
     const cloudWatch = `https://${region}.${this.consoleDomain()}/cloudwatch/home?region=${region}`;
     this.dashboardUrl = `${cloudWatch}#dashboards/dashboard/${dashboardName}`;
@@ -94,7 +94,7 @@ export class Monitoring extends Construct {
       });
       for (const topic of topics) {
         alarm.addAlarmAction(new SnsAction(topic));
-        // Incident tools close by it.
+        // Incident tools close the incident when the alarm recovers.
         alarm.addOkAction(new SnsAction(topic));
       }
       return alarm;
@@ -104,7 +104,7 @@ export class Monitoring extends Construct {
     return expectTraffic === undefined ? alarms : [...alarms, add(NO_TRAFFIC, expectTraffic)];
   }
 
-  /** CloudWatch takes 1,024 characters, those of the region and the names included. */
+  /** CloudWatch allows 1,024 characters, including the region and the names. */
   private describe(
     { severity, impact, query, fix, title }: AlarmRule,
     { name }: FlagsmithToSegment,
@@ -127,7 +127,7 @@ export class Monitoring extends Construct {
 
   private addMailTopic(address: string): Topic {
     const topic = new Topic(this, "Alarms", { enforceSSL: true });
-    // enforceSSL replaces the topic's own policy, and with it the permission to publish.
+    // enforceSSL replaces the topic's default policy, which permits publishing.
     topic.addToResourcePolicy(
       new PolicyStatement({
         sid: "AlarmsPublish",
@@ -155,7 +155,7 @@ export class Monitoring extends Construct {
   }
 }
 
-/** After all aspects, and whatever the app itself has added: an alarm without an action is one that no one hears. */
+/** This runs after all aspects, so it sees the actions that the app itself has added. */
 function warnIfNoOneIsNotified(monitoring: Monitoring, alarms: readonly Alarm[]): void {
   monitoring.node.addValidation({
     validate: () => {

@@ -7,7 +7,7 @@ interface Query {
 
 const BOTH = ["receive", "deliver"] as const;
 
-/** Saved Logs Insights queries, named by the question that they answer. Fields are those of `names.ts` and of the access log. */
+/** Saved Logs Insights queries. Each is named after the question that it answers. Fields are those of `names.ts` and of the access log. */
 export const QUERIES = {
   "What happened to this user's events": {
     logs: BOTH,

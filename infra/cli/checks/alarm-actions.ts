@@ -3,10 +3,10 @@ import { required } from "../answer";
 import type { Aws } from "../aws";
 import { type Finding, verdict } from "./finding";
 
-/** An alarm has one action per topic and state as a rule: the newest of each are among so many. */
+/** An alarm usually has one action per topic and state, so the 20 newest records include the newest action of each receiver. */
 const MAX_RECORDS = 20;
 
-/** What became of an alarm's newest action at one receiver. */
+/** The result of an alarm's newest action for one receiver. */
 interface Action {
   readonly alarm: string;
   readonly receiver: string;
@@ -15,7 +15,7 @@ interface Action {
   readonly text: string;
 }
 
-/** Reads each alarm's history: an action that CloudWatch may not do fails silently. */
+/** Reads each alarm's history, because an action for which CloudWatch has no permission fails silently. */
 export async function actionFindings(aws: Aws, alarms: readonly MetricAlarm[]): Promise<readonly Finding[]> {
   const actions: Action[] = [];
   const never: string[] = [];
@@ -47,7 +47,7 @@ async function historyOf({ cloudWatch }: Aws, AlarmName: string): Promise<readon
   return required(items, "AlarmHistoryItems");
 }
 
-/** The newest of each receiver. */
+/** The newest action of each receiver. */
 function newestActions(alarm: string, items: readonly AlarmHistoryItem[]): readonly Action[] {
   const byTime = [...items].sort((one, other) => Number(other.Timestamp) - Number(one.Timestamp));
   const newest = new Map<string, Action>();
@@ -59,7 +59,7 @@ function newestActions(alarm: string, items: readonly AlarmHistoryItem[]): reado
   return [...newest.values()];
 }
 
-/** What CloudWatch says, as far as its meaning is known; otherwise its own words. */
+/** Explains CloudWatch's error if its meaning is known. Otherwise it returns CloudWatch's own text. */
 function causeOf(text: string, receiver: string): readonly [why: string, fix: string] {
   if (/not authorized to perform: SNS:Publish/i.test(text)) {
     return [`CloudWatch may not publish to ${receiver}`, "let cloudwatch.amazonaws.com do sns:Publish in the topic's policy"];

@@ -9,7 +9,7 @@ import { receiversOf } from "./receivers";
 const namesOf = (alarms: readonly MetricAlarm[]) => alarms.map(({ AlarmName: name = "" }) => name);
 const isTopic = (arn: string) => arn.split(":")[2] === "sns";
 
-/** Whether alarms fire, and whether users learn of it. Each alarm and each topic is judged for itself. */
+/** Checks whether alarms fire, and whether their receivers are notified. Each alarm and each topic is judged separately. */
 export function alarmChecks(aws: Aws, { name }: Pipeline): readonly Check[] {
   if (name === undefined) return [{ name: "alarms", needs: "nothing", look: async () => verdict("skip", UNNAMED) }];
   let known: Promise<readonly MetricAlarm[]> | undefined;
@@ -41,7 +41,7 @@ export function alarmChecks(aws: Aws, { name }: Pipeline): readonly Check[] {
   ];
 }
 
-/** A pipeline's alarms begin with its name, and a blank. */
+/** The names of a pipeline's alarms begin with the pipeline's name and a blank. */
 async function alarmsOf({ cloudWatch }: Aws, name: string): Promise<readonly MetricAlarm[]> {
   const alarms: MetricAlarm[] = [];
   const AlarmNamePrefix = `${name} `;

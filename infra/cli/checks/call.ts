@@ -7,10 +7,10 @@ import type { Pipeline } from "../pipeline";
 import { postSigned } from "../send";
 import { type Verdict, verdict } from "./finding";
 
-/** Of the evaluations that doctor sends. */
+/** The user in the evaluations that doctor sends. */
 export const IDENTITY = "doctor";
 
-/** Sends a signed evaluation of the identity `doctor`, new each time. */
+/** Sends a signed evaluation of user `doctor`. Its flag has a new value each time, so the call is never unchanged. */
 export async function post(url: string, secret: string): Promise<{ readonly verdict: Verdict; readonly messageId?: string }> {
   const flag = { enabled: true, feature: { name: "flagsmith_to_segment_doctor" } };
   const flags = [{ ...flag, feature_state_value: new Date().toISOString() }];
@@ -38,7 +38,7 @@ function noAnswer(error: unknown): { readonly verdict: Verdict } {
   throw error;
 }
 
-/** What API Gateway, or something before it, means by its status. */
+/** The fix for a status of API Gateway, or of a proxy in front of it. */
 function fixOfStrangeAnswer(status: number): string {
   if (status === 429 || status >= 500) return "infra/RUNBOOK.md, Refused by API Gateway";
   if (status === 404) return "is it this pipeline's URL? It ends in /webhook";
@@ -52,10 +52,10 @@ const DONE: Readonly<Record<string, string>> = {
   "dry-run": "logged: option dryRun is on, nothing is sent",
 };
 
-/** Looks at the log. CloudWatch shows entries after some seconds: a minute in all. */
+/** Maximum number of searches. With the pause of 2 s they last a minute, because CloudWatch shows entries after some seconds. */
 const LOOKS = 30;
 
-/** Waits until the log says what became of a call. */
+/** Waits until the log shows the outcome of a call. */
 export async function follow(
   aws: Aws,
   pipeline: Pipeline,

@@ -7,20 +7,20 @@ import type { Aws } from "../aws";
 import { ofAlias, type Pipeline } from "../pipeline";
 import { type Check, type Finding, UNNAMED, verdict } from "./finding";
 
-/** Lambda drops entries of level INFO at these levels, of which alarms and queries are made. */
+/** At these levels Lambda drops entries of level INFO, which alarms and queries need. */
 const HIDING_LEVELS: readonly unknown[] = ["WARN", "ERROR", "FATAL"];
 
-/** Powertools or Lambda read them. This product does not. */
+/** Powertools or Lambda read these variables. This product ignores them. */
 const NO_EFFECT = /^(POWERTOOLS_|AWS_LAMBDA_LOG_(LEVEL|FORMAT)$|LOG_LEVEL$)/;
 
-/** A metric that is counted in one log only. */
+/** For each log, a metric that has a filter only on that log. */
 const METRIC_OF: Readonly<Record<FunctionName | "access", MetricName>> = {
   receive: "Invalid",
   deliver: "DeadLettered",
   access: "RefusedByApiGateway",
 };
 
-/** The log group in which the pipeline's metric filters count. undefined = there is no such filter. */
+/** The log group that the pipeline's metric filter reads. undefined = there is no such filter. */
 async function countedLogGroup({ logs }: Aws, name: string, source: keyof typeof METRIC_OF): Promise<string | undefined> {
   const { metricFilters } = await logs.send(
     new DescribeMetricFiltersCommand({ metricNamespace: name, metricName: METRIC_OF[source] }),
@@ -46,7 +46,7 @@ export function accessLogCheck(aws: Aws, { name }: Pipeline): Check {
   };
 }
 
-/** Whether the alarms see what a function logs. */
+/** Checks whether the alarms see what a function logs. */
 export function loggingChecks(aws: Aws, pipeline: Pipeline): readonly Check[] {
   return (["receive", "deliver"] as const).flatMap((one) => [
     settingsCheck(aws, pipeline, one),

@@ -27,7 +27,7 @@ export async function readParameter(ssm: SSMClient, name: string): Promise<Param
   }
 }
 
-/** Says what is wrong with a value without showing it. A value is replaced only where it was read and is wrong. */
+/** Says what is wrong with a value, but does not show it. The fix replaces a value only if it was read and is wrong. */
 export function judgeParameter(
   parameter: ParameterValue | undefined,
   commands: ParameterCommands,
@@ -40,7 +40,7 @@ export function judgeParameter(
 
 const isPlaceholder = (line: string) => Object.values<string>(PLACEHOLDERS).includes(line.trim());
 
-/** The functions accept what is only a warning. */
+/** The functions accept a value that only gets a warning. */
 function judged({ type, value }: ParameterValue, severalLines: boolean): readonly [Level, string] {
   const lines = value.split("\n").filter((line, index, all) => line !== "" || index < all.length - 1);
   if (lines.every((line) => line.trim() === "")) return ["failed", "is empty"];

@@ -6,11 +6,11 @@ import { count } from "../command";
 import type { Pipeline } from "../pipeline";
 import { type Check, verdict } from "./finding";
 
-/** Seconds: as long as alarm Backlog waits. */
+/** The threshold of alarm Backlog. */
 const OLD_SECONDS = 900;
 const MINUTE_MS = 60_000;
 
-/** What waits in the two queues. */
+/** Checks the messages in the two queues. */
 export function queueChecks(aws: Aws, { deliver }: Pipeline): readonly Check[] {
   const { queueUrl, deadLetterQueueUrl } = deliver.config;
   const waiting: Check = {
@@ -59,7 +59,7 @@ export async function messagesIn({ sqs }: Aws, QueueUrl: string): Promise<QueueM
   };
 }
 
-/** Seconds; undefined where SQS published no number in the last 15 minutes. */
+/** Age in seconds. undefined = SQS published no age in the last 15 minutes. */
 async function oldestIn({ cloudWatch }: Aws, queueUrl: string): Promise<number | undefined> {
   const { Datapoints } = await cloudWatch.send(
     new GetMetricStatisticsCommand({

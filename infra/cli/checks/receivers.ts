@@ -5,7 +5,7 @@ import type { Aws } from "../aws";
 import type { Pipeline } from "../pipeline";
 import { type Check, type Finding, type Verdict, verdict } from "./finding";
 
-/** Each topic needs a confirmed subscription of its own: another topic's does not help its alarms. */
+/** Each topic needs its own confirmed subscription, because an alarm notifies only the subscribers of its topic. */
 export async function receiversOf({ sns, region }: Aws, TopicArn: string): Promise<readonly Finding[]> {
   const subscriptions: Subscription[] = [];
   for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn })) {
@@ -18,7 +18,7 @@ function judge(subscriptions: readonly Subscription[], topic: string, region: st
   const inState = (state: string) => subscriptions.filter(({ SubscriptionArn: arn }) => arn === state);
   const pending = inState("PendingConfirmation");
   const confirmed = subscriptions.filter(({ SubscriptionArn: arn = "" }) => arn.startsWith("arn:"));
-  // SNS lists a cancelled subscription for some days, beside the one that replaced it.
+  // SNS lists a cancelled subscription for some days, in addition to the one that replaced it.
   const replaced = new Set([...pending, ...confirmed].map(({ Endpoint: address }) => address));
   const cancelled = inState("Deleted").filter(({ Endpoint: address }) => !replaced.has(address));
   const none = confirmed.length > 0 ? "" : "no confirmed subscription, so no one is notified of alarms; ";
@@ -45,13 +45,13 @@ function subscribe({ Protocol = "email", Endpoint = "<address>" }: Subscription,
   return `aws sns subscribe --region ${region} --topic-arn ${topic} --protocol ${Protocol} --notification-endpoint ${Endpoint}`;
 }
 
-/** Without the option, whoever has a mail can cancel the subscription by its link, and mail filters follow links. */
+/** Without this option, the link in every mail cancels the subscription without a login, and mail filters follow links. */
 function confirm(topic: string, region: string): string {
   const authenticated = "--authenticate-on-unsubscribe true --token <Token in the mail's link>";
   return `aws sns confirm-subscription --region ${region} --topic-arn ${topic} ${authenticated}`;
 }
 
-/** With `npm start` there are no subscriptions, but those of the template. */
+/** With `npm start`, the only subscriptions are those in the template. */
 export function templateReceiversCheck({ cloudWatch, sns }: Aws, { stackName }: Pipeline): Check {
   return {
     name: "alarm receivers",

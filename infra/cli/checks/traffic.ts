@@ -7,19 +7,19 @@ import { type Check, type Finding, verdict } from "./finding";
 const HOURS = 24;
 const HOUR_MS = 3_600_000;
 
-/** Events of which the newest is looked for. A merged call is delivered too, and what is unchanged is meant not to be. */
+/** The newest entry of each kind is searched. Merged, unchanged and dry-run calls count as delivered: they are settled as intended. */
 const NEWEST = {
   accepted: { events: ["accepted"], article: "No traffic" },
   delivered: { events: ["delivered", "merged", "unchanged", "dry-run"], article: "Nothing delivered" },
 } as const;
 
-/** Fields of receive's entries about traits that a warehouse behind Segment loses, and what it does with them. */
+/** Fields in receive's entries for traits that a warehouse behind Segment loses, and what the warehouse does with them. */
 const COLUMNS = {
   reservedColumns: "warehouses drop these traits, whose columns are Segment's own",
   sameColumn: "these traits share a column in warehouses, and one value of them is kept",
 } as const;
 
-/** What the log shows of the traffic: the newest entry of each kind. */
+/** Reports the newest log entry of each kind. */
 export function trafficCheck(aws: Aws, pipeline: Pipeline, progress: (text: string) => void): Check {
   return {
     name: "log",
@@ -51,7 +51,7 @@ export function trafficCheck(aws: Aws, pipeline: Pipeline, progress: (text: stri
   };
 }
 
-/** No warning: without a warehouse, nothing is lost. */
+/** These findings are not warnings, because nothing is lost if there is no warehouse. */
 function columnFindings(entries: readonly LogEntry[]): readonly Finding[] {
   return Object.entries(COLUMNS).flatMap(([check, meaning]): readonly Finding[] => {
     const newest = newestOf(

@@ -7,10 +7,10 @@ import type { Pipeline } from "../pipeline";
 import { follow, IDENTITY } from "./call";
 import { type Finding, type Verdict, verdict } from "./finding";
 
-/** How long `--wait` lasts at most. */
+/** Default of the longest time that `--wait` waits. */
 export const DEFAULT_MINUTES = 15;
 
-/** Between two searches of the log. CloudWatch shows entries after some seconds. */
+/** Pause between two searches of the log. CloudWatch shows entries after some seconds. */
 const PAUSE_MS = 3_000;
 const PROGRESS_MS = 30_000;
 /** Flagsmith tries three times within 3 s. One explanation is enough for them. */
@@ -24,7 +24,10 @@ export interface WaitOptions {
   readonly terminal: Pick<Terminal, "environment" | "progress">;
 }
 
-/** Explains each kind of webhook that is not accepted, and follows the first accepted one. The last finding has level ok only after that. */
+/**
+ * Explains each kind of webhook that is not accepted, and follows the first accepted one. A finding has level ok only if that one was
+ * delivered, or was not sent on purpose (unchanged, or option dryRun).
+ */
 export async function* waitForWebhook(aws: Aws, pipeline: Pipeline, options: WaitOptions): AsyncGenerator<Finding> {
   try {
     yield* wait(aws, pipeline, options);

@@ -46,7 +46,7 @@ function elementOf(xml: string, name: string): string | undefined {
   return new RegExp(`<${name}>([^<]+)</${name}>`).exec(xml)?.[1];
 }
 
-/** "role Admin, session ann", "user ann". */
+/** Examples: "role Admin, session ann", "user ann". */
 export function nameOf({ arn }: Caller): string {
   const [kind = "", ...names] = arn.split(":").slice(5).join(":").split("/");
   const name = names.join("/");

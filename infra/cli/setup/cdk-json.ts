@@ -5,22 +5,22 @@ import { CommandError, type Terminal, UsageError } from "../command";
 /** One entry of `context.environments`. */
 export type Entry = Readonly<Record<string, unknown>>;
 
-/** What `cdk.json` says about the environment that is set up. */
+/** The content of `cdk.json` for the environment that is set up. */
 export interface Deployment {
   readonly environment: string;
-  /** All of `context.environments`, with the environment's own as they are. */
+  /** All of `context.environments`, including the entry of this environment. */
   readonly environments: Readonly<Record<string, unknown>>;
-  /** undefined = there is none yet. */
+  /** The entry of this environment. undefined = there is none yet. */
   readonly entry: Entry | undefined;
   /** Whether `cdk.json` is this product's own. Otherwise the construct is part of another app. */
   readonly isClone: boolean;
-  /** Whether `cdk.json` names the qualifier of the bootstrap. */
+  /** The qualifier of the bootstrap. undefined = `cdk.json` has none. */
   readonly qualifier: string | undefined;
 }
 
 const QUALIFIER = "@aws-cdk/core:bootstrapQualifier";
 
-/** @throws UsageError for a name that no environment can have. @throws CommandError for a `cdk.json` that can't be read. */
+/** @throws UsageError if the environment's name is missing or not allowed. @throws CommandError for an invalid `cdk.json`. */
 export async function readDeployment(input: Terminal["input"], chosen: string | undefined): Promise<Deployment> {
   const text = await input?.read("cdk.json");
   const json = text === undefined ? {} : tryParseJson(text);

@@ -15,11 +15,11 @@ const CTRL_D = "\u0004";
 const CTRL_U = "\u0015";
 const ERASE = ["\b", "\u007F"];
 const ENTER = ["\r", "\n"];
-/** Arrow keys, and the marks around a text that was pasted. */
+/** The sequences of arrow keys, and the marks around pasted text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminals send the escape character
 const SEQUENCES = /\u001B\[[\d;]*[~A-Za-z]/g;
 
-/** One line that the terminal does not show. Raw mode ends with the answer, with Ctrl-C, and with the input. @throws InterruptedError */
+/** Reads one line that the terminal does not show. Raw mode ends after the answer, Ctrl-C or the end of the input. @throws InterruptedError */
 export function askHidden(question: string, input: KeyStream, output: NodeJS.WritableStream): Promise<string> {
   const decoder = new StringDecoder("utf8");
   const wasRaw = input.isRaw === true;
@@ -51,7 +51,7 @@ export function askHidden(question: string, input: KeyStream, output: NodeJS.Wri
   });
 }
 
-/** One line that the terminal shows. @throws InterruptedError for Ctrl-C and for the end of the input */
+/** Reads one line that the terminal shows. @throws InterruptedError for Ctrl-C and for the end of the input */
 export async function askShown(question: string, input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<string> {
   const readline = createInterface({ input, output });
   try {
@@ -64,7 +64,7 @@ export async function askShown(question: string, input: NodeJS.ReadableStream, o
   }
 }
 
-/** Questions go to standard error, as the results of a command go to standard output. */
+/** Questions are printed to standard error, because the results of a command are printed to standard output. */
 export const INPUT: Input = {
   ask: async (question, answer) => {
     if (!process.stdin.isTTY) return undefined;

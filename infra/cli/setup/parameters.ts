@@ -8,7 +8,7 @@ import { firstLine } from "../send";
 import type { Dialog } from "./dialog";
 import { askWriteKey, type KeyPlace, lookUp } from "./write-key";
 
-/** What is to be done with a parameter. Nothing is written before all questions are answered. */
+/** The planned change to a parameter. No parameter is written before all questions are answered. */
 export type Plan =
   | { readonly kind: "keep"; readonly name: string; readonly isUsable: boolean }
   | { readonly kind: "write"; readonly name: string; readonly value: string; readonly overwrite: boolean };

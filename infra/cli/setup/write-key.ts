@@ -6,11 +6,11 @@ import type { Dialog } from "./dialog";
 
 export interface JudgedKey {
   readonly writeKey: string;
-  /** Where its source is. undefined = Segment does not say. */
+  /** The region of the key's source. undefined = Segment does not say. */
   readonly region: SegmentRegion | undefined;
 }
 
-/** @param endpoint that deliver will send to; undefined = Segment's own, of either region */
+/** `endpoint` is the URL that deliver will send to. undefined = Segment's own endpoint in either region. */
 export interface KeyPlace {
   readonly aws: Aws;
   readonly endpoint: string | undefined;
@@ -47,7 +47,7 @@ function errorOf(writeKey: string): string | undefined {
   return level === "ok" ? undefined : detail;
 }
 
-/** What Segment says about the key, without the key. `doubt`: why it may be the wrong one. */
+/** Prints what Segment says about the key, but never the key itself. `doubt`: why it may be the wrong key. */
 export async function lookUp(dialog: Dialog, writeKey: string, { aws, endpoint }: KeyPlace) {
   const { length } = writeKey;
   const short = length === KEY_LENGTH ? undefined : `the write key has ${length} characters; Segment's have ${KEY_LENGTH}`;
