@@ -1,12 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of other files.
 
-/** One rule, broken. `find` must be in the file exactly once. */
+/** Breaks one rule. `find` must be in the file exactly once. */
 export interface Mutation {
   readonly rule: string;
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** Folders of tests that are asked. */
+  /** Folders of the tests that must notice it. */
   readonly tests: readonly string[];
 }
 

@@ -42,7 +42,7 @@ const DAY_MS = 1_000 * DAY_SECONDS;
 
 class Killed extends Error {}
 
-/** Takes users' evaluations from the queue to Segment, with all failures that may happen in between. The same seed gives the same run. */
+/** Moves users' evaluations from the queue to Segment, with all failures that may happen in between. The same seed gives the same run. */
 export class DeliveryModel {
   readonly clock = { now: NOON };
   readonly log = new RecordingLog();
