@@ -71,7 +71,7 @@ export interface Findings {
 
 const ACCEPTED = 202;
 
-/** `strikes`: whether the fault affects a user. */
+/** `strikes` returns whether the failure affects a user. */
 export function check(
   { sent, acceptedCalls, deadLetters, waiting }: Journal,
   strikes: (identity: string) => boolean = () => true,

@@ -20,7 +20,7 @@ export interface ColdBurst {
 }
 
 const PER_SECOND = 100;
-/** SSM's quota of 40 per second, scaled down like the webhooks: this is for 1,000 webhooks per second. */
+/** A tenth of SSM's quota of 40 per second, as PER_SECOND is a tenth of 1,000 webhooks per second. */
 const READS_PER_SECOND = 4;
 /** Milliseconds that a container takes to start. */
 const COLD_START = 300;

@@ -61,7 +61,7 @@ export interface Fault {
   readonly recycles?: boolean;
   /** Users send by turns, all equally often. @default - a few users send much, many send little */
   readonly byTurns?: boolean;
-  /** The lowest number of expected dead letters. @default 1 */
+  /** How many of the expected dead letters there must be at least. @default 1 */
   readonly atLeast?: number;
 }
 

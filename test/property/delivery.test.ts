@@ -136,7 +136,7 @@ describeProperties("whatever fails, Segment ends with each trait's last value", 
   it.each<[string, Pick<ModelOptions, "forward" | "merges" | "chances">]>([
     ["forward: every", { forward: "every", merges: false, chances: everythingFails }],
     ["forward: changes", { forward: "changes", merges: false, chances: everythingFails }],
-    // A message of a merged call that SQS gives out again is a known limitation.
+    // `undeleted` is 0 here: a message of a merged call that SQS delivers again alone is a known limitation.
     ["forward: every, merged", { forward: "every", merges: true, chances: { ...everythingFails, undeleted: 0 } }],
     ["forward: changes, merged", { forward: "changes", merges: true, chances: { ...everythingFails, undeleted: 0 } }],
   ])("%s", async (_, options) => {
