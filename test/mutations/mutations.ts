@@ -21,7 +21,7 @@ type Row = readonly [rule: string, find: string, replace: string];
 const within = (file: string, tests: readonly string[], rows: readonly Row[]): readonly Mutation[] =>
   rows.map(([rule, find, replace]) => ({ rule, file, find, replace, tests }));
 
-/** The responses of DESIGN's section 4. */
+/** The responses of the webhook. */
 const ANSWERS = within("lambda/receive/answers.ts", UNIT, [
   ["queued is answered with 202", "accepted: 202", "accepted: 200"],
   ["other events are answered with 200", "ignored: 200", "ignored: 202"],
@@ -72,7 +72,7 @@ const RECEIVE = [
   ]),
 ];
 
-/** The retry policy: DESIGN's section 5. */
+/** The retry policy. */
 const RETRY_POLICY = [
   ...within("lambda/adapters/segment.ts", UNIT, [
     ["2xx is accepted", "/^2..$/", "/^[23]..$/"],

@@ -3,7 +3,7 @@ import { MINUTE_MS } from "../../lambda/timing";
 import { describeProperties } from "../support/seed";
 import { DeliveryModel, type ModelOptions, NAMES, type Traits, VALUES } from "./delivery-model";
 
-/** `RUNS=60000` is as long as the simulation in DESIGN.md. */
+/** `RUNS=60000` is as long as the simulation that tested the design. */
 const RUNS = Number(process.env.RUNS ?? 2_000);
 const USERS = ["a", "b"];
 
