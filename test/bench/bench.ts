@@ -11,19 +11,19 @@ export interface Bench {
 
 export type Variant = Exclude<keyof BenchBundles, "remove">;
 
-/** A variant in a process of its own. */
+/** Starts a variant in its own process. */
 export function startVariant({ node, cloud, bundles }: Bench, variant: Variant): VariantProcess {
   return new VariantProcess(node, bundles[variant], cloud.environment);
 }
 
-/** Milliseconds of one invocation, over many. */
+/** Milliseconds of one invocation, averaged over many. */
 export interface Warm {
   readonly cpu: number;
   readonly wall: number;
   readonly result: unknown;
 }
 
-/** What was measured, by variant, a number a round. */
+/** Measured values by variant, one number per round. */
 export type Samples = Readonly<Record<string, readonly number[]>>;
 
 export function medians(samples: Samples): Readonly<Record<string, number>> {

@@ -12,7 +12,7 @@ export interface BenchBundles {
   remove(): void;
 }
 
-/** Ours as they are deployed; the others bundled with the same settings, so that they gain from them as well. */
+/** Builds our bundles as they are deployed. The other variants have the same settings, so that the comparison is fair. */
 export function buildBundles(): BenchBundles {
   const directory = mkdtempSync(join(tmpdir(), "bench-"));
   const build = (name: string) => {

@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Arrived } from "./loopback-cloud";
 
-/** What a variant must have answered and delivered, for its figure to be worth anything. */
+/** What a variant must have answered and delivered. Otherwise its figure is worthless. */
 export interface Wanted {
-  /** What its last answer holds. */
+  /** Fields of its last answer. */
   readonly answer: Readonly<Record<string, unknown>>;
   readonly messages?: number;
   readonly calls?: number;
-  /** @default - not looked at */
+  /** @default - not checked */
   readonly traits?: object;
 }
 
-/** @throws Error if the variant did other work than was to be measured. */
+/** @throws Error if the variant did not do the work that is measured. */
 export function check(variant: string, result: unknown, arrived: Arrived, wanted: Wanted): void {
   for (const [name, value] of Object.entries(wanted.answer)) {
     if (!isDeepStrictEqual(Object(result)[name], value)) throw new Error(`${variant} answered ${JSON.stringify(result)}`);

@@ -8,14 +8,14 @@ export const PRICES = {
   logsPerGb: 0.5,
   dynamodbReadPerMillion: 0.125,
   dynamodbWritePerMillion: 0.625,
-  /** To the internet. */
+  /** Transfer to the internet. */
   transferPerGb: 0.09,
 } as const;
 
 export interface Workload {
   readonly eventsPerSecond: number;
   readonly forward: "every" | "changes";
-  /** Milliseconds that an invocation of receive lasts on average, waiting included. */
+  /** Average milliseconds of an invocation of receive, with the time that it waits. */
   readonly receiveMs: number;
   /** Milliseconds until Segment's answer. */
   readonly deliverMs: number;
@@ -27,9 +27,9 @@ export interface Workload {
 const UNCHANGED = 0.9;
 const RECEIVE_GB = 0.5;
 const DELIVER_GB = 0.25;
-/** Milliseconds that a batch waits for DynamoDB, reading and writing; the CPU that this takes comes to half a cent. */
+/** Milliseconds that a batch waits for DynamoDB's reads and writes. Their CPU is not counted: it costs half a cent. */
 const DYNAMODB_MS = 10;
-/** Bytes of log: one entry of receive, of deliver and of API Gateway, and Lambda's own three lines of an invocation. */
+/** Bytes of log: an entry of receive, of deliver and of API Gateway, and the three lines that Lambda itself writes per invocation. */
 const RECEIVE_ENTRY = 335;
 const DELIVER_ENTRY = 385;
 const ACCESS_ENTRY = 200;
@@ -53,7 +53,7 @@ export interface Cost {
   readonly total: number;
 }
 
-/** Milliseconds of a batch: it lasts as long as Segment's answer if at least one of its calls is sent. */
+/** Milliseconds that a batch lasts. It waits for Segment's answer if at least one of its calls is sent. */
 function durationOf({ forward, deliverMs }: Workload, batch: number): number {
   if (forward === "every") return deliverMs;
   return (1 - UNCHANGED ** batch) * deliverMs + DYNAMODB_MS;
@@ -69,7 +69,7 @@ function steadyBatch(load: Workload): number {
   return batch;
 }
 
-/** Dollars per million evaluations, without cold starts and without Lambda's rounding up to whole milliseconds: less than a cent. */
+/** Dollars per million evaluations. Cold starts and Lambda's rounding up to whole milliseconds are not counted: less than a cent. */
 export function costPerMillion(load: Workload): Cost {
   const million = 1_000_000;
   const batch = steadyBatch(load);
@@ -91,19 +91,19 @@ export function costPerMillion(load: Workload): Cost {
   return { api, lambda, sqs, logs, dynamodb, transfer, total };
 }
 
-/** Memory that has a whole core. */
+/** Gigabytes of memory for which Lambda gives a function a whole core. */
 const CORE_GB = 1.769;
-/** Milliseconds that SQS takes to answer, and Segment. */
+/** Milliseconds until SQS answers, and until Segment answers. */
 const SQS_MS = 8;
 const SEGMENT_MS = 120;
 
-/** Milliseconds of CPU on the measuring machine: a webhook by variant, and one message of deliver's. */
+/** Milliseconds of CPU on the measuring machine: of a webhook, by variant, and of one message in deliver. */
 export interface Measured {
   readonly warm: Readonly<Record<string, number>>;
   readonly deliver: number;
 }
 
-/** The load with a variant's measured CPU. */
+/** Adds a variant's measured CPU to a load. */
 export function workloadOf(
   load: Pick<Workload, "eventsPerSecond" | "forward">,
   { warm, deliver }: Measured,
@@ -134,7 +134,7 @@ export function costTable(measured: Measured): readonly string[] {
   ];
 }
 
-/** Dollars for so many milliseconds of CPU of receive on the measuring machine. With less than a core's memory they last longer. */
+/** Dollars for milliseconds of CPU of receive on the measuring machine. With less memory, the same work lasts longer and costs the same. */
 export function lambdaDollars(cpuMs: number): number {
   return ((cpuMs * CORE_GB) / 1_000) * PRICES.lambdaPerGbSecond;
 }

@@ -5,11 +5,11 @@ import { check } from "./check";
 import type { VariantProcess } from "./process";
 
 const BATCH = 10;
-/** Each process differs from the next, by what V8 compiles in it. */
+/** V8 compiles differently in each process, so several processes are measured. */
 const PROCESSES = 5;
-/** Rounds until V8 has compiled all of it. */
+/** Rounds until V8 has compiled all code. */
 const WARM_UP = 25;
-/** Milliseconds that a slow Segment takes. */
+/** Milliseconds until a slow Segment answers. */
 export const SLOW_SEGMENT = 200;
 
 const traits = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`feature_${i}`, `variant-${i}`]));
@@ -23,7 +23,7 @@ function batchOf(): SQSEvent {
   );
 }
 
-/** Sends so many batches. Each of their calls must have reached Segment. */
+/** Delivers `count` batches. Each of their calls must have reached Segment. */
 async function measure({ cloud }: Bench, child: VariantProcess, event: SQSEvent, count: number): Promise<Warm> {
   const measured = await child.measure<Warm>("warm", { event, count });
   const answer = { batchItemFailures: [] };
@@ -31,7 +31,7 @@ async function measure({ cloud }: Bench, child: VariantProcess, event: SQSEvent,
   return measured;
 }
 
-/** Identify calls per second of CPU, a number per round. */
+/** Identify calls per second of CPU, one number per round. */
 export async function deliverWarm(bench: Bench, rounds: number): Promise<readonly number[]> {
   const event = batchOf();
   const rates: number[] = [];

@@ -5,17 +5,17 @@ import type { EndToEnd } from "./end-to-end";
 import { flagsOf } from "./receive";
 
 const EVENTS = 3_000;
-/** The first is for warming up. */
+/** The first round is a warm-up. */
 const ROUNDS = 4;
 const IDENTITIES = 200;
 const PARALLEL = 20;
 const SECRET = "bench-secret";
-/** Milliseconds for what is still on its way after the last POST. */
+/** Milliseconds to wait for the last events after the last POST. */
 const PATIENCE = 60_000;
 
 const body = (i: number) => bytesOf(evaluationPayload({ identity: `user-${i % IDENTITIES}`, flags: flagsOf(10) }));
 
-/** The whole local cloud in one process: HTTP front, both bundles, the emulator, the event source and the sink share one core. */
+/** Runs the whole local cloud in one process: HTTP front, both bundles, the fakes and the event source share one core. */
 async function main(receive: string, deliver: string): Promise<void> {
   const cloud = await startLocalCloud({
     port: 0,

@@ -6,14 +6,14 @@ import type { Bench } from "./bench";
 
 /** One round through the whole local cloud. */
 export interface EndToEnd {
-  /** Events a second, from the first POST to the last call at Segment. */
+  /** Events per second, from the first POST to the last call at Segment. */
   readonly rate: number;
   /** Milliseconds from POST to Segment. */
   readonly p50: number;
   readonly p99: number;
 }
 
-/** The rounds of `end-to-end-child.ts`, in a process of their own under Node.js 24. @throws Error if an event did not come. */
+/** Runs the rounds of `end-to-end-child.ts` in their own process under Node.js 24. @throws Error if an event did not arrive. */
 export async function endToEnd({ node, bundles }: Bench): Promise<readonly EndToEnd[]> {
   const child = fork(join(__dirname, "end-to-end-child.ts"), [bundles.receive, bundles.deliver], {
     execPath: node,

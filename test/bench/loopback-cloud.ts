@@ -5,20 +5,20 @@ import { resolveOptions } from "../../lambda/options";
 import { QUEUE_ARN } from "../cloud/events";
 import { bodyOf, CREDENTIALS, listen, REGION } from "../cloud/server";
 
-/** What came since it was last asked for. */
+/** What arrived since the last `take()`. */
 export interface Arrived {
   /** Messages at SQS. */
   readonly messages: number;
   /** Calls at Segment. */
   readonly calls: number;
-  /** Of the last one, wherever it came. */
+  /** Traits of the last message or call. */
   traits(): unknown;
 }
 
 export interface LoopbackCloud {
   readonly environment: Readonly<Record<string, string>>;
   take(): Arrived;
-  /** Milliseconds that Segment takes. */
+  /** Milliseconds until Segment answers. */
   delay: number;
   stop(): void;
 }
@@ -28,8 +28,8 @@ export const SECRET = "bench-secret";
 const nothing = (): Arrived => ({ messages: 0, calls: 0, traits: () => undefined });
 
 /**
- * SSM, SQS and Segment that answer at once and keep nothing: what is measured is the functions. The fakes of test/cloud would be a
- * part of the figure.
+ * SSM, SQS and Segment that answer immediately and store nothing, so that only the functions are measured. The time of the fakes in
+ * test/cloud would be a part of the figures.
  */
 export async function startLoopbackCloud(): Promise<LoopbackCloud> {
   let arrived = nothing();
@@ -84,7 +84,7 @@ function successOf({ Id, MessageBody }: { readonly Id: string; readonly MessageB
   return { Id, MessageId: Id, MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex") };
 }
 
-/** Of all variants: ours read `CONFIG`, of which each function takes what is its own, the others the plain variables. */
+/** The variables of all variants. Our functions read their own part of `CONFIG`. The other variants read the plain variables. */
 function environmentOf(ssmUrl: string, sqsUrl: string, segmentUrl: string): Readonly<Record<string, string>> {
   const config: ReceiveConfig & DeliverConfig = {
     ...resolveOptions({ segmentEndpoint: segmentUrl }),

@@ -17,7 +17,7 @@ const USAGE: Usage = {
 Measures the bundles for about 4 minutes, see test/bench/README.md`,
 };
 
-/** One table a subject, every variant in one run on one machine; `--json` gives every sample, `--rounds` more of them. */
+/** Measures every variant in one run and prints a table. `--json` prints every sample instead, `--rounds` sets the number of samples. */
 async function main(): Promise<void> {
   const { values } = parseOptions(USAGE, { options: { json: { type: "boolean" }, rounds: { type: "string", default: "11" } } });
   const rounds = Number(values.rounds);
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Minutes of 11 rounds on two cores. */
+/** Minutes that 11 rounds take on two cores. */
 const MINUTES = 4;
 
 async function measure(bench: Bench, machine: string, rounds: number): Promise<Numbers> {

@@ -12,7 +12,7 @@ export interface Memory {
   readonly heap: readonly number[];
 }
 
-/** Several processes, one after the other, because they differ. */
+/** Measures several processes, one after the other, because their results differ. */
 export async function receiveMemory(bench: Bench): Promise<readonly Memory[]> {
   const processes: Memory[] = [];
   for (let i = 0; i < PROCESSES; i++) processes.push(await oneProcess(bench));

@@ -26,11 +26,11 @@ interface Row {
   readonly measured: string;
   readonly ratio: number;
   readonly wanted: { readonly atMost: number } | { readonly atLeast: number };
-  /** Of the ratio and of the target: "x with the SDK", "KB". */
+  /** Unit of the ratio and of the target, such as "x with the SDK" or "KB". */
   readonly unit: string;
 }
 
-/** Cold starts per million webhooks: a container lives for hours, and 100 webhooks per second need a handful. */
+/** Cold starts per million webhooks: a container lives for hours, and 100 webhooks per second need only a few containers. */
 const COLD_STARTS = 1_000;
 /** Requests per second that Segment accepts for a workspace. */
 const SEGMENT_LIMIT = 1_000;
@@ -117,7 +117,7 @@ function measuredOf({ warm, deliver }: Numbers) {
   return { warm: medians(warm), deliver: 1_000 / median(deliver) };
 }
 
-/** The table of README.md in this folder. False if a row falls short. */
+/** Prints the table of README.md in this folder. Returns false if a row falls short. */
 export function print(numbers: Numbers): boolean {
   console.log(`${numbers.machine}; plain HTTP on loopback; medians of ${numbers.rounds} rounds, variants by turns\n`);
   console.log("| | measured | | target | |\n|---|---|---|---|---|");

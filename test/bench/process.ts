@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { join } from "node:path";
 
-/** A variant in a process of its own, under the given Node.js. */
+/** Runs a variant in its own process, under the given Node.js. */
 export class VariantProcess {
   readonly #child: ChildProcess;
   #stderr = "";
@@ -42,7 +42,7 @@ export class VariantProcess {
   }
 }
 
-/** Lambda's major version; the npm package `node` brings it where this process is another. */
+/** Finds Lambda's major version of Node.js. The npm package `node` provides it if this process runs another one. */
 export function findNode24(): { readonly path: string; readonly version: string } {
   const path = process.versions.node.startsWith("24.")
     ? process.execPath

@@ -17,14 +17,14 @@ export function webhookOf(count: number): APIGatewayProxyEventV2 {
   return webhookEvent({ body: bytesOf(evaluationPayload({ flags: flagsOf(count) })), secret: SECRET });
 }
 
-/** What as many webhooks must come to. */
+/** What a variant must have delivered for so many webhooks. */
 function wantedOf(variant: string, webhooks: number): Wanted {
   const answer = { statusCode: 202 };
   const traits = Object.fromEntries(Array.from({ length: FLAGS }, (_, i) => [`feature_${i}`, traitOf(i)]));
   return variant === "segmentNode" ? { answer, calls: webhooks, traits } : { answer, messages: webhooks, traits };
 }
 
-/** Import and first accepted webhook, in a fresh process each time, the variants taking turns. */
+/** Time for the import and the first accepted webhook, each time in a new process. The variants run by turns. */
 export async function receiveCold(bench: Bench, rounds: number): Promise<Samples> {
   const event = webhookOf(FLAGS);
   const times: Record<string, number[]> = {};
@@ -40,7 +40,7 @@ export async function receiveCold(bench: Bench, rounds: number): Promise<Samples
   return times;
 }
 
-/** CPU of an accepted webhook of 10 flags. Every variant is warm, and the variants take turns. */
+/** CPU of an accepted webhook of 10 flags. Every variant is warm, and the variants run by turns. */
 export async function receiveWarm(bench: Bench, rounds: number): Promise<Samples> {
   const event = webhookOf(FLAGS);
   const children = RECEIVERS.map((variant) => ({ variant, child: startVariant(bench, variant) }));
@@ -63,7 +63,7 @@ export async function receiveWarm(bench: Bench, rounds: number): Promise<Samples
 export interface PayloadRow {
   readonly flags: number;
   readonly bytes: number;
-  /** CPU of a webhook in milliseconds, a number per round. */
+  /** CPU of a webhook in milliseconds, one number per round. */
   readonly receive: readonly number[];
 }
 
@@ -88,7 +88,7 @@ export async function receivePayload(bench: Bench, rounds: number): Promise<read
       row: { flags, bytes: Buffer.byteLength(event.body ?? ""), receive },
     };
   });
-  // By turns, after a round for warming up: what is measured first is cold.
+  // The sizes run by turns. The first round is a warm-up, because what is measured first is cold.
   for (let round = -1; round < rounds; round++) {
     for (const { input, wanted, row } of sizes) {
       const receive = await child.measure<Warm>("warm", input);

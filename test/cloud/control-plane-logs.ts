@@ -2,19 +2,19 @@ import { CONFIG_VARIABLE } from "../../lambda/config";
 import type { LogLine } from "../support/capture";
 import type { ControlPlaneOptions } from "./control-plane";
 
-/** What a test may set of CloudWatch Logs. */
+/** What a test can set in CloudWatch Logs. */
 export interface LogSettings {
-  /** Beside those that the functions wrote. */
+  /** Log entries in addition to those that the functions wrote. */
   entries: readonly LogLine[];
-  /** Entries of an answer. */
+  /** Number of entries in one answer. */
   pageSize: number;
-  /** Whether each answer has the same token. */
+  /** Whether every answer has the same `nextToken`. */
   repeatsToken: boolean;
-  /** Log group by the metric that is counted there. @default - those of the functions */
+  /** The log group in which a metric is counted, by the metric's name. @default - the groups of the functions and of API Gateway */
   metricFilters: Readonly<Record<string, string>> | undefined;
 }
 
-/** CloudWatch Logs, as far as the commands use it. undefined = another action. */
+/** Answers what the commands ask CloudWatch Logs. Returns undefined for any other action. */
 export function answerLogs(
   action: string,
   input: Readonly<Record<string, unknown>>,
@@ -52,7 +52,7 @@ function filter(
   return { events: all.slice(from, from + pageSize), ...(repeatsToken ? { nextToken: "0" } : rest) };
 }
 
-/** Those of receive and deliver, and of API Gateway's log. */
+/** The function whose log group each metric is counted in. */
 const COUNTED_BY = { Invalid: "receive", DeadLettered: "deliver" } as const;
 
 function metricFilters(

@@ -12,26 +12,26 @@ export interface LocalFunction {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** What the commands of `infra/cli` read of Lambda, CloudFormation, CloudWatch, CloudWatch Logs, SNS and STS, and no more. */
+/** The fake knows only what the commands of `infra/cli` read of Lambda, CloudFormation, CloudWatch, CloudWatch Logs, SNS and STS. */
 export interface ControlPlaneOptions {
   readonly sqs: FakeSqs;
   readonly ssm: FakeSsm;
   readonly functions: readonly LocalFunction[];
-  /** Those of function `service` are in the log group of that function. */
+  /** Log entries. An entry is in the log group of the function that its field `service` names. */
   readonly lines: () => readonly LogLine[];
 }
 
-/** An error of AWS's: its type. A function is asked at each call; undefined = it is answered. */
+/** The type of an AWS error. A function is called at each request; if it returns undefined, the request is answered. */
 export type Refusal = string | (() => string | undefined);
 
-/** An answer that AWS does not give. */
+/** An answer that does not come from AWS. */
 export interface BrokenAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
 }
 
-/** An alarm as AWS gives it, beside its name and state. */
+/** What AWS reports about an alarm in addition to its name and state. */
 export interface AlarmDetails {
   readonly AlarmActions?: readonly string[];
   readonly ActionsEnabled?: boolean;
@@ -45,49 +45,49 @@ export interface HistoryItem {
   readonly HistoryData?: string;
 }
 
-/** What a test may set. */
+/** What a test can set. */
 export interface ControlPlaneState extends LogSettings {
-  /** undefined = there is none. */
+  /** State of the event source mapping; undefined = there is no mapping. */
   eventSource: string | undefined;
   lastResult: string | undefined;
   concurrency: number;
-  /** Of it, kept for receive. */
+  /** The part of the concurrency that is reserved for receive. */
   reserved: number | undefined;
-  /** By name, with their state. */
+  /** State of each alarm, by name. */
   alarms: Readonly<Record<string, "OK" | "ALARM">>;
-  /** By name. */
+  /** Further fields of alarms, by name. */
   alarmDetails: Readonly<Record<string, AlarmDetails>>;
-  /** Newest actions of alarms, by name. */
+  /** The newest history items of alarms, by name. */
   history: Readonly<Record<string, readonly HistoryItem[]>>;
-  /** ARNs of what each alarm does. */
+  /** ARNs of the actions of every alarm. */
   actions: readonly string[];
-  /** Addresses of topic `TOPIC`, with the ARN of the subscription. */
+  /** ARN of each subscription to topic `TOPIC`, by the address. */
   subscriptions: Readonly<Record<string, string>>;
-  /** The same of other topics, by their ARN. */
+  /** The same for other topics, by the topic's ARN. */
   topics: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Status of stacks that have no functions, by name. */
   stacks: Readonly<Record<string, string>>;
-  /** Seconds. */
+  /** Age of the oldest message in seconds; undefined = CloudWatch has no data. */
   oldest: number | undefined;
-  /** Actions that are refused. */
+  /** Actions that AWS refuses, with the error. */
   refused: Readonly<Record<string, Refusal>>;
-  /** Actions that something else than AWS answers. */
+  /** Actions that something other than AWS answers. */
   broken: Readonly<Record<string, BrokenAnswer>>;
   apiId: string | undefined;
-  /** ARN of whose credentials they are. */
+  /** ARN of the identity whose credentials the commands use. */
   caller: string;
-  /** Whether receive has the alias. */
+  /** Whether receive has the alias `live`. */
   alias: boolean;
-  /** Over what a function has, by its name. */
+  /** Changes to the configuration of a function, by its name. */
   functions: Readonly<Record<string, FunctionChanges>>;
 }
 
 export interface FunctionChanges {
-  /** Over fields of CONFIG. */
+  /** Replaces fields of CONFIG. */
   readonly config?: object;
   readonly variables?: Readonly<Record<string, string>>;
   readonly logging?: object;
-  /** Over the logging of the alias, which runs. */
+  /** Replaces fields of the alias's logging. The alias is what runs. */
   readonly aliasLogging?: object;
 }
 
@@ -95,7 +95,7 @@ export const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT}:alarms`;
 
 const NOT_THERE = "ResourceNotFoundException";
 
-/** Lambda's REST API, by the end of a path. */
+/** Actions of Lambda's REST API, by the end of the path. */
 const LAMBDA_ACTIONS: readonly (readonly [path: RegExp, action: string])[] = [
   [/\/functions\/?$/, "ListFunctions"],
   [/\/event-source-mappings\/?$/, "ListEventSourceMappings"],
@@ -109,7 +109,7 @@ const SERVICES: Readonly<Record<string, string>> = { AmazonSQS: "sqs", AmazonSSM
 
 const SERVICES_OF_XML: Readonly<Record<string, string>> = { DescribeStacks: "cloudformation", GetCallerIdentity: "sts" };
 
-/** All services of AWS at one address, as its emulators have them. */
+/** All AWS services at one address, as in emulators of AWS. */
 export class ControlPlane {
   readonly state: ControlPlaneState = {
     eventSource: "Enabled",
@@ -135,7 +135,7 @@ export class ControlPlane {
     repeatsToken: false,
     metricFilters: undefined,
   };
-  /** Requests that no case here knows: a test must find none. */
+  /** Requests that this fake does not know. A test must find none. */
   readonly unexpected: string[] = [];
 
   constructor(private readonly options: ControlPlaneOptions) {}
@@ -150,7 +150,7 @@ export class ControlPlane {
     void this.#answer(request, response, action);
   });
 
-  /** Answers with an error, or with what is none of AWS's, if a test wants it. */
+  /** Answers with the error or the broken answer that a test has set. Returns false if there is neither. */
   #isTurnedAway(response: ServerResponse, service: string, action: string, isXml = false): boolean {
     const broken = this.state.broken[action];
     if (broken !== undefined) {
@@ -180,7 +180,7 @@ export class ControlPlane {
       return this.#isTurnedAway(response, service, action, true) ? undefined : this.#answerXml(response, action, form);
     }
     const service = ofLambda === undefined ? "cloudwatch" : "lambda";
-    // The services by their header were asked before.
+    // Services that are named in the header were checked before.
     if (!SERVICES[String(request.headers["x-amz-target"]).split(".")[0] ?? ""]) {
       if (this.#isTurnedAway(response, service, action)) return;
     }

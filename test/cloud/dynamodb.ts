@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import dynalite from "dynalite";
 
-/** `lost-answer`: DynamoDB did it, the answer never comes. `throttled-writes`: reads work. */
+/** `lost-answer`: DynamoDB executes the request, but its answer never arrives. `throttled-writes`: only writes are throttled. */
 export type DynamodbBehaviour = "throttled" | "throttled-writes" | "lost-answer" | "hanging" | undefined;
 
 /**
- * Dynalite, which knows DynamoDB's expressions, behind what may happen on the way. A read that does not ask for consistency finds
- * nothing, because it may miss any write. Its memory goes with the process.
+ * Puts failures in front of Dynalite, which implements DynamoDB's expressions. A read that does not ask for consistency finds
+ * nothing, because such a read may miss any write. The data exists only as long as the process.
  */
 export function createDynamodb(behave: () => DynamodbBehaviour = () => undefined): Server {
   const dynamodb = dynalite({ createTableMs: 0 });
@@ -25,7 +25,7 @@ export function createDynamodb(behave: () => DynamodbBehaviour = () => undefined
   });
 }
 
-/** Replaces the answer to an eventually consistent read by one without an item. */
+/** Replaces the answer to an eventually consistent read with one that has no item. */
 function missUnlessConsistent(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -37,7 +37,7 @@ function missUnlessConsistent(request: IncomingMessage, response: ServerResponse
   };
 }
 
-/** As CloudFormation would from the template's properties. */
+/** Creates a table from the template's properties, as CloudFormation does. */
 export async function createTable(
   endpoint: string,
   name: string,

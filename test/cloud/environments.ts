@@ -11,13 +11,13 @@ export interface Handlers {
   readonly deliver: DeliverHandler;
 }
 
-/** The variables of both functions. */
+/** The environment variables of both functions. */
 export interface Environments {
   readonly receive: Readonly<Record<string, string>>;
   readonly deliver: Readonly<Record<string, string>>;
 }
 
-/** Where the services are. */
+/** URLs of the services. */
 export interface Places {
   readonly ssmUrl: string;
   readonly sqsUrl: string;
@@ -29,7 +29,7 @@ export interface Places {
 export const NAMES = parameterNames("test");
 export const TABLE = "delivered";
 
-/** The environments as infra and Lambda write them, without a template: the queues and the table have names of their own. */
+/** Builds the variables that infra and Lambda would set, without a template. The queues and the table have fixed names. */
 export function environmentsOf(places: Places, options: Options = {}): Environments {
   const { ssmUrl, sqsUrl, segmentUrl, dynamodbUrl } = places;
   const resolved = resolveOptions({ ...options, segmentEndpoint: segmentUrl });

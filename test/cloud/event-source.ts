@@ -18,7 +18,7 @@ export async function invokeDeliver(
   return new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
 }
 
-/** Deletes the messages that were not reported as failed. The others become visible when their time has come. */
+/** Deletes the messages that were not reported as failed. The others become visible again when their visibility timeout ends. */
 export function deleteDelivered(queue: FifoQueue, messages: readonly Message[], failed: ReadonlySet<string>): void {
   for (const { id, receiptHandle } of messages) if (!failed.has(id)) queue.delete(receiptHandle);
 }

@@ -17,7 +17,7 @@ export interface FlagInput {
   readonly value?: unknown;
 }
 
-/** A flag as Flagsmith's edge API sends it at the least. */
+/** A flag with the fields that Flagsmith's edge API always sends. */
 export function flagPayload({ name, enabled = true, value = null }: FlagInput): object {
   return { enabled, environment: 23, feature: { id: 1, name }, feature_state_value: value };
 }
@@ -33,7 +33,7 @@ export function bytesOf(payload: unknown): Buffer {
 export interface WebhookInput {
   readonly body?: Buffer;
   readonly secret?: string;
-  /** null = no header at all. */
+  /** null = no signature header. */
   readonly signature?: string | null;
   readonly base64?: boolean;
   readonly requestId?: string;
@@ -58,7 +58,7 @@ export interface HttpRequest {
 /** API Gateway passes bodies of these types on as text, all others in base64. */
 const TEXT = /^(text\/|application\/(json|javascript|xml)\b|[^;]*\+(json|xml)\b)/i;
 
-/** What API Gateway hands to receive (payload 2.0). */
+/** The event that API Gateway passes to receive (payload 2.0). */
 export function apiGatewayEvent(request: HttpRequest): APIGatewayProxyEventV2 {
   const { path, query = "", headers, body, requestId, at, sourceIp = "192.0.2.1" } = request;
   const { base64 = body.length > 0 && !TEXT.test(headers["content-type"] ?? "") } = request;
@@ -85,7 +85,7 @@ export function apiGatewayEvent(request: HttpRequest): APIGatewayProxyEventV2 {
   };
 }
 
-/** A webhook of Flagsmith's, signed. */
+/** A signed Flagsmith webhook. */
 export function webhookEvent(input: WebhookInput = {}): APIGatewayProxyEventV2 {
   const {
     body = bytesOf(evaluationPayload()),
@@ -129,14 +129,14 @@ export const QUEUE_ARN = queueArn("queue.fifo");
 
 const number = (value: number): Attribute => ({ DataType: "Number", StringValue: String(value) });
 
-/** What receive writes beside the message. */
+/** The message attributes that receive writes. */
 export const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   kind: { DataType: "String", StringValue: "identify" },
   version: number(1),
   environment: number(23),
 };
 
-/** What Lambda's event source hands to deliver of a message of the queue. */
+/** The record that Lambda's event source passes to deliver for a message of the queue. */
 export function toRecord(message: Message, arn = QUEUE_ARN): SQSRecord {
   const attributes = Object.entries(message.attributes).map(([name, { DataType, StringValue }]) => [
     name,
@@ -155,7 +155,7 @@ export function toRecord(message: Message, arn = QUEUE_ARN): SQSRecord {
   };
 }
 
-/** One message of receive's. */
+/** The record of a message that receive sent. */
 export function queueRecord(input: MessageInput = {}): SQSRecord {
   const { id = "sqs-1", identity = "user-1", messageId = "stack-request-1", body = callBody(input), receiveCount = 1 } = input;
   const { sentAt = NOON, attributes = ATTRIBUTES, sequence = 1 } = input;

@@ -19,12 +19,12 @@ export interface Sent {
 
 export interface Message extends Sent {
   readonly id: string;
-  /** Rises over all groups. */
+  /** Rises with each message, across all groups. */
   readonly sequence: number;
   readonly sentAt: number;
   receiveCount: number;
   receiptHandle: string;
-  /** In flight until then. */
+  /** The message is in flight until this time. */
   visibleAt: number;
 }
 
@@ -36,11 +36,11 @@ export interface FifoQueueOptions {
   readonly visibility: number;
   readonly retention: number;
   readonly deadLetters?: { readonly queue: FifoQueue; readonly maxReceiveCount: number };
-  /** Messages, from the oldest, among which SQS looks for groups. @default 120,000, as SQS */
+  /** How many messages, counted from the oldest, the queue looks at. @default 120,000, SQS's limit */
   readonly window?: number;
 }
 
-/** SQS FIFO by its documentation, over a clock that may be a test's. */
+/** An SQS FIFO queue as AWS documents it. A test can pass its own clock. */
 export class FifoQueue {
   readonly #options: FifoQueueOptions;
   readonly #messages = new Map<string, Message>();
@@ -66,7 +66,7 @@ export class FifoQueue {
     return this.messages.filter(({ visibleAt }) => visibleAt > this.#options.clock.now).length;
   }
 
-  /** The message's id. Stores nothing if the group got the same deduplication id within five minutes. */
+  /** Returns the message's id. Stores nothing if the group received the same deduplication id less than five minutes ago. */
   send({ body, groupId, deduplicationId, attributes }: Sent): string {
     const { now } = this.#options.clock;
     const key = `${groupId} ${deduplicationId}`;
@@ -79,7 +79,7 @@ export class FifoQueue {
     return id;
   }
 
-  /** In order, and none of a group of which any message is in flight. `visibility` in milliseconds. */
+  /** Returns messages in order, but none of a group that has a message in flight. `visibility` is in milliseconds. */
   receive(most: number, visibility = this.#options.visibility): readonly Message[] {
     const { clock, deadLetters, window = 120_000 } = this.#options;
     this.#expire();
@@ -104,14 +104,14 @@ export class FifoQueue {
     return taken.map((message) => ({ ...message }));
   }
 
-  /** False for a handle that is no longer the message's. */
+  /** Returns false for a handle that is no longer valid. */
   delete(receiptHandle: string): boolean {
     const message = this.#byHandle.get(receiptHandle);
     if (message !== undefined) this.#remove(message);
     return message !== undefined;
   }
 
-  /** False for a handle that is no longer the message's. */
+  /** Returns false for a handle that is no longer valid. */
   setVisibility(receiptHandle: string, seconds: number): boolean {
     const message = this.#byHandle.get(receiptHandle);
     if (message === undefined) return false;
@@ -119,7 +119,7 @@ export class FifoQueue {
     return true;
   }
 
-  /** When the next message that is in flight becomes visible, if any is. */
+  /** Time at which the next message in flight becomes visible; undefined if none is in flight. */
   get nextVisibleAt(): number | undefined {
     let next: number | undefined;
     for (const { visibleAt } of this.#byHandle.values()) {
@@ -128,7 +128,7 @@ export class FifoQueue {
     return next;
   }
 
-  /** Moves everything to another queue, as a redrive does: with new ids and times, in order. */
+  /** Moves all messages to another queue, as a redrive does: in order, with new ids and times. Returns their number. */
   moveTo(destination: FifoQueue): number {
     const messages = this.messages;
     for (const message of messages) {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { bodyOf } from "./server";
 import { type Behaviour, type Reply, reply } from "./wire";
 
-/** An identify call as it reaches Segment, for the first or a later time. */
+/** An identify call that reaches Segment, for the first time or again. */
 export interface ArrivingCall {
   readonly messageId: string;
   /** `userId`, or `anonymousId`. */
@@ -11,16 +11,19 @@ export interface ArrivingCall {
   /** The track events of the same request. */
   readonly events: readonly Readonly<Record<string, unknown>>[];
   readonly writeKey: string;
-  /** Of this message id, from 1. */
+  /** Number of the attempt with this message id, from 1. */
   readonly attempt: number;
   readonly body: Readonly<Record<string, unknown>>;
   readonly bytes: number;
   readonly headers: IncomingMessage["headers"];
-  /** Equal for two calls over one connection. */
+  /** Equal for two calls over the same connection. */
   readonly clientPort: number | undefined;
 }
 
-/** A reply, or: closed before Segment accepted the call; accepted, then as the name says. */
+/**
+ * What Segment does with a call. With `reset-before` and `hanging` it does not accept the call. With a behaviour of ACCEPTED_BUT it
+ * accepts the call, and then answers as the name says.
+ */
 export type SegmentBehaviour = Reply | "reset-before" | keyof typeof ACCEPTED_BUT | "hanging";
 
 const ACCEPTED_BUT = {
@@ -30,14 +33,14 @@ const ACCEPTED_BUT = {
   garbage: "garbage",
 } as const satisfies Record<string, Behaviour>;
 
-/** How the embedded Segment of `npm start` behaves, in the order of its key. */
+/** How the embedded Segment of `npm start` behaves. The key `s` steps through the modes in this order. */
 export const SEGMENT_MODES = ["ok", "slow", "429", "reject", "down"] as const;
 
 export type SegmentMode = (typeof SEGMENT_MODES)[number];
 
-/** Milliseconds of a slow answer: a user who sends each second has five more calls by then, which are merged. Time-out: 8 s. */
+/** Milliseconds until a slow answer, below the time-out of 8 s. A user who sends each second has five more calls by then: they are merged. */
 const SLOW_MS = 6_000;
-/** Whose calls mode `reject` refuses. */
+/** The user whose calls mode `reject` refuses. */
 export const REJECTED_USER = "ann";
 
 const MODES: Readonly<Record<SegmentMode, (call: ArrivingCall) => SegmentBehaviour>> = {
@@ -55,20 +58,20 @@ export function isSegmentMode(input: unknown): input is SegmentMode {
 export interface FakeSegmentOptions {
   /** @default - by its mode */
   readonly behave?: (call: ArrivingCall) => SegmentBehaviour;
-  /** For each call that Segment took, in order. */
+  /** Called for each call that Segment accepted, in order. */
   readonly onTaken?: (call: ArrivingCall) => void;
   /** @default true */
   readonly keepAlive?: boolean;
 }
 
-/** Segment's Tracking API, and the settings by which its own destinations check a write key. */
+/** Segment's Tracking API, and `/v1/projects/<writeKey>/settings`, which answers 404 for an unknown write key. */
 export class FakeSegment {
   /** Each call that was accepted, in order. */
   readonly calls: ArrivingCall[] = [];
-  /** Statuses of the next calls, before `behave` is asked. */
+  /** Statuses of the next answers. `behave` is asked only when none is left. */
   readonly refusals: number[] = [];
   mode: SegmentMode = "ok";
-  /** Write keys of sources that exist. As at Segment, calls with any other are answered with 200 all the same. */
+  /** Write keys of sources that exist. As at Segment, a call with any other key is also answered with 200. */
   readonly knownKeys = new Set<string>();
   readonly #attempts = new Map<string, number>();
   readonly #options: FakeSegmentOptions;

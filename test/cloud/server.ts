@@ -7,7 +7,7 @@ export const REGION = "us-east-1";
 export const ACCOUNT = "000000000000";
 export const CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
 
-/** Its URL on loopback. 0 = any port. */
+/** Starts the server on loopback and returns its URL. Port 0 = any free port. */
 export async function listen(server: Server, port = 0): Promise<string> {
   server.listen(port, LOOPBACK);
   await once(server, "listening");

@@ -3,7 +3,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { Attribute, FifoQueue, Message } from "./fifo-queue";
 import { ACCOUNT, bodyOf, REGION } from "./server";
 
-/** `lost-answer`: SQS did it, the answer never comes. */
+/** `lost-answer`: SQS executes the request, but its answer never arrives. */
 export type SqsBehaviour = "throttled" | "error" | "lost-answer" | "hanging" | undefined;
 
 interface Entry {
@@ -25,7 +25,7 @@ interface Request extends Entry {
   readonly DestinationArn?: string;
 }
 
-/** A redrive. It is over in no time, unless a test sets another status. */
+/** A redrive. It is complete immediately, unless a test sets another status. */
 export interface MoveTask {
   Status: "RUNNING" | "COMPLETED" | "FAILED";
   ApproximateNumberOfMessagesMoved: number;
@@ -34,25 +34,25 @@ export interface MoveTask {
 }
 
 export interface FakeSqsOptions {
-  /** By name, `.fifo` included. */
+  /** Queues by name. The name includes `.fifo`. */
   readonly queues: Readonly<Record<string, FifoQueue>>;
   /** @default - works */
   readonly behave?: (action: string, queue: string) => SqsBehaviour;
-  /** Handles of invocations that were killed: nothing of theirs gets through. */
+  /** Whether a handle belongs to an invocation that was killed. Requests with such a handle get no answer. */
   readonly isDead?: (receiptHandle: string) => boolean;
 }
 
-/** An error of SQS, by its type. */
+/** An SQS error. Its message is the error's type. */
 class SqsFault extends Error {
   override readonly name = "SqsFault";
 }
 
 export const queueArn = (name: string) => `arn:aws:sqs:${REGION}:${ACCOUNT}:${name}`;
 
-/** SQS's JSON protocol in front of the queues, as far as the functions and AWS's own client use it. Their URLs end in their names. */
+/** The part of SQS's JSON protocol that the functions and AWS's own client use. A queue's URL ends in its name. */
 export class FakeSqs {
   readonly #options: FakeSqsOptions;
-  /** Oldest first. */
+  /** Redrives, oldest first. */
   readonly moves: MoveTask[] = [];
 
   constructor(options: FakeSqsOptions) {
@@ -127,7 +127,7 @@ function answer(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(body));
 }
 
-/** As SQS: the batch is answered with 200, and each entry by itself. */
+/** Answers a batch with 200, as SQS does. Each entry has its own result. */
 function batch({ Entries: entries = [] }: Request, act: (entry: Entry) => object): object {
   const bytes = entries.reduce((sum, { MessageBody: body = "" }) => sum + Buffer.byteLength(body), 0);
   if (entries.length === 0 || entries.length > 10) throw new SqsFault("TooManyEntriesInBatchRequest");

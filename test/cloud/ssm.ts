@@ -18,10 +18,10 @@ const LONG_AGO = Date.UTC(2026, 0, 1) / 1_000;
 /** SSM Parameter Store: `GetParameter` and `PutParameter`. */
 export class FakeSsm {
   readonly #values = new Map<string, StoredParameter>();
-  /** Keys that parameters were encrypted with, by the parameters' names. undefined = SSM's own. */
+  /** The key that encrypts a parameter, by the parameter's name; undefined = SSM's own key. */
   readonly keyIds = new Map<string, string | undefined>();
 
-  /** `behave` is asked at each read. */
+  /** `behave` is asked at each request. */
   constructor(private readonly behave: () => SsmBehaviour = () => undefined) {}
 
   /** `changedAt`: in seconds since 1970. */
@@ -58,7 +58,7 @@ export class FakeSsm {
       answer(200, { Version: 1, Tier: "Standard" });
     } else if (found === undefined) answer(400, { __type: "ParameterNotFound" });
     else {
-      // Without decryption a SecureString comes as ciphertext: of no use to the functions.
+      // Without decryption, SSM returns a SecureString as ciphertext, which the functions can't use.
       const value = decrypt === true ? found.value : Buffer.from(`encrypted ${found.value.length}`).toString("base64");
       const about = { Name: name, ARN: `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${name}`, Type: found.type };
       answer(200, { Parameter: { ...about, Value: value, Version: 1, LastModifiedDate: found.changedAt } });

@@ -6,7 +6,7 @@ export interface Reply {
   readonly body?: string;
   /** Milliseconds before it is sent. */
   readonly delay?: number;
-  /** What becomes of the body: it is cut off, never comes, or comes byte by byte without end. @default - it is complete */
+  /** What happens after the body's first byte: the connection breaks, nothing arrives, or bytes arrive without end. @default - it is complete */
   readonly rest?: "breaks" | "stalls" | "drips";
 }
 

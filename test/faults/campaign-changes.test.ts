@@ -1,7 +1,7 @@
 import { faultsMet } from "./faults";
 import { testRows } from "./rows";
 
-// What the option adds is a table. The other rows with it are those of `npm run faults -- --forward changes`.
+// The option adds only a table, so these are its rows. `npm run faults -- --forward changes` runs all rows with the option.
 testRows(
   "changes",
   faultsMet("changes").filter(

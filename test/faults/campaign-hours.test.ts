@@ -1,7 +1,7 @@
 import { faultsMet } from "./faults";
 import { testRows } from "./rows";
 
-// Rows of hours, in a file of their own: jest runs files side by side.
+// Rows that last for hours have their own file, because jest runs files in parallel.
 testRows(
   "every",
   faultsMet("every").filter(({ events }) => events !== undefined),

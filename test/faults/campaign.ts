@@ -15,9 +15,9 @@ export interface CampaignOptions {
   readonly events: number;
   readonly identities: number;
   readonly seed: number;
-  /** The option of that name. @default "every" */
+  /** The option `forward`. @default "every" */
   readonly forward?: "every" | "changes";
-  /** Of each function. @default 3 */
+  /** Containers of each function. @default 3 */
   readonly containers?: number;
   /** Ends the run before its time, with an error. */
   readonly signal?: AbortSignal;
@@ -26,23 +26,23 @@ export interface CampaignOptions {
 /** 2026-11-23T00:00:00Z */
 const START = Date.UTC(2026, 10, 23);
 const HOUR = 3_600_000;
-/** Milliseconds between two webhooks, where the row does not spread them over hours. */
+/** Milliseconds between two webhooks, unless the row spreads them over hours. */
 const INTERVAL = 50;
 const MAX_TRIES = 3;
 const PARALLEL_SENDS = 10;
 const PARALLEL_INVOCATIONS = 10;
-/** After this a container is replaced by one that remembers nothing, as Lambda's are. */
+/** After this time a container is replaced by one without memory, as Lambda does. */
 const LIFETIME = 6 * HOUR;
-/** A scenario that has not ended by then has lost its way. */
+/** A scenario that has not ended by then is defective. */
 const END = START + 20 * 24 * HOUR;
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 type PlannedEvent = Mutable<Omit<SentEvent, "answers">> & { readonly answers: number[] };
 
-/** What the checker found, and how often the fault happened. */
+/** What the checker found, and how often the row's failure occurred. */
 export type Result = Findings & { readonly strikes: number };
 
-/** One fault from the first webhook to an empty queue; what happens by chance is drawn from the seed. */
+/** Runs one row from the first webhook to an empty queue. All random choices come from the seed. */
 export async function runScenario(fault: Fault, options: CampaignOptions): Promise<Result> {
   const random = seeded(options.seed);
   const world = await createWorld(fault, options.forward ?? "every", START, random);
@@ -59,7 +59,7 @@ export async function runScenario(fault: Fault, options: CampaignOptions): Promi
   }
 }
 
-/** Several of each function, each with its own memory, sockets and clock. */
+/** Several containers of each function, each with its own memory, sockets and clock. */
 class Containers {
   readonly #slots: { handlers: Handlers; bornAt: number }[];
 
@@ -69,7 +69,7 @@ class Containers {
     private readonly random: () => number,
     count: number,
   ) {
-    // Not all are of one age.
+    // The containers differ in age.
     this.#slots = Array.from({ length: count }, (_, index) => {
       return { handlers: this.#create(index), bornAt: START - (index * LIFETIME) / count };
     });
@@ -119,7 +119,7 @@ class Scenario {
   readonly #sending = new Set<Promise<void>>();
   readonly #invocations = new Set<Promise<void>>();
   readonly #end: number;
-  /** Invocations whose work is done, but whose time is not over by the clock. */
+  /** Invocations whose work is done, but which still last on the virtual clock. */
   #lasting = 0;
   #requests = 0;
 
@@ -152,7 +152,7 @@ class Scenario {
     return check(journal, this.fault.strikes);
   }
 
-  /** Starts what can start; when nothing is left to run at this time, moves the clock to the next. False at the end. */
+  /** Starts what can start. When nothing runs any more, moves the clock to the next event. Returns false at the end. */
   async #step(waiting: PlannedEvent[]): Promise<boolean> {
     this.#startSends(waiting);
     this.#startInvocations();
@@ -171,7 +171,7 @@ class Scenario {
     return true;
   }
 
-  /** One user's events follow each other; other users' do not wait for them. */
+  /** Sends one user's events one after the other. Events of other users do not wait for them. */
   #startSends(waiting: PlannedEvent[]): void {
     for (let index = 0; index < waiting.length && this.#sending.size < PARALLEL_SENDS; ) {
       const event = waiting[index];
@@ -235,7 +235,7 @@ class Scenario {
     };
     const { callSeconds } = this.fault;
     if (callSeconds === undefined) return end();
-    // One user's calls follow each other, and last for some time by the clock.
+    // One user's calls follow each other, and each takes some time on the virtual clock.
     this.#lasting++;
     this.world.schedule(this.world.clock.now + 1_000 * callSeconds * Math.max(...calls), () => {
       this.#lasting--;
@@ -243,12 +243,12 @@ class Scenario {
     });
   }
 
-  /** Calls that reached Segment of each user in a batch, while no other invocation has messages of these users. */
+  /** Counts the calls of each user in a batch that reached Segment. No other invocation has messages of these users meanwhile. */
   #callsOf(messages: readonly Message[]): readonly number[] {
     return messages.map(({ body }) => this.world.arrivals.get(JSON.parse(body).userId) ?? 0);
   }
 
-  /** Lets some of the batch's calls through, then nothing more of that invocation. */
+  /** Kills an invocation after some of its calls: nothing that it does later has an effect. */
   #killWithin(messages: readonly Message[]): () => void {
     const { dead } = this.world;
     const ids = new Set(messages.map(({ deduplicationId }) => deduplicationId));
@@ -267,7 +267,7 @@ class Scenario {
   }
 }
 
-/** Every twentieth event is too large for one call. */
+/** Plans the events. Every twentieth event is too large for one call. */
 function plan(
   { hours, busy = 0, byTurns = false, ...fault }: Fault,
   options: CampaignOptions,

@@ -1,10 +1,10 @@
 /**
- * What went in and what came out, as the outside world saw it. The checker knows nothing of the code: it reads identities and
- * numbers out of trait names that the sender made up, `e<event>.<try>.<flag>`.
+ * What went in and what came out, as the outside world saw it. The checker does not depend on the code. It reads the numbers from
+ * the names of the traits, which the sender made up: `e<event>.<attempt>.<flag>`.
  */
 export interface Journal {
   readonly sent: readonly SentEvent[];
-  /** Calls that Segment took, in order. */
+  /** Calls that Segment accepted, in order. */
   readonly acceptedCalls: readonly AcceptedCall[];
   readonly deadLetters: readonly DeadLetter[];
   /** What is still in the queue at the end. */
@@ -14,18 +14,18 @@ export interface Journal {
 export interface WaitingCall {
   readonly userId: string;
   readonly traitNames: readonly string[];
-  /** Milliseconds since SQS took it. */
+  /** Milliseconds since SQS received it. */
   readonly age: number;
 }
 
-/** One evaluation of one identity; the numbers of an identity rise. */
+/** One evaluation of one user. The numbers of a user's events rise. */
 export interface SentEvent {
   readonly identity: string;
   readonly number: number;
   readonly flags: number;
   /** Milliseconds since 1970. */
   readonly sentAt: number;
-  /** The status of each try; the sender gives up after the third error. */
+  /** The status of each attempt. The sender gives up after the third error. */
   readonly answers: readonly number[];
 }
 
@@ -49,29 +49,29 @@ export interface Findings {
   readonly accepted: number;
   /** Accepted events of which every trait is at Segment. */
   readonly delivered: number;
-  /** Calls beyond the first with the same messageId; Segment drops them. */
+  /** Calls that repeat a messageId. Segment drops them. */
   readonly duplicates: number;
-  /** Calls that brought something to Segment after something later of the same user. */
+  /** Calls that brought a trait to Segment after a later trait of the same user. */
   readonly reordered: number;
   /** Accepted events of which a trait is neither at Segment, nor among the dead letters, nor in the queue. */
   readonly lost: number;
   /** Dead letters by reason; `none` = without a reason. */
   readonly deadLettered: Readonly<Record<string, number>>;
-  /** Seconds from the webhook to the dead letter, at least and at most; undefined without dead letters. */
+  /** Shortest and longest time in seconds from a webhook to its dead letter; undefined without dead letters. */
   readonly deadLetteredAfter: readonly [from: number, to: number] | undefined;
-  /** Milliseconds from the webhook to the last of its traits at Segment, of the affected users and of all others. */
+  /** Longest time in milliseconds from a webhook to the last of its traits at Segment: of affected users, and of all other users. */
   readonly worstDelay: number;
   readonly othersWorstDelay: number;
-  /** Calls still in the queue at the end, and milliseconds that the oldest has waited. */
+  /** Calls that are still in the queue at the end, and milliseconds that the oldest has waited. */
   readonly waiting: number;
   readonly oldestWaiting: number;
-  /** Calls that no event accounts for. */
+  /** Traits at Segment that no event contained. */
   readonly invented: number;
 }
 
 const ACCEPTED = 202;
 
-/** `strikes`: whether the fault affects a user. */
+/** `strikes` returns whether the failure affects a user. */
 export function check(
   { sent, acceptedCalls, deadLetters, waiting }: Journal,
   strikes: (identity: string) => boolean = () => true,
@@ -113,7 +113,7 @@ export function check(
   };
 }
 
-/** The traits of a try; the last is the one that was accepted, if any was. */
+/** The traits of one attempt, by default of the last one. If an attempt was accepted, it is the last one. */
 function traitsOf({ identity, number, flags, answers }: SentEvent, attempt = answers.length): readonly string[] {
   return Array.from({ length: flags }, (_, flag) => `${identity} ${traitName(number, attempt, flag)}`);
 }
@@ -131,7 +131,7 @@ function firstArrivals(acceptedCalls: readonly AcceptedCall[]): readonly Accepte
   });
 }
 
-/** A call is out of order if a trait that it brings first is of an earlier event, try or part than one that came before. */
+/** A call is out of order if a new trait in it belongs to an earlier event, attempt or part than a trait that arrived before. */
 function countReordered(first: readonly AcceptedCall[]): number {
   const last = new Map<string, readonly number[]>();
   const seen = new Set<string>();
@@ -157,13 +157,13 @@ function countReasons(deadLetters: readonly DeadLetter[]): Record<string, number
   return counts;
 }
 
-/** The number of the event is in its traits' names. */
+/** Finds the event of a dead letter by the number in the traits' names. */
 function agesOf(deadLetters: readonly DeadLetter[], sent: readonly SentEvent[]): Findings["deadLetteredAfter"] {
   const ages = deadLetters.map(({ traitNames, at }) => (at - (sent[numberOf(traitNames)]?.sentAt ?? Number.NaN)) / 1_000);
   return ages.length === 0 ? undefined : [Math.min(...ages), Math.max(...ages)];
 }
 
-/** The number of the event that traits of these names are of. */
+/** Returns the number of the event to which traits of these names belong. */
 export function numberOf(traitNames: readonly string[]): number {
   return Number(/^e(\d+)\./.exec(traitNames[0] ?? "")?.[1]);
 }

@@ -12,28 +12,28 @@ import { realMachine } from "../support/machine";
 export interface ColdBurst {
   readonly events: number;
   readonly accepted: number;
-  /** Events that Flagsmith gave up after three tries. */
+  /** Events that Flagsmith gave up after three attempts. */
   readonly lost: number;
   readonly containers: number;
-  /** Reads of the secret, throttled ones among them. */
+  /** Reads of the secret, including those that were throttled. */
   readonly reads: number;
 }
 
 const PER_SECOND = 100;
-/** SSM's quota, scaled as the webhooks: 1,000 per second and 40. */
+/** A tenth of SSM's quota of 40 per second, as PER_SECOND is a tenth of 1,000 webhooks per second. */
 const READS_PER_SECOND = 4;
 /** Milliseconds that a container takes to start. */
 const COLD_START = 300;
-/** Milliseconds before Flagsmith's second and third try: between 0.4 and 3 s. */
+/** Milliseconds before Flagsmith's second and third attempt: between 0.4 and 3 s. */
 const RETRIES = [400, 2_600] as const;
 
 /**
- * Webhooks from cold, in real time: SSM takes few reads, and each webhook is handled by an idle container or by a new one, as Lambda
- * does it.
+ * Sends webhooks in real time while no container runs yet. SSM allows few reads. As on Lambda, each webhook is handled by an idle
+ * container or by a new one.
  */
 export async function runColdBurst(seconds: number): Promise<ColdBurst> {
   let reads = 0;
-  // The account's quota is in use by others: nothing is saved up.
+  // The account also uses its quota for other purposes, so unused reads do not accumulate.
   let nextAt = Date.now();
   const ssm = new FakeSsm(() => {
     reads++;

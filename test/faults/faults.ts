@@ -9,10 +9,10 @@ type Random = () => number;
 
 /**
  * What may happen to an invocation of deliver:
- * - `killed`: in the middle of its batch; nothing that it would still have done gets through
- * - `unreported`: killed after its work, before SQS learned of it
- * - `doubled`: the event source invokes twice at the same time with the same batch
- * - `undeleted`: reported, but the messages become visible again
+ * - `killed`: it is killed in the middle of its batch, and does nothing more
+ * - `unreported`: it is killed after its work, before SQS learns of the result
+ * - `doubled`: the event source invokes deliver twice at the same time with the same batch
+ * - `undeleted`: it reports its result, but the messages become visible again
  */
 export type InvocationFault = "killed" | "unreported" | "doubled" | "undeleted" | undefined;
 
@@ -22,46 +22,46 @@ export interface Fault {
   readonly segment?: (call: ArrivingCall, random: Random, secondsFromStart: number) => SegmentBehaviour;
   readonly ssm?: (random: Random) => SsmBehaviour;
   readonly sqs?: (action: string, queue: string, random: Random) => SqsBehaviour;
-  /** Met only with `forward: "changes"`. */
+  /** Happens only with `forward: "changes"`. */
   readonly dynamodb?: (random: Random, secondsFromStart: number) => DynamodbBehaviour;
   readonly invocation?: (random: Random) => InvocationFault;
   /** Seconds from the start during which Segment's port is closed. */
   readonly down?: readonly [from: number, to: number];
   /** Share of name look-ups that fail. */
   readonly lookupFails?: number;
-  /** Seconds from the start: Segment takes the new write key only, and SSM has it from then on. */
+  /** Seconds from the start. From `atSegment` on, Segment accepts only the new write key; from `atSsm` on, SSM has it. */
   readonly rotation?: { readonly atSegment: number; readonly atSsm: number };
   /** Milliseconds by which each container's clock is off. */
   readonly skews?: readonly number[];
-  /** Hours over which the webhooks are spread, their number, and the number of users. @default - 20 per second, by the options */
+  /** Hours over which the webhooks are spread, their number, and the number of users. @default - 20 per second, and the options' numbers */
   readonly hours?: number;
   readonly events?: number;
   readonly users?: number;
-  /** Seconds that a call to Segment takes, by the clock. @default 0 */
+  /** Seconds that a call to Segment takes on the virtual clock. @default 0 */
   readonly callSeconds?: number;
-  /** Hours after which the row ends, whatever still waits. @default - when the queue is empty */
+  /** Hours after which the row ends, even if messages still wait. @default - when the queue is empty */
   readonly endsAfter?: number;
-  /** Seconds for which the oldest event may wait at that end. */
+  /** Seconds that the oldest event may have waited when the row ends. */
   readonly oldest?: number;
-  /** Share of the webhooks that is of one user, `BUSY`. */
+  /** Share of the webhooks that belongs to one user, `BUSY`. */
   readonly busy?: number;
-  /** Messages, from the oldest, among which SQS looks for groups. @default 120,000 */
+  /** How many messages, counted from the oldest, SQS looks at. @default 120,000 */
   readonly window?: number;
-  /** Users whom it affects. @default - all */
+  /** Whether the failure affects a user. @default - all users */
   readonly strikes?: (identity: string) => boolean;
-  /** Seconds within which each event of all other users must be at Segment; of all users, if it affects all. */
+  /** Seconds within which each event of the other users must be at Segment. If all users are affected, this holds for all. */
   readonly within?: number;
   /** Seconds within which each event of the affected users must be at Segment. */
   readonly withinStruck?: number;
-  /** Reasons of dead letters that are expected, with how many there are at most. */
+  /** Expected reasons of dead letters, with the highest number of each. */
   readonly expects?: Readonly<Partial<Record<"isolated-failure" | "expired", number>>>;
-  /** Seconds from the webhook to its dead letter. @default - from three hours to any */
+  /** Seconds from the webhook to its dead letter. @default - at least three hours */
   readonly deadLetteredAfter?: readonly [from: number, to: number];
-  /** False = containers live on for as long as the row lasts. @default true */
+  /** False = containers live as long as the row lasts. @default true */
   readonly recycles?: boolean;
-  /** Users send by turns, each as often as the others. @default - a few send much, many little */
+  /** Users send by turns, all equally often. @default - a few users send much, many send little */
   readonly byTurns?: boolean;
-  /** How many of the expected ones there must be. @default 1 */
+  /** How many of the expected dead letters there must be at least. @default 1 */
   readonly atLeast?: number;
 }
 
@@ -69,7 +69,7 @@ export const BUSY = "busy";
 
 const OK: SegmentBehaviour = { status: 200 };
 
-/** One event in 64, and the same ones every time: with more, the endpoint would not look healthy. */
+/** Selects one event in 64, the same ones each time. With more, the endpoint would not look healthy. */
 const isPoison = ({ traits }: ArrivingCall) => numberOf(Object.keys(traits)) % 64 === 5;
 
 /** Whether these are traits of one of the events with these numbers. */
@@ -78,7 +78,7 @@ const isOfEvent = (traits: ArrivingCall["traits"], from: number, to: number) => 
   return from <= number && number < to;
 };
 
-/** Beside 80 other evaluations per hour such a call is dead-lettered after three hours; what is younger at the end waits. */
+/** With 80 evaluations per hour, such a call is dead-lettered after three hours. A younger one still waits at the end. */
 const poison = (status: number): Partial<Fault> => ({
   hours: 5,
   endsAfter: 5,
@@ -90,7 +90,7 @@ const poison = (status: number): Partial<Fault> => ({
   expects: { "isolated-failure": 12 },
 });
 
-/** A share of the users, the same ones every time. */
+/** Selects a share of the users, the same ones each time. */
 const isShare = (identity: string, share: number) =>
   createHash("sha256").update(identity).digest().readUInt16BE() < share * 2 ** 16;
 
@@ -114,7 +114,7 @@ const invocation = (share: number, fault: InvocationFault): Pick<Fault, "invocat
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 
-/** Three of 100. */
+/** Three users of 100. */
 const QUIET_REJECTED = ["user-3", "user-37", "user-71"];
 
 const FAULTS: readonly Fault[] = [
@@ -253,7 +253,7 @@ const FAULTS: readonly Fault[] = [
     hours: 4,
     events: 640,
     users: 60,
-    // Every fifth connection ends at it.
+    // Every fifth connection reaches the bad node.
     segment: ({ clientPort = 0 }) => ({ status: Math.floor(clientPort / 2) % 5 === 0 ? 400 : 200 }),
     within: 30 * MINUTE,
   },
@@ -315,7 +315,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "flood of one user",
-    // 25 per second, beside one per second of twenty others.
+    // The busy user sends 25 per second, and twenty other users together send one per second.
     hours: 1 / 60,
     events: 1_560,
     users: 20,
@@ -351,17 +351,17 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-/** Whether anything can fail in a row, beside its traffic. */
+/** Returns whether a row contains a failure, and not only its traffic. */
 export function hasFault({ segment, ssm, sqs, dynamodb, invocation, down, lookupFails, rotation }: Fault): boolean {
   return [segment, ssm, sqs, dynamodb, invocation, down, lookupFails, rotation].some((given) => given !== undefined);
 }
 
-/** The rows of a campaign; those of DynamoDB only where the option makes use of it. */
+/** Returns the rows of a campaign. The rows of DynamoDB are included only if the option uses the table. */
 export function faultsMet(forward: "every" | "changes"): readonly Fault[] {
   return forward === "changes" ? FAULTS : FAULTS.filter(({ name }) => !name.startsWith("DynamoDB"));
 }
 
-/** What a row found but did not promise: unexpected dead letters, too few of the expected ones, and delays of other users. */
+/** Returns what contradicts the row: unexpected dead letters, too few of the expected ones, and delays that are too long. */
 export function verdictOn(
   fault: Fault,
   { deadLettered, deadLetteredAfter, worstDelay, othersWorstDelay, oldestWaiting }: Findings,

@@ -16,7 +16,7 @@ Strikes the pipeline with one failure per row, and ends with 1 if anything was l
 
 const COLD_BURST = "cold burst at SSM";
 
-/** Every fault with its share of 20,000 events and more, as a table. Ends with 1 if anything was lost, reordered or not as promised. */
+/** Runs each row and prints a table. Exits with 1 if anything was lost, reordered or not as promised. */
 async function main(): Promise<void> {
   const { values } = parseOptions(USAGE, {
     options: {
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   if (!events || !identities || !containers || seed === undefined || Number.isNaN(seed)) {
     throw new UsageError(USAGE, "--events, --identities, --seed and --containers are numbers");
   }
-  // Rows of DynamoDB need that option.
+  // The rows of DynamoDB need the value "changes".
   const { only, forward = only?.startsWith("DynamoDB") ? "changes" : "every" } = values;
   if (forward !== "every" && forward !== "changes") throw new UsageError(USAGE, "--forward: allowed is every or changes");
   const faults = faultsMet(forward).filter(({ name }) => only === undefined || name === only);

@@ -12,7 +12,7 @@ export function testRows(forward: "every" | "changes", rows: readonly Fault[]): 
     beforeEach(() => {
       running = new AbortController();
     });
-    // A row that gave up ends here.
+    // Ends a row that is still running because its test timed out.
     afterEach(() => running.abort());
 
     it.each(rows.map((fault) => [fault.name, fault] as const))(

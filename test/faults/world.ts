@@ -16,8 +16,8 @@ const OLD_KEY = "old-key";
 const NEW_KEY = "new-key";
 
 /**
- * Time-outs are real, so they are short; waiting is virtual, so it is as long as in production, but for parameters, which are
- * read often enough to meet the failures of SSM.
+ * Time-outs are real, so they are short. Waiting is virtual, so it is as long as in production. Only parameters are cached for a
+ * shorter time, so that they are read often enough to meet the failures of SSM.
  */
 export const CAMPAIGN_TIMING: Machine["timing"] = {
   ...TIMING,
@@ -35,25 +35,25 @@ export const CAMPAIGN_TIMING: Machine["timing"] = {
 
 const RETENTION = 14 * 24 * 3_600_000;
 
-/** Everything outside of the two functions, over real sockets of loopback and a clock that the campaign moves. */
+/** Everything outside of the two functions. It uses real sockets on loopback and a clock that the campaign moves. */
 export interface World {
   readonly clock: { now: number };
   readonly queue: FifoQueue;
   readonly deadLetters: FifoQueue;
   readonly acceptedCalls: AcceptedCall[];
-  /** The same calls, whole. */
+  /** The same calls with all their fields. */
   readonly segmentCalls: readonly ArrivingCall[];
-  /** How often the fault struck. */
+  /** How often the row's failure occurred. */
   strikes: number;
-  /** What is yet to happen by the clock, soonest first. */
+  /** What will happen on the virtual clock, soonest first. */
   readonly agenda: { readonly at: number; readonly act: () => Promise<void> | void }[];
-  /** Adds to the agenda. `at` in milliseconds since 1970. */
+  /** Adds to the agenda. `at` is in milliseconds since 1970. */
   schedule(at: number, act: () => Promise<void> | void): void;
-  /** Calls that reached Segment, by user. */
+  /** Number of calls that reached Segment, by user. */
   readonly arrivals: Map<string, number>;
-  /** Ids and handles of killed invocations: nothing of theirs gets through. */
+  /** Receipt handles of killed invocations. Requests with such a handle fail. */
   readonly dead: Set<string>;
-  /** Called for each call that Segment gets; true = the invocation is dead, do not take it. */
+  /** Called for each call that reaches Segment. True = the invocation was killed, so Segment must not accept the call. */
   onArrival: (messageId: string) => boolean;
   readonly environments: Environments;
   stop(): Promise<void>;
@@ -112,7 +112,7 @@ export async function createWorld(
   });
   tableExists = true;
 
-  // A name that must be looked up.
+  // Look-ups can fail only if the endpoint has a host name.
   const endpoint = fault.lookupFails === undefined ? segmentUrl : segmentUrl.replace("127.0.0.1", "localhost");
   const agenda: World["agenda"] = [];
   const schedule: World["schedule"] = (at, act) => {

@@ -9,14 +9,14 @@ const USAGE: Usage = {
   --seed <n>         repeats a run
 Sends mutated and forged webhooks to receive, and ends with 1 at the first wrong answer`,
 };
-/** For a body of up to 256 KB. */
+/** Milliseconds of CPU for a body of up to 256 KB. */
 const MAX_CPU = 50;
 /** Milliseconds between two lines of progress. */
 const PROGRESS = 5_000;
-/** A long one is measured again: the machine may have been at fault. */
+/** A slow request is measured again, because the machine may have been busy. */
 const MEASUREMENTS = 5;
 
-/** Requests until the time is over; the first that is judged wrong ends it with 1. */
+/** Sends requests until the time is over. Exits with 1 at the first wrong answer. */
 async function main(): Promise<void> {
   const { values } = parseOptions(USAGE, { options: { seconds: { type: "string", default: "30" }, seed: { type: "string" } } });
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);

@@ -10,13 +10,13 @@ import { type FuzzRequest, MARKER, SECRET } from "./requests";
 
 export interface Outcome {
   readonly status: number;
-  /** What is wrong with it; undefined = nothing. */
+  /** What is wrong with the answer; undefined = nothing. */
   readonly fault: string | undefined;
   /** Milliseconds of CPU. */
   readonly cpu: number;
 }
 
-/** Sends one request to receive, whose outside world is in good order, and judges what comes out. */
+/** Sends one request to receive, while all services work, and judges the result. */
 export async function judge(request: FuzzRequest): Promise<Outcome> {
   const queue = new FakeQueue();
   const receive: ReceiveHandler = receiveHandler({
@@ -60,7 +60,7 @@ function faultOf(request: FuzzRequest, status: number, written: string, lines: n
   return errors.includes(MARKER) ? "an error holds a value of the body" : undefined;
 }
 
-/** All that is in an error, also its causes and hidden fields, because whoever prints an error prints them; "" without an error. */
+/** Returns all that an error contains, with its causes and hidden fields, because printing an error prints them. Returns "" without an error. */
 function errorOf(act: () => unknown): string {
   try {
     act();

@@ -5,16 +5,16 @@ import { evaluations, fixture } from "../support/fixtures";
 type Random = () => number;
 
 export interface FuzzRequest {
-  /** As API Gateway hands it over. */
+  /** The body as API Gateway passes it. */
   readonly body: string | undefined;
   readonly isBase64Encoded: boolean;
   readonly signature: string | undefined;
-  /** The bytes that count, and their right signature. */
+  /** The bytes that are signed, and their right signature. */
   readonly bytes: Buffer;
   readonly right: string;
 }
 
-/** In every value that must not get out. */
+/** Part of every value that must not get out. */
 export const MARKER = "zqMARKERqz";
 export const SECRET = "fuzz-secret-0123456789";
 
@@ -42,7 +42,7 @@ function picker(random: Random) {
 
 const repeated = (text: string) => () => Buffer.from(text.repeat(Math.ceil(MAX_BYTES / text.length)));
 
-/** Real bodies, odd ones that are legal, and the worst that fit: every way to make a parser work hard. */
+/** Real bodies, odd ones that are legal, and bodies of the largest size that make a parser work hard. */
 const BODIES: readonly ((random: Random) => Buffer)[] = [
   ...evaluations.map(
     ({ name }) =>
@@ -100,7 +100,7 @@ function mutate(body: Buffer, random: Random): Buffer {
     () => Buffer.concat([body.subarray(0, from), body.subarray(to)]),
     () => insert(body.subarray(from, Math.min(to, from + 2_000))),
     () => insert(Buffer.from([Math.floor(random() * 256)])),
-    () => insert(Buffer.from([0xf0, 0x9f, 0x98])), // an emoji cut short
+    () => insert(Buffer.from([0xf0, 0x9f, 0x98])), // the first three of an emoji's four bytes
     () => insert(Buffer.from("\uFEFF")),
     () => insert(Buffer.from(oddNumber(random))),
     () => insert(Buffer.from("[".repeat(70))),
@@ -130,7 +130,7 @@ const FORGERIES: readonly ((right: string, bytes: Buffer, random: Random) => str
   (right) => right.slice(0, -1),
   (right) => `${right}0`,
   (right) => right.replace(/.$/, (last) => (last === "0" ? "1" : "0")),
-  (right) => right.replaceAll("a", "а"), // Cyrillic, and so longer in bytes
+  (right) => right.replaceAll("a", "а"), // the second is Cyrillic, and has more bytes
   (right) => `${right},${right}`,
   (_, bytes) => createHmac("sha256", "another secret").update(bytes).digest("hex"),
   (_, bytes) => createHmac("sha256", SECRET).update(bytes).update("x").digest("hex"),

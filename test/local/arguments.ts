@@ -31,7 +31,7 @@ export function readArguments(args: readonly string[], environment: Readonly<Rec
   return { json, demo, segmentMode: segment };
 }
 
-/** Options that npm took for its own, because they stood before its `--`. */
+/** Reports options that npm treated as its own because they stood before its `--`. */
 function forgottenIn(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): string | undefined {
   const taken = Object.keys(OPTIONS).filter((name) => environment[`npm_config_${name}`] !== undefined);
   if (environment.npm_lifecycle_event !== "start" || taken.length === 0) return undefined;

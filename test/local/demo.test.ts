@@ -3,10 +3,10 @@ import { composeDeliver, composeReceive } from "../../lambda/wiring";
 import { startPipeline } from "../integration/pipeline";
 import { DEMO_USERS, hurriedMachine, runDemo } from "./demo";
 
-/** 3 hours are 4.5 s, and an hour 1.5 s. */
+/** 3 hours become 4.5 s, and one hour becomes 1.5 s. */
 const DIVISOR = 2_400;
 const ROUND_MS = 100;
-/** It takes 10 s of real time, and a stall of the machine for 250 ms lets a streak begin anew. */
+/** The test takes 10 s of real time. It takes longer on a busy machine, because a stall of 250 ms lets a streak begin anew. */
 const MAX_MS = 180_000;
 
 describe("the demo", () => {

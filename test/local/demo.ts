@@ -2,14 +2,14 @@ import { type Machine, RETRY_SECONDS, type RetrySeconds, TIMING } from "../../la
 import { bytesOf, evaluationPayload, flagPayload } from "../cloud/events";
 import { REJECTED_USER } from "../cloud/segment";
 
-/** Segment's mode `reject` refuses the first one's calls. */
+/** Segment's mode `reject` refuses the calls of the first user. */
 export const DEMO_USERS = [REJECTED_USER, "bob", "cat", "dan"];
-/** 3 hours are 45 s, 10 minutes 2.5 s. */
+/** The demo retries faster by this factor: 3 hours become 45 s, and 10 minutes become 2.5 s. */
 export const DEMO_DIVISOR = 240;
 /** Milliseconds between two evaluations of one user. */
 export const DEMO_ROUND_MS = 1_000;
 
-/** The real machine with a retry policy that hurries: clock and time-outs stay real, so that the operator's commands agree. */
+/** The real machine with a faster retry policy. Clock and time-outs stay real, so that the operator's commands show correct times. */
 export function hurriedMachine(divisor: number): Machine {
   const retrySeconds: Record<keyof RetrySeconds, number> = { ...RETRY_SECONDS };
   let name: keyof RetrySeconds;
@@ -21,7 +21,7 @@ const VARIANTS = ["a", "b", "c"];
 /** Rounds after which a user's flags change, so that option `forward: "changes"` has something to do. */
 const ROUNDS_PER_VARIANT = 5;
 
-/** A body of the documentation's shape: a variant, a switch, and a flag whose name Segment keeps for itself. */
+/** A body like the documentation's: a flag with a variant, a flag that is on or off, and a flag whose name Segment reserves. */
 export function demoEvaluation(user: string, round: number): Buffer {
   const turn = Math.floor(round / ROUNDS_PER_VARIANT) + DEMO_USERS.indexOf(user);
   const flags = [
@@ -40,8 +40,8 @@ export interface DemoOptions {
 }
 
 /**
- * Sends an evaluation of each user per round, spread over it: otherwise the users' batches would end together, and each would hold too
- * few of one user's calls to merge them.
+ * Sends one evaluation of each user per round, spread over the round. Otherwise the users' batches would end at the same time, and each
+ * batch would hold too few calls of one user to merge them.
  */
 export async function runDemo({ send, pause, roundMs }: DemoOptions): Promise<void> {
   for (let round = 0; ; round++) {

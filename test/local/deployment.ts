@@ -8,12 +8,12 @@ import type { Options } from "../../lambda/options";
 
 type Properties = Readonly<Record<string, unknown>>;
 
-/** What `cdk deploy` would make, read from the synthesized template, so that nothing is written twice. */
+/** What `cdk deploy` would create. It is read from the synthesized template, so that no setting is written twice. */
 export interface Deployment {
   readonly stackName: string;
   readonly queues: readonly { readonly logicalId: string; readonly properties: Properties }[];
   readonly tables: readonly { readonly logicalId: string; readonly properties: Properties }[];
-  /** Names of the alarms, and addresses that they are sent to. */
+  /** Names of the alarms, and addresses that the alarms are sent to. */
   readonly alarms: readonly string[];
   readonly receivers: readonly string[];
   readonly receive: FunctionDeployment;
@@ -23,7 +23,7 @@ export interface Deployment {
     readonly queue: string;
     readonly batchSize: number;
     readonly maxConcurrency: number;
-    /** False where option `paused` is on. */
+    /** False if option `paused` is on. */
     readonly enabled: boolean;
   };
 }
@@ -35,7 +35,7 @@ export interface FunctionDeployment {
   readonly environment: Properties;
 }
 
-/** The options of the first environment in `cdk.json`. @throws ConfigurationError if there is none. */
+/** The first environment in `cdk.json`, with its options. @throws ConfigurationError if there is none. */
 export function cdkJsonEnvironment(): readonly [name: string, options: unknown] {
   const [first] = Object.entries(Object(cdkJson.context).environments ?? { production: {} });
   if (first === undefined) throw new ConfigurationError(["environments: at least one is needed"]);
@@ -44,7 +44,7 @@ export function cdkJsonEnvironment(): readonly [name: string, options: unknown] 
 
 const synthesized = new Map<string, Deployment>();
 
-/** Synthesizes the stack of one environment, once. Test processes share what they synthesized, in the folder of their run. */
+/** Synthesizes the stack of one environment once. Test processes share the result in the folder of their run. */
 export function synthesize(environmentName: string, options: unknown, overrides: Options = {}): Deployment {
   const all = isJsonObject(options) ? { ...options, ...overrides } : options;
   const key = JSON.stringify([environmentName, all]);
@@ -55,7 +55,7 @@ export function synthesize(environmentName: string, options: unknown, overrides:
   return deployment;
 }
 
-/** CDK takes seconds to load, so it is loaded when it is needed. */
+/** CDK takes seconds to load, so it is loaded only when it is needed. */
 function synthesizeNew(environmentName: string, options: unknown): Deployment {
   const { synthesizeDeployment }: typeof import("./synthesis") = require("./synthesis");
   return synthesizeDeployment(environmentName, options);

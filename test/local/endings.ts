@@ -10,11 +10,11 @@ export interface Run {
   keys: Keys | undefined;
 }
 
-/** Every way in which the run ends, with the summary and the terminal as it was. */
+/** Handles each way in which the run can end. It prints the summary and restores the terminal. */
 export function endings(cloud: LocalCloud, view: View, say: Say): Run {
   const ending = new AbortController();
   const stop = () => {
-    // A slow call may hold up the end for a while; the second Ctrl-C does not wait for it.
+    // Stopping waits for calls that are slow. A second Ctrl-C ends the process immediately.
     if (ending.signal.aborted) process.exit(130);
     ending.abort();
     void end(cloud, view, say).then(
@@ -33,14 +33,14 @@ export function endings(cloud: LocalCloud, view: View, say: Say): Run {
   return run;
 }
 
-/** What still waits ends with this process. */
+/** Calls that still wait are lost with this process, so the summary counts them. */
 async function end(cloud: LocalCloud, view: View, say: Say): Promise<void> {
   await cloud.stop();
   const { queue, deadLetterQueue } = cloud;
   say(view.summary.text({ queue: queue.queue.size, deadLetters: deadLetterQueue.queue.size }));
 }
 
-/** A signal to npm alone ends npm and its shell, and does not come through. */
+/** A signal that is sent to npm alone ends npm and its shell, but does not reach this process. So the parent's id is watched. */
 function onOrphaned(act: () => void): void {
   const parent = process.ppid;
   const watch = setInterval(() => {

@@ -2,17 +2,17 @@ import { isJsonObject, tryParseJson } from "../../lambda/json";
 
 export type LogEntry = Readonly<Record<string, unknown>>;
 
-/** As much of a stream as is needed to intercept what is written to it. */
+/** The part of a stream that is needed to intercept its output. */
 export interface Output {
   write: NodeJS.WriteStream["write"];
 }
 
-/** Entries that are kept for the commands. */
+/** Number of entries that are kept for the commands. */
 const MAX_ENTRIES = 10_000;
 
 /**
- * Takes the functions' log entries out of what is written to the streams. All else passes. Powertools writes each entry in one piece.
- * Returns the latest entries.
+ * Removes the functions' log entries from what is written to the streams. All other text passes. This works because Powertools writes
+ * each entry in one piece. The returned function gives the latest entries.
  */
 export function interceptEntries(
   streams: readonly Output[],

@@ -17,8 +17,8 @@ export interface EventSourceOptions {
 }
 
 /**
- * Lambda's event source for SQS: batches of what is there, several invocations at once, and only what an invocation did not
- * report as failed is deleted. What failed is retried when its visibility ends.
+ * Lambda's event source for SQS. It receives visible messages in batches and runs several invocations at the same time. It deletes
+ * the messages that an invocation did not report as failed. Failed messages are retried when their visibility timeout ends.
  */
 export class EventSource {
   readonly #options: EventSourceOptions;
@@ -31,7 +31,7 @@ export class EventSource {
     this.#polling = this.#poll();
   }
 
-  /** Receives no more batches, and waits for those under way. */
+  /** Stops receiving, and waits until the running invocations end. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#polling;
@@ -87,7 +87,7 @@ export class EventSource {
   }
 }
 
-/** From the answer of AWS's own client. */
+/** Converts a message that AWS's own client received. */
 function recordOf({ MessageId, ReceiptHandle, Body, Attributes, MessageAttributes }: Message, queueArn: string): SQSRecord {
   const attributes = Object.entries(MessageAttributes ?? {}).map(([name, { DataType = "String", StringValue = "" }]) => [
     name,

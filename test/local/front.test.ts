@@ -14,7 +14,7 @@ const PLACES = {
 interface Asked {
   readonly route: string;
   readonly headers?: IncomingHttpHeaders;
-  /** @default - as it is: loopback */
+  /** @default - the real one, which is loopback */
   readonly from?: string;
   readonly body?: Buffer;
 }

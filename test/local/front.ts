@@ -6,15 +6,15 @@ import { apiGatewayEvent } from "../cloud/events";
 import { bodyOf } from "../cloud/server";
 import { isOfThisMachine, type SegmentSwitch, switchSegment } from "./own-routes";
 
-/** Lambda's limit for an event; API Gateway itself would take 10 MB. */
+/** Lambda's limit for an event; API Gateway itself accepts 10 MB. */
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 /** A request of the webhook, and how it was answered. */
 export interface AnsweredWebhook {
   readonly atMs: number;
-  /** API Gateway's. */
+  /** API Gateway's request id. */
   readonly requestId: string;
-  /** Lambda's: field `requestId` of the log entry. */
+  /** Lambda's request id, which is field `requestId` of the log entry. */
   readonly invocationId: string;
   readonly status: number;
   readonly body: Buffer;
@@ -23,7 +23,7 @@ export interface AnsweredWebhook {
 }
 
 export interface FrontObserver {
-  /** Before receive is invoked. `requestId`: API Gateway's. */
+  /** Called before receive is invoked. `requestId` is API Gateway's. */
   arrived(requestId: string): void;
   answered(webhook: AnsweredWebhook): void;
 }
@@ -32,15 +32,15 @@ export interface FrontOptions {
   readonly receive: ReceiveHandler;
   /** Milliseconds that an invocation may take. */
   readonly timeout: number;
-  /** Where everything is: what a request of `/` is answered with. */
+  /** Where everything is. This is the answer to `GET /`. */
   readonly places: LocalPlaces;
-  /** undefined = the calls go elsewhere. */
+  /** undefined = the calls go to another endpoint. */
   readonly segment: SegmentSwitch | undefined;
   /** @default - none */
   readonly observer?: FrontObserver | undefined;
 }
 
-/** API Gateway's HTTP API with the one route, and two routes of the local run's own, for this machine alone. */
+/** API Gateway's HTTP API with its one route. The local run has two more routes, which answer this machine only. */
 export function createFront(options: FrontOptions): RequestListener {
   const { places, segment } = options;
   return async (request, response) => {
@@ -73,7 +73,7 @@ async function answerWebhook(
   const invocationId = randomBytes(8).toString("hex");
   options.observer?.arrived(requestId);
   const { status, headers, answer, reason } = await resultOf(options, request, { url, body, requestId, invocationId, atMs });
-  // The log's entries about its messages come after this.
+  // Log entries about the webhook's messages are shown after this.
   options.observer?.answered({ atMs, requestId, invocationId, status, body, ...(reason === undefined ? {} : { reason }) });
   response.writeHead(status, headers).end(answer);
 }

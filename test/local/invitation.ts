@@ -7,7 +7,7 @@ import type { Settings } from "./settings";
 /** Shown once, after the first dead letter. */
 export const REDRIVE = "  sends dead letters again:  npm run dead-letters -- --local --redrive";
 
-/** Where everything is. */
+/** Lists where everything is. */
 export function places(cloud: LocalCloud, settings: Settings): string {
   const embedded = settings.segmentEndpoint === undefined ? ` (embedded, ${cloud.segment.mode})` : "";
   const secrets = settings.webhookSecret.split(/\r?\n/).join(", ");
@@ -21,7 +21,7 @@ export function places(cloud: LocalCloud, settings: Settings): string {
   ].join("\n");
 }
 
-/** What the user can do next. */
+/** Lists what the user can do next. */
 export function invitation(cloud: LocalCloud, { webhookSecret, segmentEndpoint }: Settings, hasKeys: boolean): string {
   const { port } = new URL(cloud.webhookUrl);
   const at = Number(port) === DEFAULT_PORT ? "" : `PORT=${port} `;

@@ -1,4 +1,4 @@
-/** As much of standard input as is needed. */
+/** The part of standard input that is needed. */
 export interface KeyInput {
   readonly isTTY?: boolean;
   setRawMode(raw: boolean): unknown;
@@ -9,18 +9,18 @@ export interface KeyInput {
 }
 
 export interface KeyActions {
-  /** By the character of the key. */
+  /** Actions by the character of the key. */
   readonly keys: Readonly<Record<string, () => void>>;
   /** Ctrl-C, which in raw mode is a character like any other. */
   readonly interrupt: () => void;
-  /** Ctrl-Z. The terminal is as it was by then. */
+  /** Called for Ctrl-Z, after the terminal has been restored. */
   readonly suspend: () => void;
 }
 
 export interface Keys {
-  /** After the shell has continued the process. */
+  /** Must be called after the shell has continued the process. */
   resume(): void;
-  /** Gives the terminal back as it was. More than once does no harm. */
+  /** Restores the terminal. A second call does nothing. */
   restore(): void;
 }
 
@@ -31,7 +31,7 @@ const CTRL_BACKSLASH = "\u001C";
 
 const NO_KEYS: Keys = { resume: () => {}, restore: () => {} };
 
-/** Acts on single keys, if a user sits at both ends: piped input is not for this program, and a pager needs the keys itself. */
+/** Acts on single keys if input and output are a terminal. Piped input is not meant for this program, and a pager needs the keys itself. */
 export function listenToKeys(input: KeyInput, output: { readonly isTTY?: boolean }, actions: KeyActions): Keys {
   if (input.isTTY !== true || output.isTTY !== true) return NO_KEYS;
   const onData = (chunk: Buffer) => {

@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LOOPBACK } from "../cloud/server";
 
-/** Its URL on loopback, which belongs to every `host` that is allowed. 0 = any port. */
+/** Starts the server and returns its URL on loopback, which works for every allowed `host`. Port 0 = any free port. */
 export async function listenAt(server: Server, port: number, host: string): Promise<string> {
   server.listen(port, host);
   await once(server, "listening");

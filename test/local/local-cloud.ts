@@ -23,7 +23,7 @@ import { createFront, type FrontObserver } from "./front";
 import { listenAt } from "./listen";
 import { createQueues } from "./queues";
 
-/** Segment's own. */
+/** Segment's own hosts. */
 const SEGMENT_HOSTS = /^https:\/\/[^/]+\.(segment\.io|segmentapis\.com)(\/|$)/;
 
 export interface Handlers {
@@ -31,16 +31,16 @@ export interface Handlers {
   readonly deliver: DeliverHandler;
 }
 
-/** The variables that Lambda gives each function. */
+/** The environment variables of each function. */
 export interface Environments {
   readonly receive: Readonly<Record<string, string>>;
   readonly deliver: Readonly<Record<string, string>>;
 }
 
 export interface LocalCloudOptions {
-  /** 0 = any. */
+  /** 0 = any free port. */
   readonly port: number;
-  /** Address that the webhook listens at. The parts of AWS stay on loopback. @default - loopback */
+  /** Address that the webhook listens at. The fakes of AWS stay on loopback. @default - loopback */
   readonly host?: string;
   readonly webhookSecret: string;
   readonly writeKey: string;
@@ -50,13 +50,13 @@ export interface LocalCloudOptions {
   readonly environment?: readonly [name: string, options: unknown];
   /** @default "ok" */
   readonly segmentMode?: SegmentMode;
-  /** Over those of the environment. */
+  /** They replace options of the environment. */
   readonly options?: Options;
   /** Sees each webhook. @default - none */
   readonly observer?: FrontObserver;
-  /** After the synth, which takes most of the time. @default - none */
+  /** Called after the synth, which takes most of the time. @default - none */
   readonly onSynthesized?: () => void;
-  /** Log entries of the functions so far, for the commands. @default - none */
+  /** Returns the log entries of the functions so far, for the commands. @default - none */
   readonly lines?: () => readonly LogLine[];
   /** @default - the sources */
   readonly load?: (environments: Environments) => Handlers | Promise<Handlers>;
@@ -78,12 +78,12 @@ export interface LocalCloud {
   readonly sqsEndpoint: string;
   readonly sqs: SQSClient;
   readonly segment: FakeSegment;
-  /** The embedded Segment, whatever endpoint the calls go to. */
+  /** URL of the embedded Segment, also if the calls go to another endpoint. */
   readonly segmentUrl: string;
   readonly ssm: FakeSsm;
-  /** What the commands see beside queues and parameters. */
+  /** What the commands read in addition to queues and parameters. */
   readonly controlPlane: ControlPlane;
-  /** What the commands read at the root. */
+  /** What the commands read from `GET /`. */
   readonly places: LocalPlaces;
   readonly fakeSqs: FakeSqs;
   readonly parameterNames: ReturnType<typeof parameterNames>;
@@ -94,7 +94,7 @@ export function loadSources({ receive, deliver }: Environments): Handlers {
   return { receive: composeReceive(receive), deliver: composeDeliver(deliver) };
 }
 
-/** Starts everything, or nothing: what was started is stopped again when a later part fails. */
+/** Starts everything. If a part fails, all parts that were started before it are stopped. */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   const started: (() => Promise<unknown>)[] = [];
   const stop = async () => {
@@ -164,10 +164,10 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
   }));
   const controlPlane = new ControlPlane({ sqs: fakeSqs, ssm, functions, lines: options.lines ?? (() => []) });
   const endpoint = await serve(controlPlane.server);
-  // Whoever finds the port open gets an answer: all that answers is there.
+  // The port is opened last, so every client that finds it open gets an answer.
   const front = createServer((request, response) => void listener(request, response));
   const webhookUrl = `${await serve(front, options.port, options.host)}/webhook`;
-  // Segment itself knows only its own keys.
+  // Only Segment's own URL knows the keys of the real Segment.
   const settingsUrl = SEGMENT_HOSTS.test(segmentEndpoint) ? SETTINGS_URL : segmentUrl;
   const places = { region: REGION, endpoint, credentials: CREDENTIALS, webhookUrl, settingsUrl };
   const listener = createFront({
@@ -178,7 +178,7 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
     observer: options.observer,
   });
 
-  // The SDK warns of Node.js 20 at every start; the functions run on 24 and without the SDK.
+  // The SDK warns about Node.js 20 at every start. The functions run on Node.js 24 and without the SDK, so the warning is irrelevant.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   const sqs = new SQSClient({ endpoint: sqsEndpoint, region: REGION, credentials: CREDENTIALS });
   started.push(async () => sqs.destroy());
@@ -219,13 +219,13 @@ async function start(options: LocalCloudOptions, started: (() => Promise<unknown
   };
 }
 
-/** Ports are known after the synth, which is the same for all of them. */
+/** Sets the endpoint after the synth. Its port is known only then, and all ports share one synth. */
 function withEndpoint(variables: Readonly<Record<string, string>>, segmentEndpoint: string): Readonly<Record<string, string>> {
   const config: object = JSON.parse(variables[CONFIG_VARIABLE] ?? "{}");
   return { ...variables, [CONFIG_VARIABLE]: JSON.stringify({ ...config, segmentEndpoint }) };
 }
 
-/** A queue's `Ref` is its URL, a table's its name. */
+/** The `Ref` of a queue is its URL. The `Ref` of a table is its name. */
 function referred(reference: string, queues: ReadonlyMap<string, FifoQueue>, queueOf: (id: string) => LocalQueue): string {
   const [logicalId = "", attribute] = reference.split(".");
   if (!queues.has(logicalId)) return logicalId;

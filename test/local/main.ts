@@ -1,12 +1,12 @@
 import { endWith } from "../support/usage";
 import { readArguments } from "./arguments";
 
-/** Says a line before the rest is loaded, which takes seconds. */
+/** Prints a line before the other modules are loaded, which takes seconds. */
 async function main(): Promise<void> {
   const given = readArguments(process.argv.slice(2), process.env);
-  // Whoever reads the output, such as head, may have enough of it.
+  // A program that reads the output, such as `head`, may close it early.
   process.stdout.on("error", () => process.exit(0));
-  // With --json, standard output is the log entries and nothing else.
+  // With --json, standard output contains only the log entries.
   const say = given.json ? console.error : console.log;
   say("flagsmith-to-segment: a local run, without AWS");
   const startedAtMs = Date.now();

@@ -3,7 +3,7 @@ import type { LogEntry } from "./entries";
 import type { Row } from "./row";
 import { causeText } from "./words";
 
-/** An entry that is about no webhook and no message alone. */
+/** The row of a log entry that is not about a single webhook or message. */
 export function noticeOf(entry: LogEntry): Row {
   const { service, event, timestamp, userId = "-" } = entry;
   const direction = service === "receive" ? "IN" : "OUT";

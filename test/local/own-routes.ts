@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { isSegmentMode, SEGMENT_MODES, type SegmentMode } from "../cloud/segment";
 
-/** How the embedded Segment answers, for as long as it is the one that gets the calls. */
+/** What the route changes: how the embedded Segment answers. */
 export interface SegmentSwitch {
   mode: SegmentMode;
 }
 
-/** The status and the text of the answer. */
+/** Changes how the embedded Segment answers. Returns the status and the text of the answer to the request. */
 export function switchSegment(
   request: IncomingMessage,
   segment: SegmentSwitch | undefined,
@@ -20,8 +20,8 @@ export function switchSegment(
 }
 
 /**
- * By its address and, because a tunnel's program calls from this machine and a web page may call it under another name, by what it
- * says about itself.
+ * Returns whether a request comes from this machine itself. The address alone does not show that, because a tunnel's program calls
+ * from this machine, and a web page may call it under another name. So the request's headers are checked as well.
  */
 export function isOfThisMachine({ socket, headers }: IncomingMessage): boolean {
   const isLoopback = /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(socket.remoteAddress ?? "");

@@ -1,7 +1,7 @@
 import { FifoQueue } from "../cloud/fifo-queue";
 import type { Deployment } from "./deployment";
 
-/** By logical id; dead-letter queues first, as CloudFormation would. */
+/** Creates the queues, by logical id. Dead-letter queues are created first, as CloudFormation does. */
 export function createQueues({ queues }: Deployment): ReadonlyMap<string, FifoQueue> {
   const clock = {
     get now() {

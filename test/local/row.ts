@@ -1,15 +1,15 @@
 import { escapeControlCharacters } from "../../infra/cli/control-characters";
 
-/** How a row looks: what is as it should be, what is unremarkable, what waits, and what needs the operator. */
+/** How a row looks. `in` and `out` are routine, `quiet` is unremarkable, `warning` shows what waits, `bad` needs the operator. */
 export type Tone = "in" | "out" | "quiet" | "warning" | "bad";
 
 export interface Look {
   readonly colour: boolean;
-  /** undefined = no terminal: each row is one line, however long. */
+  /** undefined = the output is not a terminal, so each row is one line of any length. */
   readonly columns: number | undefined;
 }
 
-/** One webhook, or what became of one message. */
+/** One webhook, or the outcome of one message. */
 export interface Row {
   readonly atMs: number;
   readonly direction: "IN" | "OUT";
@@ -17,7 +17,7 @@ export interface Row {
   readonly user: string;
   /** Number of flags, or time since the evaluation. */
   readonly size: string;
-  /** undefined = the set says it all. */
+  /** undefined = the set is enough. */
   readonly words?: string | undefined;
   /** Flags or traits, each as text. As many are shown as fit. */
   readonly set?: readonly string[];
@@ -27,12 +27,12 @@ export interface Row {
 /** With 8 columns for the user, three usual flags fit into one line of 80. */
 const USER_WIDTH = 8;
 const SIZE_WIDTH = 7;
-/** Time, direction, status, user and size, with their gaps. */
+/** Width of time, direction, status, user and size, with the gaps between them. */
 const HEAD_WIDTH = 20 + USER_WIDTH + 1 + SIZE_WIDTH + 2;
 const MIN_COLUMNS = 60;
-/** Of a set, where there is no terminal. */
+/** Width of a set if the output is not a terminal. */
 const WIDTH_WITHOUT_TERMINAL = 160;
-/** Items that are tried: more never fit. */
+/** More items than this never fit. */
 const MAX_ITEMS = 60;
 const MAX_ITEM_WIDTH = 40;
 /** Keeps an item in one piece while a text is wrapped. */
@@ -40,7 +40,7 @@ const NO_BREAK = "\u00A0";
 
 const CODES: Readonly<Record<Tone, number>> = { in: 36, out: 32, quiet: 2, warning: 33, bad: 31 };
 
-/** One or two lines of a terminal; more only for a reason that is longer. */
+/** Formats a row as one or two lines of a terminal. Only a long reason takes more. */
 export function formatRow(row: Row, { colour, columns }: Look): string {
   const paint = (text: string) => (colour ? `\u001B[${CODES[row.tone]}m${text}\u001B[0m` : text);
   const { direction, status } = row;
@@ -55,7 +55,7 @@ export function formatRow(row: Row, { colour, columns }: Look): string {
   return line.replace(/ +$/, "");
 }
 
-/** Local time, as on the wall. */
+/** Local time of day. */
 export function clockTime(atMs: number): string {
   return new Date(atMs).toTimeString().slice(0, 8);
 }
@@ -78,7 +78,7 @@ function contentOf({ words, set = [] }: Row, columns: number | undefined): reado
   }
 }
 
-/** A name with its value may be long; both ends of it count. */
+/** A name with its value may be too long for a line, so it is cut. */
 function toItem(item: string, maxWidth: number): string {
   return clip(escapeControlCharacters(item), maxWidth).replaceAll(" ", NO_BREAK);
 }
@@ -95,7 +95,7 @@ function wrap(text: string, width: number): readonly string[] {
   return [...lines, line];
 }
 
-/** Characters that take two columns: East Asian ones and most pictures. */
+/** Characters that are two columns wide: East Asian ones and most pictures. */
 const WIDE =
   /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}]/u;
 const ZERO_WIDTH = /\p{M}|\p{Cf}/u;

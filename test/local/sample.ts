@@ -6,13 +6,13 @@ import type { Settings } from "./settings";
 import type { View } from "./view";
 
 const SAMPLE = join(__dirname, "../support/fixtures/02-multivariate.json");
-/** Milliseconds until deliver logged an outcome of the sample: longer than two attempts at Segment take. */
+/** Milliseconds to wait for the sample's outcome. This is longer than two attempts at Segment take. */
 const PATIENCE_MS = 20_000;
 
-/** Sends a body that Flagsmith sent, and waits until its first outcome is shown. */
+/** Sends a body that was recorded from Flagsmith, and waits until its first outcome is shown. */
 export async function sendSample(cloud: LocalCloud, { webhookSecret }: Settings, view: View): Promise<void> {
   const shown = new Set<unknown>();
-  // It may be shown before the answer is read.
+  // The outcome may be shown before the answer is read.
   let onShown = () => {};
   const end = view.onOutcome(({ messageId }) => {
     shown.add(messageId);

@@ -19,16 +19,16 @@ export interface Settings {
   readonly experiments: Options["experiments"];
 }
 
-/** A value of the environment that can't be used; its message is for the user at the terminal. */
+/** An environment variable has a value that can't be used. The message is for the user at the terminal. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
 const DEFAULT_WRITE_KEY = "local-write-key";
-/** This machine alone, or whoever reaches it: a Flagsmith in Docker, for example. */
+/** Listen to this machine only, or to every machine that reaches it, for example to a Flagsmith in Docker. */
 const HOSTS = [LOOPBACK, "0.0.0.0"];
 
-/** @throws SettingsError for the first value that is wrong, or that does not go with the arguments. */
+/** @throws SettingsError for the first value that is wrong or contradicts the arguments. */
 export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
   { demo, segmentMode }: Pick<Arguments, "demo" | "segmentMode"> = { demo: false, segmentMode: undefined },
@@ -74,7 +74,7 @@ export function readSettings(
     webhookSecret: readText("FLAGSMITH_WEBHOOK_SECRET", FLAGSMITH_WEBHOOK_SECRET, DEFAULT_SECRET),
     writeKey: readText("SEGMENT_WRITE_KEY", SEGMENT_WRITE_KEY, DEFAULT_WRITE_KEY),
     segmentEndpoint: SEGMENT_ENDPOINT,
-    // The documentation's user has no place at the real Segment.
+    // The sample's user must not appear at the real Segment by default.
     sample: isElsewhere ? SAMPLE === "on" : SAMPLE !== "off",
     forward: FORWARD as Options["forward"], // checked above
     experiments,

@@ -27,11 +27,11 @@ export interface Beginning {
   readonly startedAtMs: number;
 }
 
-/** Starts everything, says where it is, and shows what happens until the user ends it. */
+/** Starts everything, prints where it is, and shows what happens until the user ends it. */
 export async function start({ json, demo, segmentMode }: Arguments, { say, startedAtMs }: Beginning): Promise<void> {
   const stage = stopwatch(say, startedAtMs);
   const settings = readSettings(process.env, { demo, segmentMode });
-  // Synthesizing takes seconds: whether the port is free is known before.
+  // The synth takes seconds, so a port that is in use is detected before it.
   const probe = createServer();
   await listenAt(probe, settings.port, settings.host);
   await close(probe);
@@ -39,7 +39,7 @@ export async function start({ json, demo, segmentMode }: Arguments, { say, start
   const view = new View(json ? () => {} : say, lookOf(process.stdout, process.env));
   const write = process.stdout.write.bind(process.stdout);
   const entries = interceptEntries([process.stdout, process.stderr], (entry, text) => {
-    // The same JSON, but no user's name steers the terminal.
+    // The JSON is the same, but control characters are escaped, so that a user's name can't control the terminal.
     if (json) write(escapeControlCharacters(text, "\n"));
     view.entry(entry);
   });
@@ -75,7 +75,7 @@ function stopwatch(say: Say, startedAtMs: number): (what: string) => void {
   };
 }
 
-/** FORCE_COLOR and COLUMNS are for those who record a terminal. */
+/** FORCE_COLOR and COLUMNS are for recording what a terminal would show. */
 function lookOf(stdout: NodeJS.WriteStream, { FORCE_COLOR, COLUMNS }: NodeJS.ProcessEnv) {
   return {
     colour: stdout.isTTY ? stdout.hasColors() : FORCE_COLOR === "1",
@@ -107,7 +107,7 @@ function keysOf(cloud: LocalCloud, settings: Settings, view: View, say: Say, sto
       r: () => void sendSample(cloud, settings, view),
     },
     interrupt: stop,
-    // The whole group, as the terminal itself would: npm waits for this process. Windows has no such signal.
+    // Suspends the whole process group, as a terminal does, because npm waits for this process. Windows has no such signal.
     suspend: () => void (process.platform !== "win32" && process.kill(0, "SIGTSTP")),
   });
 }
@@ -123,14 +123,14 @@ function hintAtDeadLetters(view: View, say: Say): void {
 async function demonstrate(cloud: LocalCloud, settings: Settings, stopping: AbortSignal): Promise<void> {
   const secret = firstLine(settings.webhookSecret);
   await runDemo({
-    // The run's end may cut off a request.
+    // A request may be cut off when the run ends.
     send: (body) => postSigned(cloud.webhookUrl, body, secret).catch(() => undefined),
     pause: (milliseconds) => after(milliseconds, true, { signal: stopping }).catch(() => false),
     roundMs: DEMO_ROUND_MS,
   });
 }
 
-/** Mistakes of the user at the terminal get a sentence; anything else is a defect and gets its stack. */
+/** A user's mistake is answered with a sentence. Any other error is a defect and is shown with its stack. */
 export function explain(error: unknown, { PORT = "3000" }: NodeJS.ProcessEnv): unknown {
   if (error instanceof SettingsError || error instanceof ConfigurationError) return error.message;
   if (Object(error).code === "EADDRINUSE") return `PORT: ${PORT} is in use; set PORT to another, or to 0 for any`;

@@ -7,7 +7,7 @@ export interface Waiting {
   readonly deadLetters: number;
 }
 
-/** Counts what was shown, for the end. */
+/** Counts what was shown, for the summary at the end. */
 export class Summary {
   readonly #webhooks = new Map<string, number>();
   readonly #calls = new Map<string, number>();
@@ -16,7 +16,7 @@ export class Summary {
     this.#webhooks.set(answer, (this.#webhooks.get(answer) ?? 0) + 1);
   }
 
-  /** One message's outcome. A message that is retried has several. */
+  /** Counts an outcome of a message. A message that is retried has several outcomes. */
   call(outcome: string): void {
     this.#calls.set(outcome, (this.#calls.get(outcome) ?? 0) + 1);
   }

@@ -1,16 +1,16 @@
 import { stripVTControlCharacters } from "node:util";
 
-/** Pixels of one character and of one line. The fonts of viewers differ, so each text is given its length. */
+/** Pixels of one character and of one line. The fonts of viewers differ, so each text has an explicit length. */
 const CHARACTER = 8.4;
 const LINE = 19;
 const MARGIN = 16;
 const FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 
 const COLOURS = { ground: "#0d1117", text: "#d1d7e0", quiet: "#8b949e", frame: "#30363d" };
-/** By the code that the local run writes. */
+/** Colours by the ANSI code that the local run writes. */
 const ANSI: Readonly<Record<string, string>> = { 2: "#8b949e", 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 36: "#79c0ff" };
 
-/** A terminal with this text, wrapped where it ends. */
+/** Draws a terminal with this text. Long lines are wrapped at `columns`. */
 export function terminalPicture(text: string, columns: number, description: string): string {
   const lines = text.split("\n").flatMap((line) => wrapped(line, columns));
   const texts = lines.flatMap((line, row) => piecesOf(line).map((piece) => textAt({ ...piece, row })));
@@ -22,7 +22,7 @@ export interface TablePicture {
   readonly rows: readonly (readonly [left: string, right: string])[];
 }
 
-/** Two columns with an arrow between them. */
+/** Draws two columns with an arrow between them. */
 export function tablePicture({ titles, rows }: TablePicture, description: string): string {
   const left = Math.max(...[titles, ...rows].map(([text]) => text.length));
   const right = Math.max(...[titles, ...rows].map(([, text]) => text.length));
@@ -68,12 +68,12 @@ function textAt({ text, column, row, colour }: Piece & { readonly row: number })
   return `<text x="${x}" y="${y}" fill="${colour}" textLength="${length}">${escaped(text)}</text>`;
 }
 
-/** Splits a line at its colours, and at wide gaps, because viewers join spaces. */
+/** Splits a line where its colour changes, and at wide gaps, because viewers join spaces. */
 function piecesOf(line: string): readonly Piece[] {
   const pieces: Piece[] = [];
   let column = 0;
   let colour = COLOURS.text;
-  // Beginning with a text, every second part is a colour's code.
+  // The first part is a text. Every second part is the code of a colour.
   for (const [index, part] of line.split(/\p{Cc}\[(\d+)m/u).entries()) {
     if (index % 2 === 1) colour = ANSI[part] ?? COLOURS.text;
     else {
@@ -84,7 +84,7 @@ function piecesOf(line: string): readonly Piece[] {
   return pieces;
 }
 
-/** A terminal breaks a line wherever it ends. A colour goes on behind the break. */
+/** Wraps a line as a terminal does, even within a word. A line that is wrapped loses its colours. */
 function wrapped(line: string, columns: number): readonly string[] {
   const visible = stripVTControlCharacters(line);
   if (visible.length <= columns) return [line];

@@ -5,7 +5,7 @@ import { addStacks } from "../../infra/stack";
 import { isJsonObject } from "../../lambda/json";
 import type { Deployment, FunctionDeployment } from "./deployment";
 
-/** Without a receiver of alarms, synth warns. */
+/** The synth prints a warning if alarms have no receiver. */
 const NOBODY = "nobody@example.com";
 
 /** Synthesizes the stack of one environment. @throws ConfigurationError as `cdk synth` */

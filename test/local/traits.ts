@@ -3,7 +3,7 @@ import { tryParseJson } from "../../lambda/json";
 
 export type Traits = Readonly<Record<string, unknown>>;
 
-/** By message id. undefined for a message that deliver can't read either. */
+/** Returns the message's id and its traits, or undefined for a message that deliver can't read either. */
 export function traitsOf(body: string): [messageId: string, traits: Traits] | undefined {
   try {
     const { messageId } = parseIdentifyCall(body);

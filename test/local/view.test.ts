@@ -16,7 +16,7 @@ function viewOf(look: Look = PLAIN): Shown {
   return { view: new View((text) => printed.push(text), look), printed };
 }
 
-/** Receive's entry and the answer for one webhook. `payload`: its flags, if it is an evaluation. */
+/** Gives the view receive's log entry and the answer for one webhook. `flags` are those of an evaluation. */
 function answer({ view }: Shown, entry: LogEntry, flags: readonly object[] = [], status = 202): void {
   view.entry({ service: "receive", requestId: "i", ...entry });
   const body = bytesOf(evaluationPayload({ flags }));

@@ -19,7 +19,7 @@ interface Shown {
 /** Evaluations that are remembered until all of their messages are settled. */
 const MAX_EVALUATIONS = 1_000;
 
-/** How an outcome is called and looks. `delivered` goes without a word. */
+/** The word and the tone of each outcome. `delivered` has no word. */
 const OUTCOMES: Readonly<Record<string, { readonly word?: string; readonly tone: Tone }>> = {
   delivered: { tone: "out" },
   merged: { word: "merged", tone: "out" },
@@ -27,11 +27,11 @@ const OUTCOMES: Readonly<Record<string, { readonly word?: string; readonly tone:
   "dry-run": { word: "dry run", tone: "quiet" },
 };
 
-/** Shows each webhook and what became of it: flags as they came, traits as they go. */
+/** Shows each webhook with the flags as Flagsmith sent them, and its outcome with the traits as Segment gets them. */
 export class View implements FrontObserver {
   readonly summary = new Summary();
   readonly #entriesOfReceive = new Map<unknown, LogEntry>();
-  /** By API Gateway's id: outcomes that wait until their webhook is shown. */
+  /** Outcomes that wait until their webhook is shown, by API Gateway's request id. */
   readonly #unanswered = new Map<string, LogEntry[]>();
   readonly #evaluations = new Map<string, Shown>();
   readonly #traits = new Map<string, Traits>();
@@ -42,7 +42,7 @@ export class View implements FrontObserver {
     private readonly look: Look,
   ) {}
 
-  /** For each outcome of deliver that was shown. Returns what ends it. */
+  /** Calls the listener for each outcome of deliver. Returns a function that removes the listener. */
   onOutcome(listener: (entry: LogEntry) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -71,7 +71,7 @@ export class View implements FrontObserver {
     for (const outcome of outcomes) this.#outcome(outcome);
   }
 
-  /** What the queue holds, before deliver works on it: the traits are not in the log. */
+  /** Reads the traits of messages before deliver gets them, because the log does not contain traits. */
   delivering(bodies: readonly string[]): void {
     for (const body of bodies) {
       const traits = traitsOf(body);
@@ -117,7 +117,7 @@ export class View implements FrontObserver {
     if (event !== "retrying") evaluation.done++;
     if (known !== undefined) {
       for (const [name, value] of Object.entries(traits)) evaluation.traits.set(name, value);
-      // The calls of a large evaluation are shown as one.
+      // The calls of a large evaluation are shown in one row.
       if (evaluation.done >= evaluation.calls) this.#show({ ...row, ...settledText(entry, evaluation), tone: known.tone });
     }
     if (evaluation.done >= evaluation.calls) this.#evaluations.delete(evaluationOf(id));
@@ -136,7 +136,7 @@ function newEvaluation(): Shown {
   return { flagNames: new Set(), calls: 1, done: 0, traits: new Map() };
 }
 
-/** What the message ids of one evaluation's messages begin with. */
+/** The prefix that the message ids of one evaluation share. */
 function evaluationOf(messageId: string): string {
   return messageId.replace(/-\d+$/, "");
 }

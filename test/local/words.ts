@@ -2,16 +2,16 @@ import type { Flag } from "../../lambda/receive/evaluation";
 import type { LogEntry } from "./entries";
 import { grouped } from "./row";
 
-/** Characters of a name or a value beyond which it is cut: a body may be 6 MB. */
+/** A name or a value is cut after this many characters, because a body may be 6 MB. */
 const MAX_CHARACTERS = 40;
 
-/** A flag as it came: `checkout = "b"`, `dark_mode on`, `email off`. */
+/** A flag as Flagsmith sent it: `checkout = "b"`, `dark_mode on`, `email off`. */
 export function flagText({ name, enabled, value }: Flag): string {
   if (!enabled) return `${short(name)} off`;
   return value === null ? `${short(name)} on` : `${short(name)} = ${valueText(value)}`;
 }
 
-/** A trait as it goes. `flagNames`: of the evaluation, because Segment's own names are not given to flags. */
+/** A trait as Segment gets it. `flagNames` are the evaluation's flags: they show whether a flag with one of Segment's own names was renamed. */
 export function traitText(name: string, value: unknown, flagNames: ReadonlySet<string>): string {
   const isRenamed = name.startsWith("flag_") && flagNames.has(name.slice("flag_".length)) && !flagNames.has(name);
   return `${short(name)} = ${valueText(value)}${isRenamed ? " (renamed)" : ""}`;
@@ -37,7 +37,7 @@ export function flagCount(number: number): string {
   return `${grouped(number)} ${number === 1 ? "flag" : "flags"}`;
 }
 
-/** What a message waits for: the time, the attempt that failed, why, and how many wait behind it. The status has its own place. */
+/** Describes a retry: its time, the attempt that failed, the cause, and the number of messages held behind it. The status has its own column. */
 export function retryText({ retryInSeconds, attempt, status, code, reason, remedy, held }: LogEntry): string {
   const wait = `retrying in ${retryInSeconds} s`;
   const tried = attempt === undefined ? "" : ` after attempt ${attempt}`;
@@ -47,7 +47,7 @@ export function retryText({ retryInSeconds, attempt, status, code, reason, remed
   return `${wait}${tried}: ${cause}${behind}${remedyText(remedy)}`;
 }
 
-/** Why a webhook was not accepted, or a message was dead-lettered. */
+/** Says why a webhook was not accepted, or why a message was dead-lettered. */
 export function causeText(event: unknown, { reason, message, remedy }: LogEntry): string {
   return `${event}: ${reason ?? message}${remedyText(remedy)}`;
 }

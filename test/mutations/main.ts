@@ -11,10 +11,10 @@ const USAGE: Usage = {
   help: `  --only <text>      the rules with this text alone
 Breaks one rule at a time in a copy of the sources for about 20 minutes, and shows which tests notice`,
 };
-/** Tests that are named for each mutation. */
+/** How many tests are named for each mutation. */
 const NAMED = 3;
 
-/** Breaks one rule at a time in a copy of the sources, and tells which tests notice. Ends with 1 if any goes unnoticed. */
+/** Breaks one rule at a time in a copy of the sources, and prints which tests notice. Exits with 1 if a mutation goes unnoticed. */
 async function main(): Promise<void> {
   const { values } = parseOptions(USAGE, { options: { only: { type: "string", default: "" } } });
   const wanted = MUTATIONS.filter(({ rule }) => rule.includes(values.only));
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   if (unnoticed > 0) process.exitCode = 1;
 }
 
-/** Names of the tests that fail with it. @throws Error if the rule is not where the table says. */
+/** Returns the names of the tests that fail with the mutation. @throws Error if the rule is not where the table says. */
 function failuresOf(copy: string, { rule, file, find, replace, tests }: Mutation): readonly string[] {
   const path = join(copy, file);
   const source = readFileSync(path, "utf8");
@@ -47,7 +47,7 @@ function failuresOf(copy: string, { rule, file, find, replace, tests }: Mutation
     source.replace(find, () => replace),
   );
   try {
-    // Slower folders are asked only about what faster ones let through.
+    // A slower folder runs only if the faster ones did not notice the mutation.
     for (const folder of tests) {
       const args = [join(ROOT, "node_modules/jest/bin/jest.js"), "--json", "--silent", folder];
       const { stdout } = spawnSync(process.execPath, args, {
@@ -73,7 +73,7 @@ interface Report {
   }[];
 }
 
-/** A file that can't even be loaded counts by its name. */
+/** Returns the names of failed tests. A file that can't be loaded counts by its own name. */
 function namesOf({ testResults }: Report): readonly string[] {
   return testResults.flatMap(({ name, status, assertionResults }) => {
     const failed = assertionResults.filter((each) => each.status === "failed").map(({ fullName }) => fullName);

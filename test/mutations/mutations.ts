@@ -1,12 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of other files.
 
-/** One rule, broken. `find` must be in the file exactly once. */
+/** Breaks one rule. `find` must be in the file exactly once. */
 export interface Mutation {
   readonly rule: string;
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** Folders of tests that are asked. */
+  /** Folders of the tests that must notice it. */
   readonly tests: readonly string[];
 }
 
@@ -21,7 +21,7 @@ type Row = readonly [rule: string, find: string, replace: string];
 const within = (file: string, tests: readonly string[], rows: readonly Row[]): readonly Mutation[] =>
   rows.map(([rule, find, replace]) => ({ rule, file, find, replace, tests }));
 
-/** The responses of DESIGN's section 4. */
+/** The responses of the webhook. */
 const ANSWERS = within("lambda/receive/answers.ts", UNIT, [
   ["queued is answered with 202", "accepted: 202", "accepted: 200"],
   ["other events are answered with 200", "ignored: 200", "ignored: 202"],
@@ -83,7 +83,7 @@ const RECEIVE = [
   ]),
 ];
 
-/** The retry policy: DESIGN's section 5. */
+/** The retry policy. */
 const RETRY_POLICY = [
   ...within("lambda/adapters/segment.ts", UNIT, [
     ["2xx is accepted", "/^2..$/", "/^[23]..$/"],

@@ -13,7 +13,7 @@ const USAGE: Usage = {
 /** The lowest release that the package allows, and the newest. */
 const CDKS = ["2.200.0", "latest"];
 const TYPESCRIPTS = ["5.4", "5.9", "latest"];
-/** Set for the process that does the work, in a folder that the first one removes. */
+/** This variable is set for the process that does the work. Its folder is removed by the first process. */
 const WORKER = "COMPAT_WORKER";
 
 function main(): void {
@@ -26,8 +26,8 @@ function main(): void {
 }
 
 /**
- * Every folder is below one that is removed at the end, also when a user stops the script: the work waits for its programs without
- * handling a signal, so it runs in a process group of its own, which is killed.
+ * All folders are below one that is removed at the end, also when a user stops the script. The work waits for its programs and can't
+ * handle a signal meanwhile, so it runs in its own process group, which is killed.
  */
 function supervise(): void {
   console.error("packs, then installs from the registry: some minutes");
@@ -45,13 +45,13 @@ function supervise(): void {
   });
 }
 
-/** Whatever variables a function has, the log has its entries, also on the newest release of Node.js that Lambda offers. */
+/** Tests that the log has its entries, whatever variables a function has, on the newest Node.js that Lambda offers. */
 function logOnNewestNode(): void {
   run(ROOT, "npx", "--yes", "--package=node@24", "node", "node_modules/jest/bin/jest.js", "test/integration/log-settings");
   console.log("ok    log settings, node 24");
 }
 
-/** The package in apps with other releases of CDK and TypeScript. */
+/** Installs the package in apps with other releases of CDK and TypeScript. */
 function installAll(): void {
   const tarball = pack();
   for (const cdk of CDKS) {

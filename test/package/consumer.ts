@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 export const ROOT = join(__dirname, "../..");
-/** What `npm pack` reads. */
+/** Files and folders that `npm pack` reads. */
 const SOURCES = [
   "infra",
   "lambda",
@@ -20,9 +20,9 @@ const SOURCES = [
   ".npmrc",
 ];
 
-/** Runs a program, and gives what it printed. @throws Error with that, if it failed. */
+/** Runs a program and returns what it printed. @throws Error with the output, if the program failed. */
 export function run(directory: string, program: string, ...args: readonly string[]): string {
-  // What the machine or npm itself set is not a consumer's.
+  // A consumer does not have the variables that this machine or npm has set.
   const { PATH, HOME, TMPDIR } = process.env;
   const env = { PATH, HOME, TMPDIR, CDK_OUTDIR: join(directory, "cdk.out"), npm_config_update_notifier: "false" };
   const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: directory, env, encoding: "utf8" });
@@ -30,7 +30,7 @@ export function run(directory: string, program: string, ...args: readonly string
   return stdout;
 }
 
-/** Packs a copy of the sources, because a build empties `dist/`, which others may be reading. The path of the tarball. */
+/** Packs a copy of the sources, because a build empties `dist/`, which other tests may be reading. Returns the path of the tarball. */
 export function pack(): string {
   const copy = mkdtempSync(join(tmpdir(), "package-"));
   for (const name of SOURCES) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
@@ -39,7 +39,7 @@ export function pack(): string {
   return join(copy, packed.filename);
 }
 
-/** An app as `cdk init` makes it, in a folder of its own outside of the repository. */
+/** Creates an app as `cdk init` does, in its own folder outside of the repository. */
 export function createApp(files: Readonly<Record<string, string>>): string {
   const app = mkdtempSync(join(tmpdir(), "app-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(app, name), text);
@@ -48,8 +48,8 @@ export function createApp(files: Readonly<Record<string, string>>): string {
 
 /**
  * Installs the tarball beside this repository's CDK, without the network.
- * - `npm`: all in one `node_modules`
- * - `pnpm`: in a folder of its own, with its peers beside it, to which the app has a link
+ * - `npm`: all packages are in one `node_modules`
+ * - `pnpm`: the package has its own folder with its peers, and the app has a link to it
  */
 export function install(app: string, tarball: string, layout: "npm" | "pnpm", packages: readonly string[] = []): void {
   const store = layout === "npm" ? app : join(app, "node_modules/.pnpm/flagsmith-to-segment");
@@ -69,7 +69,7 @@ function link(folder: string, name: string, target: string): void {
   symlinkSync(target, join(folder, name));
 }
 
-/** The README's lines, with two pipelines in one stack. */
+/** The README's example, with two pipelines in one stack. */
 export const APP_BODY = `
 class Own extends Stack {
   constructor(app) {
@@ -110,7 +110,7 @@ export class Own extends Stack {
 }
 `;
 
-/** Of a consumer who is as strict as TypeScript allows. */
+/** Compiler options of a consumer who is as strict as TypeScript allows. */
 const STRICT = {
   strict: true,
   exactOptionalPropertyTypes: true,
@@ -125,7 +125,7 @@ const STRICT = {
 /** How apps resolve modules. `verbatimModuleSyntax` forbids imports in a CommonJS file. */
 const MODULES = [
   { ...STRICT, target: "es2020", lib: ["es2020"], module: "preserve", moduleResolution: "bundler" },
-  // CDK's own declarations are not made for exactOptionalPropertyTypes, and need Disposable.
+  // CDK's own declarations don't compile with exactOptionalPropertyTypes, and need Disposable.
   {
     ...{ ...STRICT, skipLibCheck: false, exactOptionalPropertyTypes: false },
     ...{ target: "es2020", lib: ["es2020", "esnext.disposable"], module: "esnext", moduleResolution: "bundler" },
@@ -133,19 +133,19 @@ const MODULES = [
   { ...STRICT, target: "es2022", lib: ["es2022"], module: "node16", moduleResolution: "node16", verbatimModuleSyntax: false },
 ];
 
-/** A configuration for each of them, by file name. */
+/** A TypeScript configuration for each of MODULES, by file name. */
 export const TSCONFIGS = Object.fromEntries(
   MODULES.map((compilerOptions) => {
     return [`tsconfig.${compilerOptions.module}.json`, JSON.stringify({ compilerOptions, files: ["app.ts"] })];
   }),
 );
 
-/** @throws Error with the compiler's complaints. */
+/** @throws Error with the compiler's messages. */
 export function compile(app: string, tsconfig: string): void {
   run(app, process.execPath, "node_modules/typescript/bin/tsc", "--project", tsconfig);
 }
 
-/** The names of a synthesized template's resources, by type. */
+/** The type of each resource in a synthesized template. */
 export function typesOf(template: string): readonly string[] {
   const { Resources: resources }: { readonly Resources: Readonly<Record<string, { readonly Type: string }>> } =
     JSON.parse(template);

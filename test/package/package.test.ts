@@ -14,7 +14,7 @@ import {
   typesOf,
 } from "./consumer";
 
-/** What an app can see of types: the constructs, and what they name. */
+/** The declarations that an app can see: those of the constructs, and those that they refer to. */
 const DECLARATIONS = [
   "infra/environment-name.d.ts",
   "infra/flagsmith-to-segment.d.ts",

@@ -18,21 +18,21 @@ export interface ModelOptions {
   readonly forward: "every" | "changes";
   readonly merges: boolean;
   readonly containers: number;
-  /** Chances from 0 to 1. What is not given does not happen. */
+  /** Chances from 0 to 1. A chance that is not given is 0. */
   readonly chances: {
-    /** Of an answer of Segment: it is refused, or it was accepted and the answer is lost. */
+    /** Chances that Segment refuses a call, and that it accepts the call but the answer is lost. */
     readonly refused?: number;
     readonly lost?: number;
-    /** Of an operation of the table: it fails, or it was done and the answer is lost. */
+    /** Chance that an operation of the table fails, or that it succeeds but the answer is lost. */
     readonly tableFails?: number;
-    /** Of an invocation: it is killed at one of its operations. */
+    /** Chance that an invocation is killed at one of its operations. */
     readonly killed?: number;
-    /** Of a message that was reported as done: SQS gives it out again. */
+    /** Chance that SQS delivers a message again that was not reported as failed. */
     readonly undeleted?: number;
   };
 }
 
-/** Few, so that sets come back. */
+/** There are few names and values, so that the same sets occur again. */
 export const NAMES = ["x", "y", "z"];
 export const VALUES = [0, 1];
 
@@ -42,7 +42,7 @@ const DAY_MS = 1_000 * DAY_SECONDS;
 
 class Killed extends Error {}
 
-/** Users' evaluations from the queue to Segment, with everything that may happen in between. The same seed gives the same run. */
+/** Moves users' evaluations from the queue to Segment, with all failures that may happen in between. The same seed gives the same run. */
 export class DeliveryModel {
   readonly clock = { now: NOON };
   readonly log = new RecordingLog();
@@ -55,16 +55,16 @@ export class DeliveryModel {
   readonly deadLetters: FifoQueue;
   readonly queue: FifoQueue;
   readonly segment: FakeSegment;
-  /** False = nothing fails any more. */
+  /** False = nothing fails from now on. */
   failing = true;
-  /** When Segment accepted an id: it drops an id that it knows for a day. */
+  /** Time at which Segment accepted each id. For a day, Segment drops calls with an id that it knows. */
   readonly #known = new Map<string, number>();
   readonly #random: () => number;
   readonly #containers: DeliverHandler[];
   readonly #records: FakeRecords;
   readonly #changes: ChangesDependencies;
   #hashes: ReadonlyMap<string, Trait> | undefined;
-  /** Operations that the invocation still gets through before it is killed. */
+  /** Operations that the invocation can still do before it is killed. */
   #operationsLeft = Number.POSITIVE_INFINITY;
   #numbers = 0;
 
@@ -82,7 +82,7 @@ export class DeliveryModel {
     this.#containers = Array.from({ length: options.containers }, () => this.#container());
   }
 
-  /** `variation`: of the experiment `checkout`; undefined = the flag is disabled. */
+  /** Sends an evaluation. `variation` is that of the experiment `checkout`; undefined = the flag is disabled. */
   send(user: string, traits: Traits, variation?: string): void {
     const number = this.#numbers++;
     const timestamp = new Date(this.clock.now).toISOString();
@@ -92,7 +92,7 @@ export class DeliveryModel {
     this.queue.send({ body, groupId: hashIdentity(user), deduplicationId: `e${number}`, attributes });
   }
 
-  /** One invocation. False if no message is visible. */
+  /** Runs one invocation. Returns false if no message is visible. */
   async invoke(): Promise<boolean> {
     const messages = this.queue.receive(this.#happens(0.5) ? 10 : 1 + Math.floor(10 * this.#random()));
     if (messages.length === 0) return false;
@@ -110,7 +110,7 @@ export class DeliveryModel {
     return true;
   }
 
-  /** Delivers what there is until `untilMs`; until the queue is empty, if that is not given. */
+  /** Delivers messages until `untilMs`. Without it, delivers until the queue is empty. */
   async drain(untilMs = Number.POSITIVE_INFINITY, afterEach: () => Promise<void> = async () => {}): Promise<void> {
     for (;;) {
       if (await this.invoke()) {
@@ -124,7 +124,7 @@ export class DeliveryModel {
     if (untilMs !== Number.POSITIVE_INFINITY) this.clock.now = Math.max(this.clock.now, untilMs);
   }
 
-  /** Fingerprints in the table that differ from what Segment has. */
+  /** Returns the fingerprints in the table that differ from what Segment has. */
   async wrongFingerprints(): Promise<readonly string[]> {
     this.#hashes ??= await hashesOf(this.#changes);
     const known = this.#hashes;
@@ -162,7 +162,7 @@ export class DeliveryModel {
     const deps = deliverDependencies({
       now: () => this.clock.now,
       random: this.#random,
-      // Long enough that a redrive is more than a minute after the evaluation, and short enough to be met often.
+      // With this age a redrive is more than a minute later than the evaluation, and still happens often.
       retrySeconds: { ...RETRY_SECONDS, isolatedFailureAge: 120 },
       mergeBacklog: this.options.merges,
       segment: this.segment,
@@ -193,7 +193,7 @@ export class DeliveryModel {
   }
 }
 
-/** Each trait by its hashes, as the product itself writes them. */
+/** Returns each trait by its hashes, as the product itself writes them. */
 async function hashesOf(changes: ChangesDependencies): Promise<ReadonlyMap<string, Trait>> {
   const hashes = new Map<string, Trait>();
   for (const [name, value] of NAMES.flatMap((name) => VALUES.map((value) => [name, value] as const))) {

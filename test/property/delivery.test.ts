@@ -3,11 +3,11 @@ import { MINUTE_MS } from "../../lambda/timing";
 import { describeProperties } from "../support/seed";
 import { DeliveryModel, type ModelOptions, NAMES, type Traits, VALUES } from "./delivery-model";
 
-/** `RUNS=60000` is the length of the design's own simulation. */
+/** `RUNS=60000` is as long as the simulation that tested the design. */
 const RUNS = Number(process.env.RUNS ?? 2_000);
 const USERS = ["a", "b"];
 
-/** Some sets lack what others have, as with client-side keys. */
+/** Some sets lack traits of other sets, as with client-side keys. */
 const traits: fc.Arbitrary<Traits> = fc.dictionary(fc.constantFrom(...NAMES), fc.constantFrom(...VALUES), { maxKeys: 3 });
 const pauseMinutes = fc.constantFrom(0, 0, 0, 0, 1, 5, 60, 23 * 60, 25 * 60);
 
@@ -16,14 +16,14 @@ const step: fc.Arbitrary<Step> = fc.record({ user: fc.constantFrom("a", "a", "a"
 
 const everythingFails: ModelOptions["chances"] = { refused: 0.1, lost: 0.1, tableFails: 0.1, killed: 0.2, undeleted: 0.1 };
 
-/** What every evaluation, one after the other, makes of the profiles. */
+/** Returns the profiles after all evaluations were applied in order. */
 function truthOf(history: readonly Step[]): DeliveryModel["profiles"] {
   const profiles: DeliveryModel["profiles"] = {};
   for (const { user, traits } of history) profiles[user] = { ...profiles[user], ...traits };
   return profiles;
 }
 
-/** Sends and delivers a history; at its end the queue is empty, or `untilMs` is reached. */
+/** Sends and delivers a history until the queue is empty or `untilMs` is reached. */
 async function run(
   model: DeliveryModel,
   history: readonly Step[],
@@ -60,7 +60,7 @@ describeProperties("forward: changes", () => {
           };
           const half = Math.floor(steps.length / 2);
           if (refusesUser) {
-            // Beside another user whose calls are accepted, so that the endpoint is healthy and messages are dead-lettered.
+            // The calls of another user are accepted, so the endpoint is healthy and messages are dead-lettered.
             model.refused.add("a");
             const beside = steps.slice(0, half).flatMap((each) => [
               { ...each, pauseMinutes: 0 },
@@ -77,10 +77,10 @@ describeProperties("forward: changes", () => {
           for (const user of USERS) expect(model.profiles[user]).toEqual({ x: 1, y: 0, z: 1 });
           unchanged += model.log.entries.filter(({ event }) => event === "unchanged").length;
         }),
-        // A shrunk history would take minutes.
+        // Shrinking a history would take minutes.
         { numRuns: RUNS, endOnFailure: true },
       );
-      // The runs have met what they are about.
+      // This shows that redrives and unchanged messages occurred in the runs.
       expect(redriven).toBeGreaterThan(RUNS / 100);
       expect(unchanged).toBeGreaterThan(RUNS);
     },
@@ -109,7 +109,7 @@ describeProperties("experiments", () => {
     minLength: 5,
     maxLength: 30,
   });
-  /** Without those that repeat the one before. */
+  /** Returns the variations that differ from the one before. */
   const changesOf = (variations: readonly string[]) => variations.filter((each, index) => each !== variations[index - 1]);
 
   it("every change of a user's variation is an event, in order and under one id each, whatever fails", async () => {
@@ -136,7 +136,7 @@ describeProperties("whatever fails, Segment ends with each trait's last value", 
   it.each<[string, Pick<ModelOptions, "forward" | "merges" | "chances">]>([
     ["forward: every", { forward: "every", merges: false, chances: everythingFails }],
     ["forward: changes", { forward: "changes", merges: false, chances: everythingFails }],
-    // A message of a merged call that SQS gives out again is a known limitation.
+    // `undeleted` is 0 here: a message of a merged call that SQS delivers again alone is a known limitation.
     ["forward: every, merged", { forward: "every", merges: true, chances: { ...everythingFails, undeleted: 0 } }],
     ["forward: changes, merged", { forward: "changes", merges: true, chances: { ...everythingFails, undeleted: 0 } }],
   ])("%s", async (_, options) => {

@@ -69,7 +69,7 @@ describeProperties("a selection", () => {
       }),
       { numRuns: 500 },
     );
-    // A regular expression would take years for this one.
+    // A regular expression would take years for this pattern.
     expect(compileSelection({ include: [`${"*a".repeat(20)}b`] })("a".repeat(5_000))).toBe(false);
   });
 });

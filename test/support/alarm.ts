@@ -1,6 +1,6 @@
 import type { Template } from "aws-cdk-lib/assertions";
 
-/** Numbers by metric name, one for each five minutes; undefined = no data. A metric that is not named has never had any. */
+/** Values by metric name, one per five minutes; undefined = no data. A metric that is not named has no data at all. */
 export type Series = Readonly<Record<string, readonly (number | undefined)[]>>;
 
 type Values = readonly (number | undefined)[];
@@ -13,7 +13,7 @@ const COMPARISONS: Readonly<Record<string, (value: number, threshold: number) =>
   LessThanOrEqualToThreshold: (value, threshold) => value <= threshold,
 };
 
-/** How often each alarm fires over so many periods, by its title. Alarms that do not fire are not included. */
+/** Counts how often each alarm fires within `seriesPeriods`, by its title. Alarms that do not fire are not included. */
 export function alarmsOver(template: Template, series: Series, seriesPeriods: number): Readonly<Record<string, number>> {
   const counted = Object.values(template.findResources("AWS::CloudWatch::Alarm")).map(
     ({ Properties: alarm }) => [String(alarm.AlarmName).replace(/^\S+ /, ""), timesOff(alarm, series, seriesPeriods)] as const,
@@ -46,7 +46,7 @@ function valuesOf(alarm: Properties, series: Series, seriesPeriods: number): Val
     .map(({ Id: id, MetricStat: { Metric: metric, Period: period, Stat: statistic } }) => {
       return [String(id), sampled(metric, period, statistic, series, seriesPeriods)] as const;
     });
-  // CDK writes a metric of a period or a label of its own this way as well.
+  // CDK also writes a single metric this way if it has its own period or label.
   const [[, first] = []] = inputs;
   if (expression === undefined) return first ?? [];
   const length = first?.length ?? 0;
@@ -58,7 +58,7 @@ function valuesOf(alarm: Properties, series: Series, seriesPeriods: number): Val
   );
 }
 
-/** `Receive Errors`, `DeadLetterQueue ApproximateNumberOfMessagesVisible`, or a plain name of the pipeline's own. */
+/** For example `Receive Errors` or `DeadLetterQueue ApproximateNumberOfMessagesVisible`. The pipeline's own metrics have a plain name. */
 function nameOf(metric: Properties): string {
   const [dimension] = Object.values(Object(metric.Dimensions ?? [])).map((entry) => Object(entry));
   const resource = JSON.stringify(dimension?.Value ?? "");
@@ -78,7 +78,7 @@ function sampled(metric: Properties, period: number, statistic: string, series: 
   });
 }
 
-/** CloudWatch's metric math, as far as the alarms use it. Without one of its numbers it gives none. */
+/** The part of CloudWatch's metric math that the alarms use. Returns undefined if an input has no data. */
 function calculate(expression: string, inputs: readonly (readonly [string, number | undefined])[]): number | undefined {
   if (inputs.some(([, value]) => value === undefined)) return undefined;
   const script = expression.replace(/\bAND\b/g, "&&").replace(/\bOR\b/g, "||");

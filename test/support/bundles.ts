@@ -10,7 +10,7 @@ import type { Environments, Handlers } from "../cloud/environments";
 
 const ROOT = join(__dirname, "../..");
 
-/** What `cdk synth` prints and makes of these environments, with no account, no credentials and no region. */
+/** Runs `cdk synth` for these environments, without an account, credentials or a region. Returns what it printed and where it wrote. */
 export function cdkSynth(environments: object): {
   readonly status: number | null;
   readonly output: string;
@@ -26,13 +26,13 @@ export function cdkSynth(environments: object): {
   return { status, output: stdout + stderr, directory };
 }
 
-/** Without an account, and without the settings of an npx around it, which the npx inside would use. */
+/** The environment variables without AWS's, and without the settings of an outer npx, which an inner npx would use. */
 export function synthEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(AWS_|npm_config_)/.test(name));
   return Object.fromEntries(kept);
 }
 
-/** The same app under a `cdk.json` with other environments; the command line could pass them as text only. */
+/** Writes a `cdk.json` for the same app with other environments. The command line can pass them only as text. */
 function projectWith(environments: object, directory: string): string {
   const app = `node --import ${pathToFileURL(require.resolve("tsx"))} ${JSON.stringify(join(ROOT, "infra/app.ts"))}`;
   const project = { ...cdkJson, app, context: { ...cdkJson.context, environments } };
@@ -40,7 +40,7 @@ function projectWith(environments: object, directory: string): string {
   return directory;
 }
 
-/** Both bundles in processes of their own; `output` gives what they printed. */
+/** Runs each bundle in its own process. `output` returns what they printed. */
 export function hostBundles(environments: Environments): Handlers & { readonly output: () => string; stop(): Promise<void> } {
   const receive = new BundleHost("receive", environments.receive);
   const deliver = new BundleHost("deliver", environments.deliver);
@@ -56,7 +56,7 @@ export function hostBundles(environments: Environments): Handlers & { readonly o
 
 const directories = new Map<FunctionName, string>();
 
-/** Bundled once per process: the sources do not change meanwhile. */
+/** Bundles a function once per process, because the sources do not change during a run. */
 function bundled(functionName: FunctionName): string {
   const directory = directories.get(functionName) ?? bundle(functionName).directory;
   directories.set(functionName, directory);
@@ -69,7 +69,7 @@ interface Reply {
   readonly error?: string;
 }
 
-/** One bundle in a process of its own, as Lambda has it. */
+/** Runs one bundle in its own process, as Lambda does. */
 export class BundleHost {
   output = "";
   readonly child: ChildProcess;
@@ -104,7 +104,7 @@ export class BundleHost {
     });
   }
 
-  /** What was logged. */
+  /** The log entries. */
   get entries(): readonly Readonly<Record<string, unknown>>[] {
     return this.output
       .trim()

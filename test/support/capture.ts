@@ -3,26 +3,29 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export interface Capture {
   /** Everything that was written. */
   text(): string;
-  /** What is JSON of it. */
+  /** The lines that are JSON. */
   lines(): readonly LogLine[];
   /** Forgets what was written so far. */
   clear(): void;
-  /** Captures nothing more. */
+  /** Ends the capture. */
   end(): void;
 }
 
-/** Says whether it keeps a text from the terminal. */
+/** Returns true if the text must not reach the terminal. */
 type Keeper = (text: string) => boolean;
 
-/** Of all captures that have not ended. They may overlap, and end in any order: each gets all that is written meanwhile. */
+/** One keeper per capture that has not ended. Captures may overlap and end in any order. Each one gets everything that is written meanwhile. */
 const keepers = new Set<Keeper>();
 let giveBack: (() => void) | undefined;
 
-/** What goes to both streams, kept from the terminal. `passes`: what goes there all the same, unless another capture keeps it. */
+/**
+ * Captures what is written to both streams, and keeps it from the terminal. A text for which `passes` returns true is not captured. It
+ * reaches the terminal unless another capture keeps it.
+ */
 export function captureOutput(passes: (text: string) => boolean = () => false): Capture {
   let written = "";
   let lines: LogLine[] = [];
-  /** How much of the text is among the lines already. */
+  /** How much of the text has already been parsed. */
   let parsedLength = 0;
   const keeper: Keeper = (text) => {
     if (passes(text)) return false;

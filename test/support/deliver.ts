@@ -34,7 +34,7 @@ export function deliverDependencies<Given extends Partial<DeliverDependencies>>(
   return { ...working(), ...overrides };
 }
 
-/** Deliver 250 ms after NOON, with its fakes. `deliver` returns the ids of the messages that stay in the queue. */
+/** Sets up deliver with its fakes, 250 ms after NOON. `deliver` returns the ids of the messages that stay in the queue. */
 export function setUpDeliver<Given extends Partial<DeliverDependencies> = object>(overrides: Given = {} as Given) {
   const clock = { nowMs: NOON + 250, timeLeftMs: Number(TIMING.deliverFunctionMs) };
   const deps = deliverDependencies({ now: () => clock.nowMs, ...overrides });

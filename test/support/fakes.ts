@@ -20,7 +20,7 @@ export const identifyOptions: IdentifyOptions = {
 
 type Entry = Omit<Outcome, "fields"> & Record<string, unknown>;
 
-/** Keeps each entry, its fields beside event and message. */
+/** Keeps each log entry. The fields are on the same level as event and message. */
 export class RecordingLog implements Log {
   readonly entries: Entry[] = [];
 
@@ -38,7 +38,7 @@ export class RecordingLog implements Log {
 
 type Read = readonly string[] | Error;
 
-/** A parameter with a result for each read; the last one for all further reads. */
+/** A parameter with one result per read. All further reads get the last result. */
 export class FakeParameter {
   readonly name = "/flagsmith-to-segment/test/parameter";
   readonly remedy = `aws ssm put-parameter --name ${this.name}`;
@@ -94,13 +94,13 @@ export class FakeSegment {
   }
 }
 
-/** An answer after 120 ms; a status of undefined = none came. */
+/** An answer after 120 ms. If the status is undefined, there was no answer. */
 export function answered(status: number | undefined, askedSeconds?: number): SegmentAnswer {
   const reason = status === undefined ? "timeout" : `status ${status}`;
   return { code: codeOfStatus(status), status, reason, askedSeconds, elapsedMs: 120 };
 }
 
-/** The table, in memory. `fail` is asked before each operation, and again after a write: its answer may be lost. */
+/** The table, in memory. `fail` is asked before each operation, and again after a write, because the answer may be lost. */
 export class FakeRecords implements DeliveredRecords {
   readonly records = new Map<string, DeliveredRecord>();
   readonly writes: (DeliveredRecord & { readonly expiresAtSeconds: number })[] = [];

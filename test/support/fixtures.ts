@@ -22,14 +22,14 @@ function expectedTraits(name: string): { readonly userId: string; readonly trait
   return JSON.parse(fixture(`expected-traits/${name}`).toString());
 }
 
-/** What a real Flagsmith sent, with what its own Segment integration made of the same SDK call. */
+/** The secret of webhooks that a real Flagsmith sent. Each is stored with what its own Segment integration sent for the same SDK call. */
 export const REAL_SECRET = "lab webhook secret é 旗";
 
 export interface RealWebhook {
   readonly name: string;
   readonly body: Buffer;
   readonly signature: string;
-  /** undefined = another event than an evaluation. */
+  /** undefined = the webhook is not an evaluation. */
   readonly builtin: { readonly userId: string; readonly traits: Readonly<Record<string, unknown>> } | undefined;
 }
 

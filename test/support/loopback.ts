@@ -20,7 +20,7 @@ export interface LoopbackRequest {
 type Answer = (request: LoopbackRequest, index: number) => Behaviour | Promise<Behaviour>;
 
 const TLS = join(__dirname, "fixtures/tls");
-/** Of `localhost`; a child process trusts it by NODE_EXTRA_CA_CERTS. */
+/** Certificate of `localhost`. A child process trusts it if NODE_EXTRA_CA_CERTS names it. */
 export const CERTIFICATE = join(TLS, "localhost.crt");
 
 /** An HTTP server on a free port of loopback that records every request. */
@@ -33,7 +33,7 @@ export class Loopback {
     const listener = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#serve(answer, incoming, outgoing);
     const secure = () => ({ key: readFileSync(join(TLS, "localhost.key")), cert: readFileSync(CERTIFICATE) });
     this.#server = protocol === "http" ? createServer(listener) : createTlsServer(secure(), listener);
-    // Idle sockets are closed when a test says so.
+    // Idle sockets are closed only when a test does it.
     this.#server.keepAliveTimeout = 0;
     this.#protocol = protocol;
   }

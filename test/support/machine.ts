@@ -3,12 +3,12 @@ import { NOON } from "../cloud/events";
 
 type Overrides = Omit<Partial<Machine>, "timing"> & { readonly timing?: Partial<Machine["timing"]> };
 
-/** A machine whose clock stands at NOON, with the time-outs of production but for those given. */
+/** A machine whose clock stands still at NOON. Time-outs that are not given are those of production. */
 export function machine({ timing, ...overrides }: Overrides = {}): Machine {
   return { now: () => NOON, random: () => 0.5, retrySeconds: RETRY_SECONDS, ...overrides, timing: { ...TIMING, ...timing } };
 }
 
-/** The real clock and real chance. */
+/** A machine with the real clock and real random numbers. */
 export function realMachine(timing: Partial<Machine["timing"]> = {}): Machine {
   return machine({ now: Date.now, random: Math.random, timing });
 }

@@ -1,6 +1,6 @@
 import type { LogLine } from "./capture";
 
-/** `{ ($.event = "retrying") && ($.ageMs > 900000) }`, as far as this product writes such patterns. */
+/** Evaluates a pattern such as `{ ($.event = "retrying") && ($.ageMs > 900000) }`, as far as this product uses the syntax. */
 export function matchesFilter(pattern: string, line: LogLine): boolean {
   const body = /^\{ (.+) \}$/.exec(pattern)?.[1];
   if (body === undefined) throw new Error(`not a pattern for JSON: ${pattern}`);
@@ -11,7 +11,7 @@ function matchesTerm(term: string, line: LogLine): boolean {
   const [, field = "", operator, literal = ""] = /^\(\$\.(\w+) (=|!=|>=|>) (.+)\)$/.exec(term) ?? [];
   const value = line[field];
   const expected: unknown = JSON.parse(literal);
-  // A line without the field matches no term.
+  // A log entry without the field matches no term.
   if (value === undefined) return false;
   if (operator === "!=") return value !== expected;
   if (operator === "=") {

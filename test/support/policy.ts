@@ -16,7 +16,7 @@ export interface Statement {
   readonly conditions: Readonly<Record<string, string>>;
 }
 
-/** The statements of the roles' policies, with references resolved as the local cloud would name the resources. */
+/** Returns the statements of the roles' policies. A reference becomes the logical id, and an ARN becomes `arn of <logical id>`. */
 export function statementsOf(template: Template): readonly Statement[] {
   const policies = Object.values(template.findResources("AWS::IAM::Policy"));
   return policies.flatMap(
@@ -42,7 +42,7 @@ export function statementsOf(template: Template): readonly Statement[] {
   );
 }
 
-/** Names in policies are exact: a wildcard would not match, and so fail the test. */
+/** Compares names exactly. A wildcard in a policy matches nothing, so the test fails. */
 export function allows(statement: Statement, { action, resource, context = {} }: AwsUse): boolean {
   return (
     statement.actions.includes(action) &&

@@ -1,4 +1,4 @@
-/** From 0 to 1, the same row of numbers for the same seed (mulberry32). */
+/** Returns a generator of numbers from 0 to 1. The same seed gives the same sequence (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -9,7 +9,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Ranks from 0, each drawn with a frequency of 1/(rank + 1), as page views and users are. */
+/** Draws ranks from 0, each with a frequency of 1/(rank + 1). Page views and users are distributed in this way. */
 export function zipf(count: number, random: () => number): () => number {
   const cumulative: number[] = [];
   let total = 0;

@@ -7,7 +7,7 @@ import type { Options } from "../../lambda/options";
 /** CDK's template linter takes six times as long as the synth. */
 export const UNLINTED = { ...context, "@aws-cdk/core:validateAgainstDefaultRules": false };
 
-/** An app over the given environments. What the functions hold is not what these tests are about, nor who hears of alarms. */
+/** Creates an app with the given environments. The warning about alarms without a receiver is hidden unless `warns` is set. */
 export function synthesizeApp(
   environments: unknown = { production: {} },
   { linted = false, warns = false } = {},

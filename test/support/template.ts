@@ -1,4 +1,4 @@
-/** What a reference of a template stands for: `Ref` by its logical id, `Fn::GetAtt` by `id.attribute`. */
+/** Returns what a template's reference stands for. A `Ref` is given as its logical id, a `Fn::GetAtt` as `id.attribute`. */
 export type References = (reference: string) => string;
 
 const PSEUDO: Readonly<Record<string, string>> = {
@@ -8,7 +8,7 @@ const PSEUDO: Readonly<Record<string, string>> = {
   "AWS::URLSuffix": "amazonaws.com",
 };
 
-/** A value of a template as CloudFormation would make it at deploy. */
+/** Resolves a value of a template as CloudFormation does at a deployment. */
 export function resolve(value: unknown, references: References): string {
   if (typeof value === "string") return value;
   const { Ref: ref, "Fn::GetAtt": attribute, "Fn::Join": join } = Object(value);

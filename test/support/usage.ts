@@ -4,11 +4,11 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 export interface Usage {
   /** "npm run fuzz -- [--seconds n] [--seed n]" */
   readonly call: string;
-  /** What `--help` says beside that. */
+  /** What `--help` prints after the call. */
   readonly help: string;
 }
 
-/** A script was called in a way that it does not know. The message ends in how it is called. */
+/** A script was called with wrong arguments. The message ends with the correct call. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 
@@ -17,7 +17,7 @@ export class UsageError extends Error {
   }
 }
 
-/** The script was asked for its help, so it starts nothing. */
+/** The script was called with `--help`, so it does nothing. */
 export class HelpRequest extends Error {
   override readonly name = "HelpRequest";
 
@@ -26,19 +26,19 @@ export class HelpRequest extends Error {
   }
 }
 
-/** What the script was given. @throws UsageError, HelpRequest */
+/** Returns the script's options. @throws UsageError, HelpRequest */
 export function parseOptions<Config extends ParseArgsConfig>(usage: Usage, config: Config) {
   const args = config.args ?? process.argv.slice(2);
   if (args.includes("--help") || args.includes("-h")) throw new HelpRequest(usage);
   try {
     return parseArgs(config);
   } catch (error) {
-    // Node.js explains at length how the name of an option could be an argument.
+    // The first sentence is enough: Node.js then explains at length how an option's name could be an argument.
     throw new UsageError(usage, String(Object(error).message).split(". ", 1)[0] ?? "");
   }
 }
 
-/** Says what ended a script. 0 after its help, 2 after a wrong call, as the operator's commands; 1 after an error, with all that is known. */
+/** Prints what ended a script. Exits with 0 after help, with 2 after a wrong call (as the operator's commands do), with 1 after an error. */
 export function endWith(error: unknown): never {
   if (error instanceof HelpRequest) {
     console.log(error.message);

@@ -5,7 +5,7 @@ import { createLog } from "../../../lambda/log";
 import { receiveHandler } from "../../../lambda/receive/receive";
 import { mappingOf } from "../../../lambda/wiring";
 
-/** The same behaviour with AWS's own clients, one of each, keep-alive, made once, the parameter cached. */
+/** The same behaviour with AWS's own clients. Each client is created once and keeps its connections open. The parameter is cached. */
 const config = readReceiveConfig(process.env);
 const requestHandler = { connectionTimeout: 1_000, requestTimeout: 2_000 };
 const ssm = new SSMClient({ requestHandler });

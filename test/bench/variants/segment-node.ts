@@ -3,7 +3,7 @@ import { getParameter } from "@aws-lambda-powertools/parameters/ssm";
 import { Analytics } from "@segment/analytics-node";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 
-/** One function without a queue, as Segment's documentation shows for Lambda: a client an event, closed before it answers. */
+/** One function without a queue, as Segment's documentation shows it for Lambda: one client per event, which is closed before the answer. */
 interface Body {
   readonly identity: string;
   readonly flags: readonly {
