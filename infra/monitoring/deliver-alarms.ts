@@ -127,7 +127,7 @@ export const DELIVER_ALARMS: readonly AlarmRule[] = [
     severity: "delay",
     impact: "Deliver can't read or write records in DynamoDB. Calls may wait in the queue. Nothing is lost for 12 days.",
     query: "Which events failed and why",
-    fix: "With actor aws, wait. With actor operator, check that the table exists, and deploy again to restore deliver's rights.",
+    fix: "With actor aws, wait. With actor operator, do what the entry's field remedy says: the table or deliver's role was changed.",
     metric: lines("TableFailing"),
     periods: 3,
     of: ({ deliveredTable }) => deliveredTable !== undefined,

@@ -14,7 +14,7 @@ export const USAGE: Usage = {
   --segment <mode>   how the embedded Segment answers: slow after 6 s, 429 asks to slow down, reject refuses user ann alone,
                      down closes the connection. POST /segment?mode=<mode> changes it
   --json             the log entries as in CloudWatch, and nothing else on standard output (with npm -s start)
-Its settings are variables: PORT, HOST, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, FORWARD, EXPERIMENTS, SAMPLE, see README.md`,
+Its settings are variables: PORT, HOST, FLAGSMITH_WEBHOOK_SECRET, SEGMENT_ENDPOINT, SEGMENT_WRITE_KEY, FORWARD, EXPERIMENTS, SAMPLE, see test/README.md`,
 };
 
 const OPTIONS = { json: { type: "boolean" }, demo: { type: "boolean" }, segment: { type: "string" } } as const;

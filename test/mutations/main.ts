@@ -9,7 +9,7 @@ const ROOT = join(__dirname, "../..");
 const USAGE: Usage = {
   call: "npm run mutations -- [--only 'part of a rule']",
   help: `  --only <text>      the rules with this text alone
-Breaks one rule at a time in a copy of the sources for about 20 minutes, and shows which tests notice`,
+Breaks one rule at a time in a copy of the sources for about 30 minutes, and shows which tests notice`,
 };
 /** How many tests are named for each mutation. */
 const NAMED = 3;
