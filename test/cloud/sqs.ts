@@ -54,6 +54,9 @@ export class FakeSqs {
   readonly #options: FakeSqsOptions;
   /** Redrives, oldest first. */
   readonly moves: MoveTask[] = [];
+  /** How often a list still lacks a redrive that was started: SQS may list it late. */
+  movesListedLate = 0;
+  #unlisted = 0;
 
   constructor(options: FakeSqsOptions) {
     this.#options = options;
@@ -108,7 +111,7 @@ export class FakeSqs {
       case "StartMessageMoveTask":
         return this.#move(queue, input.DestinationArn?.split(":").at(-1) ?? "");
       case "ListMessageMoveTasks":
-        return { Results: this.moves.slice(-1) };
+        return { Results: (this.#unlisted-- > 0 ? this.moves.slice(0, -1) : this.moves).slice(-1) };
       default:
         throw new SqsFault("InvalidAction");
     }
@@ -119,6 +122,7 @@ export class FakeSqs {
     if (to === undefined) throw new SqsFault("ResourceNotFoundException");
     const StartedTimestamp = Date.now() + this.moves.length;
     this.moves.push({ Status: "COMPLETED", StartedTimestamp, ApproximateNumberOfMessagesMoved: from.moveTo(to) });
+    this.#unlisted = this.movesListedLate;
     return { TaskHandle: "task" };
   }
 }

@@ -120,7 +120,9 @@ describe("dead-letters", () => {
     await start();
     addFour();
     state().refused = { ChangeMessageVisibilityBatch: "AccessDeniedException" };
+    const startedAtMs = Date.now();
     const { code, out, progress } = await runOnAws(pipeline, ["dead-letters"]);
+    expect(queue().nextVisibleAt).toBeGreaterThanOrEqual(startedAtMs + 120_000);
     expect(out.split("\n")).toHaveLength(6);
     expect(progress).toMatch(/hidden for 2 minutes, .*: your credentials need sqs:ChangeMessageVisibility/);
     expect(code).toBe(0);
@@ -195,6 +197,15 @@ describe("dead-letters --redrive", () => {
     expect(out).toMatch(/\nback in the queue: 4 messages$/);
     expect(code).toBe(0);
     await pipeline.identify("m-old-1");
+  });
+
+  it("waits for its own move, and not for an earlier one that SQS still lists as the newest", async () => {
+    await start();
+    addFour();
+    const { fakeSqs } = pipeline.cloud;
+    fakeSqs.moves.push({ Status: "COMPLETED", StartedTimestamp: 1, ApproximateNumberOfMessagesMoved: 99 });
+    fakeSqs.movesListedLate = 2;
+    expect((await command(["--redrive", "--yes"])).out).toMatch(/\nback in the queue: 4 messages$/);
   });
 
   it("does not count a part of the newest evaluation that Segment has as older", async () => {

@@ -15,6 +15,7 @@ const TABLE = ["test/integration/delivered-table"];
 const WIRING = ["test/integration/wiring"];
 const MONITORING = ["test/integration/monitoring"];
 const INFRA = ["test/infra", "test/integration/least-privilege"];
+const COMMANDS = ["test/integration/command-dead-letters"];
 
 type Row = readonly [rule: string, find: string, replace: string];
 
@@ -241,6 +242,12 @@ const DELIVER = [
 ];
 
 const INFRASTRUCTURE = [
+  ...within("infra/cli/move-task.ts", COMMANDS, [
+    ["a redrive waits for its own move", "task.StartedTimestamp !== before?.StartedTimestamp", "task.Status !== undefined"],
+  ]),
+  ...within("infra/cli/dead-letter-queue.ts", COMMANDS, [
+    ["a redrive holds what it read for two minutes", "HOLD_SECONDS = 120", "HOLD_SECONDS = 5"],
+  ]),
   ...within("infra/monitoring/metrics.ts", MONITORING, [
     ["a filter is on the log that it is about", "logGroup: logs[source]", "logGroup: logs.receive"],
     ["a filter counts one per entry", 'metricValue: "1"', 'metricValue: "0"'],
