@@ -1,3 +1,4 @@
+import type { Finding } from "../../infra/cli/checks/finding";
 import { TOPIC } from "../cloud/control-plane";
 import { type Operator, runOnAws } from "./commands";
 import { type Pipeline, startPipeline } from "./pipeline";
@@ -12,18 +13,11 @@ afterEach(async () => {
   await pipeline.stop();
 });
 
-interface Found {
-  readonly check: string;
-  readonly level: string;
-  readonly detail: string;
-  readonly fix?: string;
-}
-
 const state = () => pipeline.cloud.controlPlane.state;
 const nameOf = (title: string) => `${pipeline.cloud.stackName} ${title}`;
 const findings = async (operator: Operator = {}) => {
   const { out, code } = await runOnAws(pipeline, ["doctor", "--json"], operator);
-  const found: readonly Found[] = JSON.parse(out);
+  const found: readonly Finding[] = JSON.parse(out);
   return { code, found, named: (check: string) => found.filter((one) => one.check === check) };
 };
 

@@ -1,3 +1,4 @@
+import type { Finding } from "../../infra/cli/checks/finding";
 import { PLACEHOLDERS } from "../../lambda/names";
 import type { Options } from "../../lambda/options";
 import { bytesOf, evaluationPayload } from "../cloud/events";
@@ -14,15 +15,8 @@ afterEach(async () => {
   await pipeline.stop();
 });
 
-interface Found {
-  readonly check: string;
-  readonly level: string;
-  readonly detail: string;
-  readonly fix?: string;
-}
-
 const read = ({ code, out, progress }: Awaited<ReturnType<typeof runLocal>>) => {
-  const found: readonly Found[] = JSON.parse(out);
+  const found: readonly Finding[] = JSON.parse(out);
   const open = found.filter(({ level }) => level !== "ok" && level !== "info");
   return { code, found, open, progress, named: (check: string) => found.filter((one) => one.check === check) };
 };

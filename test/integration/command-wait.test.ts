@@ -1,3 +1,4 @@
+import type { Finding } from "../../infra/cli/checks/finding";
 import { sign } from "../../lambda/receive/signature";
 import { bytesOf, evaluationPayload } from "../cloud/events";
 import { runLocal, runOnAws } from "./commands";
@@ -12,17 +13,10 @@ afterEach(async () => {
   await pipeline.stop();
 });
 
-interface Found {
-  readonly check: string;
-  readonly level: string;
-  readonly detail: string;
-  readonly fix?: string;
-}
-
 const evaluation = (identity: string) => bytesOf(evaluationPayload({ identity }));
 const saw = (event: string) => pipeline.until(() => pipeline.log.some((line) => line.event === event));
 const read = ({ out, code }: Awaited<ReturnType<typeof runLocal>>) => {
-  const found: readonly Found[] = JSON.parse(out);
+  const found: readonly Finding[] = JSON.parse(out);
   return { code, found, refused: found.filter(({ check }) => check.startsWith("webhook of ")) };
 };
 const wait = async (minutes = "0.01") => read(await runLocal(pipeline, ["doctor", "--json", "--wait", "--minutes", minutes]));

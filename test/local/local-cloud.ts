@@ -4,12 +4,11 @@ import type { LocalPlaces } from "../../infra/cli/aws";
 import { SETTINGS_URL } from "../../infra/cli/command";
 import { parameterNames } from "../../infra/environment-name";
 import { CONFIG_VARIABLE } from "../../lambda/config";
-import type { DeliverHandler } from "../../lambda/deliver/deliver";
 import type { Options } from "../../lambda/options";
-import type { ReceiveHandler } from "../../lambda/receive/receive";
 import { composeDeliver, composeReceive } from "../../lambda/wiring";
 import { ControlPlane, TOPIC } from "../cloud/control-plane";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
+import type { Environments, Handlers } from "../cloud/environments";
 import type { FifoQueue } from "../cloud/fifo-queue";
 import { FakeSegment, type SegmentMode } from "../cloud/segment";
 import { ACCOUNT, CREDENTIALS, close, LOOPBACK, REGION } from "../cloud/server";
@@ -25,17 +24,6 @@ import { createQueues } from "./queues";
 
 /** Segment's own hosts. */
 const SEGMENT_HOSTS = /^https:\/\/[^/]+\.(segment\.io|segmentapis\.com)(\/|$)/;
-
-export interface Handlers {
-  readonly receive: ReceiveHandler;
-  readonly deliver: DeliverHandler;
-}
-
-/** The environment variables of each function. */
-export interface Environments {
-  readonly receive: Readonly<Record<string, string>>;
-  readonly deliver: Readonly<Record<string, string>>;
-}
 
 export interface LocalCloudOptions {
   /** 0 = any free port. */

@@ -2,7 +2,7 @@ import type { Terminal } from "../command";
 import { explain, missingRight } from "../explain";
 
 /**
- * `info`: nothing is judged. `skip`: nothing was seen, and so nothing is judged. `warning`: it works, and may not for long.
+ * `info`: a fact that is not judged. `skip`: the check could not look. `warning`: it works now, but may fail soon.
  * Only `failed` makes the exit code 1.
  */
 export type Level = "ok" | "info" | "skip" | "warning" | "failed";
