@@ -3,30 +3,32 @@ import { Worker } from "node:worker_threads";
 import { bundle } from "../../infra/bundle";
 import { CONFIG_VARIABLE } from "../../lambda/config";
 import type { FunctionName } from "../../lambda/names";
+import { environmentsOf } from "../cloud/environments";
 import { bytesOf, evaluationPayload, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
 import { CREDENTIALS, REGION } from "../cloud/server";
-import { environmentsOf } from "../faults/world";
 import { Loopback, type LoopbackRequest } from "../support/loopback";
 
-/** Settings of Lambda, of Powertools and of Node.js: none of them may change what is logged. */
+const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+
+/**
+ * Settings of Lambda, of Powertools and of Node.js: none of them may change what is logged. Each starts a worker, so a setting that
+ * could hide entries stands beside one that could only change them.
+ */
 const SETTINGS: readonly Readonly<Record<string, string>>[] = [
   {},
-  ...["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"].flatMap((level) =>
-    ["JSON", "Text"].map((format) => ({ AWS_LAMBDA_LOG_LEVEL: level, AWS_LAMBDA_LOG_FORMAT: format })),
-  ),
-  ...["WARN", "CRITICAL", "SILENT", "nonsense"].map((level) => ({ POWERTOOLS_LOG_LEVEL: level })),
-  { LOG_LEVEL: "SILENT" },
-  ...["true", "1", "nonsense"].map((value) => ({ POWERTOOLS_DEV: value })),
-  ...["10%", "1", "-1", "0.5"].map((rate) => ({ POWERTOOLS_LOGGER_SAMPLE_RATE: rate })),
-  ...["true", "nonsense"].map((value) => ({ POWERTOOLS_LOGGER_LOG_EVENT: value })),
-  { POWERTOOLS_SERVICE_NAME: "another" },
-  { AWS_LAMBDA_MAX_CONCURRENCY: "10" },
-  { _X_AMZN_TRACE_ID: "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1" },
-  { TZ: "Asia/Kathmandu" },
+  ...LEVELS.map((level) => ({ AWS_LAMBDA_LOG_LEVEL: level, AWS_LAMBDA_LOG_FORMAT: "JSON" })),
+  ...["DEBUG", "FATAL"].map((level) => ({ AWS_LAMBDA_LOG_LEVEL: level, AWS_LAMBDA_LOG_FORMAT: "Text" })),
+  { POWERTOOLS_LOG_LEVEL: "WARN", POWERTOOLS_DEV: "true" },
+  { POWERTOOLS_LOG_LEVEL: "CRITICAL", POWERTOOLS_DEV: "1" },
+  { POWERTOOLS_LOG_LEVEL: "SILENT", POWERTOOLS_LOGGER_LOG_EVENT: "true" },
+  { POWERTOOLS_LOG_LEVEL: "nonsense", POWERTOOLS_LOGGER_LOG_EVENT: "nonsense" },
+  { LOG_LEVEL: "SILENT", POWERTOOLS_DEV: "nonsense" },
+  { POWERTOOLS_LOGGER_SAMPLE_RATE: "10%", POWERTOOLS_SERVICE_NAME: "another" },
+  { POWERTOOLS_LOGGER_SAMPLE_RATE: "1", AWS_LAMBDA_MAX_CONCURRENCY: "10" },
+  { POWERTOOLS_LOGGER_SAMPLE_RATE: "-1", TZ: "Asia/Kathmandu" },
+  { POWERTOOLS_LOGGER_SAMPLE_RATE: "0.5", _X_AMZN_TRACE_ID: "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1" },
   { NODE_ENV: "production", DEBUG: "*", FORCE_COLOR: "3" },
 ];
-
-const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
 /** What Lambda keeps of a function's output: with format JSON it drops entries below its level, by the fields of each line. */
 function keptByLambda(lines: readonly string[], setting: Readonly<Record<string, string>>): readonly string[] {
