@@ -69,8 +69,11 @@ export const BUSY = "busy";
 
 const OK: SegmentBehaviour = { status: 200 };
 
-/** Selects one event in 64, the same ones each time. With more, the endpoint would not look healthy. */
-const isPoison = ({ traits }: ArrivingCall) => numberOf(Object.keys(traits)) % 64 === 5;
+/** Selects one event in 64 of the first 400, the same ones each time. With more, the endpoint would not look healthy. */
+const isPoison = ({ traits }: ArrivingCall) => {
+  const number = numberOf(Object.keys(traits));
+  return number < 400 && number % 64 === 5;
+};
 
 /** Whether these are traits of one of the events with these numbers. */
 const isOfEvent = (traits: ArrivingCall["traits"], from: number, to: number) => {
@@ -80,12 +83,12 @@ const isOfEvent = (traits: ArrivingCall["traits"], from: number, to: number) => 
 
 /** With 80 evaluations per hour, such a call is dead-lettered after three hours. A younger one still waits at the end. */
 const poison = (status: number): Partial<Fault> => ({
-  hours: 5,
-  endsAfter: 5,
-  events: 400,
+  hours: 4,
+  endsAfter: 4,
+  events: 320,
   users: 60,
   byTurns: true,
-  oldest: 5 * HOUR,
+  oldest: 4 * HOUR,
   segment: (call) => (isPoison(call) ? { status } : OK),
   expects: { "isolated-failure": 12 },
 });
@@ -114,8 +117,8 @@ const invocation = (share: number, fault: InvocationFault): Pick<Fault, "invocat
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 
-/** Three users of 100. */
-const QUIET_REJECTED = ["user-3", "user-37", "user-71"];
+/** Three users of 100: user-3, user-37 and user-71. */
+const isOfThreePercent = (identity: string) => Number(/\d+/.exec(identity)) % 34 === 3;
 
 const FAULTS: readonly Fault[] = [
   { name: "none" },
@@ -179,8 +182,8 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "poison call of a busy user",
-    hours: 8,
-    events: 640,
+    hours: 5,
+    events: 400,
     users: 60,
     busy: 0.3,
     segment: ({ userId, traits }) => ({ status: userId === BUSY && isOfEvent(traits, 40, 60) ? 503 : 200 }),
@@ -191,15 +194,15 @@ const FAULTS: readonly Fault[] = [
   {
     name: "proxy restarts with 404s",
     hours: 1,
-    events: 640,
+    events: 320,
     users: 60,
     segment: (_, __, seconds) => ({ status: seconds > 600 && seconds < 660 ? 404 : 200 }),
     within: 5 * MINUTE,
   },
   {
     name: "firewall refuses one user's value",
-    hours: 6,
-    events: 640,
+    hours: 5,
+    events: 530,
     users: 60,
     segment: ({ userId, traits }) => ({ status: userId === "user-2" && isOfEvent(traits, 0, 100) ? 403 : 200 }),
     strikes: (identity) => identity === "user-2",
@@ -227,8 +230,8 @@ const FAULTS: readonly Fault[] = [
     events: 500,
     users: 100,
     byTurns: true,
-    segment: ({ userId }) => ({ status: QUIET_REJECTED.includes(userId) ? 400 : 200 }),
-    strikes: (identity) => QUIET_REJECTED.includes(identity),
+    segment: ({ userId }) => ({ status: isOfThreePercent(userId) ? 400 : 200 }),
+    strikes: isOfThreePercent,
     within: MINUTE,
     expects: { "isolated-failure": 9 },
     deadLetteredAfter: [3 * HOUR, 4 * HOUR],
@@ -251,8 +254,8 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "one bad node",
-    hours: 4,
-    events: 640,
+    hours: 2,
+    events: 320,
     users: 60,
     // Every fifth connection reaches the bad node.
     segment: ({ clientPort = 0 }) => ({ status: Math.floor(clientPort / 2) % 5 === 0 ? 400 : 200 }),
@@ -286,8 +289,8 @@ const FAULTS: readonly Fault[] = [
   {
     name: "half of the users fail for four hours",
     hours: 6,
-    events: 500,
-    users: 50,
+    events: 250,
+    users: 25,
     byTurns: true,
     segment: ({ userId }, _, seconds) => ({ status: seconds < 4 * HOUR && isShare(userId, 0.5) ? 503 : 200 }),
     strikes: (identity) => isShare(identity, 0.5),
@@ -344,10 +347,10 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "partial outage",
-    hours: 3,
-    events: 640,
+    hours: 2,
+    events: 430,
     users: 60,
-    segment: (_, random, seconds) => ({ status: seconds < 2 * HOUR && random() < 0.3 ? 503 : 200 }),
+    segment: (_, random, seconds) => ({ status: seconds < 1.5 * HOUR && random() < 0.3 ? 503 : 200 }),
     within: 30 * MINUTE,
   },
 ];
@@ -360,6 +363,26 @@ export function hasFault({ segment, ssm, sqs, dynamodb, invocation, down, lookup
 /** Returns the rows of a campaign. The rows of DynamoDB are included only if the option uses the table. */
 export function faultsMet(forward: "every" | "changes"): readonly Fault[] {
   return forward === "changes" ? FAULTS : FAULTS.filter(({ name }) => !name.startsWith("DynamoDB"));
+}
+
+/**
+ * Returns the row for a stack that runs so many containers. Each container judges by its own attempts whether the endpoint is
+ * healthy, so a row that expects dead letters needs traffic for each; its own numbers are enough for three. A user's failures are
+ * spread over the containers as well, so it takes longer until one of them counts the fourth.
+ */
+export function forContainers(containers: number, fault: Fault): Fault {
+  const { events, users, expects, oldest = 0, deadLetteredAfter: [earliest, latest] = [] } = fault;
+  if (events === undefined || users === undefined || expects === undefined || containers <= 3) return fault;
+  const slack = 10 * MINUTE * containers;
+  const most = Object.entries(expects).map(([reason, count]) => [reason, count * containers]);
+  return {
+    ...fault,
+    events: events * containers,
+    users: users * containers,
+    expects: Object.fromEntries(most),
+    oldest: oldest + slack,
+    ...(earliest !== undefined && latest !== undefined && { deadLetteredAfter: [earliest, latest + slack] }),
+  };
 }
 
 /** Returns what contradicts the row: unexpected dead letters, too few of the expected ones, and delays that are too long. */

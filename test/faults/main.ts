@@ -1,7 +1,7 @@
 import { endWith, parseOptions, type Usage, UsageError } from "../support/usage";
 import { type CampaignOptions, type Result, runScenario } from "./campaign";
 import { runColdBurst } from "./cold-burst";
-import { type Fault, faultsMet, verdictOn } from "./faults";
+import { type Fault, faultsMet, forContainers, verdictOn } from "./faults";
 
 const USAGE: Usage = {
   call: "npm run faults -- [--events n] [--identities n] [--seed n] [--forward every|changes] [--containers n] [--only 'name of a row']",
@@ -44,7 +44,8 @@ async function main(): Promise<void> {
   console.log(`${containers} containers of each function, forward ${forward}`);
   console.log([NAME.padEnd(34), ...COLUMNS.map(([title]) => title.padStart(10)), "  dead-lettered"].join(""));
   let bad = 0;
-  for (const fault of faults) bad += await runRow(fault, { events, identities, seed, forward, containers });
+  const rows = faults.map((fault) => forContainers(containers, fault));
+  for (const fault of rows) bad += await runRow(fault, { events, identities, seed, forward, containers });
   if (only === undefined || only === COLD_BURST) bad += await runBurst();
   console.log(
     bad === 0

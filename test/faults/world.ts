@@ -10,8 +10,6 @@ import { FakeSsm } from "../cloud/ssm";
 import type { AcceptedCall } from "./checker";
 import type { Fault } from "./faults";
 
-export { environmentsOf };
-
 const OLD_KEY = "old-key";
 const NEW_KEY = "new-key";
 
