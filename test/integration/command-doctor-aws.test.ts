@@ -1,5 +1,4 @@
-import type { Level } from "../../infra/cli/checks/finding";
-import { TOPIC } from "../cloud/control-plane";
+import { type ControlPlaneState, TOPIC } from "../cloud/control-plane";
 import { findingsOf, usePipeline } from "./commands";
 
 const { cloud, state, onAws } = usePipeline("doctor", "--json");
@@ -8,7 +7,10 @@ const doctor = async () => findingsOf(await onAws());
 const entry = (service: string, event: string, hoursAgo: number, more: object = {}) => {
   return { service, event, timestamp: new Date(Date.now() - hoursAgo * 3_600_000).toISOString(), ...more };
 };
-const nameOf = (title: string) => `${cloud().stackName} ${title}`;
+const NAME = "FlagsmithToSegment-production";
+const BACKLOG = `${NAME} Backlog`;
+const DEAD_LETTERS = `${NAME} Dead letters`;
+const CONFIRMED = { "ops@example.com": `${TOPIC}:1` };
 const OTHER_TOPIC = "arn:aws:sns:us-east-1:000000000000:others";
 const succeeded = (topic = TOPIC, Timestamp = 1_790_000_000) => {
   return { Timestamp, HistorySummary: `Successfully executed action ${topic}` };
@@ -20,8 +22,8 @@ const failedBy = (error: string, Timestamp = 1_790_000_000) => {
 /** Traffic, and two alarms that did what they should. */
 beforeEach(() => {
   state().entries = [entry("receive", "accepted", 0.1), entry("deliver", "delivered", 0.1)];
-  state().alarms = { [nameOf("Backlog")]: "OK", [nameOf("Dead letters")]: "OK" };
-  state().history = { [nameOf("Backlog")]: [succeeded()], [nameOf("Dead letters")]: [succeeded()] };
+  state().alarms = { [BACKLOG]: "OK", [DEAD_LETTERS]: "OK" };
+  state().history = { [BACKLOG]: [succeeded()], [DEAD_LETTERS]: [succeeded()] };
 });
 
 describe("doctor on AWS", () => {
@@ -113,18 +115,17 @@ describe("a check that AWS does not answer", () => {
 
 describe("alarms", () => {
   it("are the chosen pipeline's only, though another's stack or name begins alike", async () => {
-    const { stackName } = cloud();
-    state().alarms = { ...state().alarms, [`${stackName}/staging Backlog`]: "ALARM", [`${stackName}-2 Backlog`]: "ALARM" };
-    state().history = { ...state().history, [`${stackName}/staging Backlog`]: [failedBy("no")] };
-    const { named, found } = await doctor();
-    expect(named("alarms")).toMatchObject([{ level: "ok", detail: "none of 2 fires" }]);
+    state().alarms = { ...state().alarms, [`${NAME}/staging Backlog`]: "ALARM", [`${NAME}-2 Backlog`]: "ALARM" };
+    state().history = { ...state().history, [`${NAME}/staging Backlog`]: [failedBy("no")] };
+    const { lines, found } = await doctor();
+    expect(lines("alarms")).toEqual(["ok    alarms: none of 2 fires"]);
     expect(JSON.stringify(found)).not.toMatch(/staging Backlog|-2 Backlog/);
   });
 
   it("are those of the name in CONFIG, in a stack with two pipelines", async () => {
-    const pipelineName = `${cloud().stackName}/staging`;
+    const pipelineName = `${NAME}/staging`;
     state().functions = { receive: { config: { pipelineName } }, deliver: { config: { pipelineName } } };
-    state().alarms = { [nameOf("Backlog")]: "ALARM", [`${pipelineName} Dead letters`]: "ALARM" };
+    state().alarms = { [BACKLOG]: "ALARM", [`${pipelineName} Dead letters`]: "ALARM" };
     const firing = (await doctor()).found.filter(({ detail }) => detail.startsWith("fires"));
     expect(firing).toMatchObject([
       { check: `${pipelineName} Dead letters`, level: "warning", fix: "infra/RUNBOOK.md, Dead letters" },
@@ -133,190 +134,157 @@ describe("alarms", () => {
 
   it("are not judged where an earlier release did not write the name", async () => {
     state().functions = { receive: { config: { pipelineName: undefined } } };
-    const { named } = await doctor();
-    for (const check of ["alarms", "metric filters of receive", "log group of API Gateway"]) {
-      expect(named(check)).toMatchObject([{ level: "skip" }]);
-    }
+    const { at } = await doctor();
+    const unnamed = ["metric filters of receive", "metric filters of deliver", "log group of API Gateway", "alarms"];
+    expect(at("skip").map(({ check }) => check)).toEqual(expect.arrayContaining(unnamed));
   });
 
-  it("are missed where there are none", async () => {
-    state().alarms = {};
-    expect((await doctor()).named("alarms")).toMatchObject([{ level: "warning", fix: "add Monitoring beside the pipeline" }]);
-  });
-
-  it("are named each where they have no action, or a disabled one", async () => {
-    state().alarmDetails = { [nameOf("Backlog")]: { AlarmActions: [] }, [nameOf("Dead letters")]: { ActionsEnabled: false } };
-    const enable = /^aws cloudwatch enable-alarm-actions .*--alarm-names '\S+ Dead letters'$/;
-    expect((await doctor()).named("alarm actions")).toMatchObject([
-      { level: "warning", detail: expect.stringMatching(/: \S+ Backlog$/), fix: expect.stringContaining("alarmEmail") },
-      { level: "warning", detail: expect.stringMatching(/: \S+ Dead letters$/), fix: expect.stringMatching(enable) },
-    ]);
-  });
-
-  it("count an action that is no SNS topic, unseen", async () => {
-    const pager = "arn:aws:lambda:us-east-1:000000000000:function:pager";
-    state().actions = [pager];
-    const { named, found } = await doctor();
-    expect(named("alarm actions")).toMatchObject([{ level: "skip", detail: expect.stringContaining(pager) }]);
+  it("notify topics only: another action is not asked for its subscriptions", async () => {
+    state().actions = ["arn:aws:lambda:us-east-1:000000000000:function:pager"];
+    const { lines, found } = await doctor();
+    expect(lines("alarm actions")).toEqual([expect.stringMatching(/^skip {2}alarm actions: \S+:pager is no SNS topic/)]);
     expect(found.filter(({ check }) => check.startsWith("topic "))).toEqual([]);
   });
-});
 
-describe("a topic", () => {
-  const confirmed = { "ops@example.com": `${TOPIC}:1` };
-  const topic = async (arn = TOPIC) => (await doctor()).named(`topic ${arn}`);
-
-  it("without any receiver is named, though another topic has one", async () => {
-    state().subscriptions = confirmed;
+  it("have one topic without any receiver, though another topic has one", async () => {
+    state().subscriptions = CONFIRMED;
     state().topics = { [OTHER_TOPIC]: {} };
-    state().alarmDetails = { [nameOf("Backlog")]: { AlarmActions: [OTHER_TOPIC] } };
-    const { named } = await doctor();
-    const fix = expect.stringContaining(`aws sns subscribe --region us-east-1 --topic-arn ${OTHER_TOPIC}`);
-    expect(named(`topic ${TOPIC}`)).toMatchObject([{ level: "ok", detail: "confirmed: ops@example.com" }]);
-    expect(named(`topic ${OTHER_TOPIC}`)).toMatchObject([{ level: "warning", fix }]);
-  });
-
-  it("with an unconfirmed subscription says how to confirm it so that a mail filter can't cancel it", async () => {
-    state().subscriptions = { "ops@example.com": "PendingConfirmation" };
-    const confirm = `aws sns confirm-subscription --region us-east-1 --topic-arn ${TOPIC} --authenticate-on-unsubscribe true --token`;
-    expect(await topic()).toMatchObject([
-      { level: "warning", detail: expect.stringContaining("ops@example.com"), fix: expect.stringContaining(confirm) },
-    ]);
-  });
-
-  it("with a cancelled subscription says how to subscribe again, beside another that is confirmed", async () => {
-    state().subscriptions = { ...confirmed, "boss@example.com": "Deleted" };
-    const detail = "cancelled by its receiver: boss@example.com; a deploy does not bring it back";
-    const fix = /^aws sns subscribe .*--protocol email --notification-endpoint boss@example\.com; then aws sns confirm/;
-    expect(await topic()).toMatchObject([{ level: "ok" }, { level: "warning", detail, fix: expect.stringMatching(fix) }]);
-  });
-
-  it("that does not exist is not judged", async () => {
-    state().actions = [OTHER_TOPIC];
-    const { named } = await doctor();
-    expect(named("alarm receivers")).toMatchObject([{ level: "skip", detail: expect.stringContaining("does not exist") }]);
+    state().alarmDetails = { [BACKLOG]: { AlarmActions: [OTHER_TOPIC] } };
+    const { lines } = await doctor();
+    expect(lines(`topic ${TOPIC}`)).toEqual([`ok    topic ${TOPIC}: confirmed: ops@example.com`]);
+    const subscribe = `-> aws sns subscribe --region us-east-1 --topic-arn ${OTHER_TOPIC}`;
+    expect(lines(`topic ${OTHER_TOPIC}`)).toEqual([expect.stringMatching(`^warn .*${subscribe} `)]);
   });
 });
 
-describe("an alarm's history", () => {
+describe("a newest action of an alarm", () => {
   const publish = `Resource: arn:aws:cloudwatch:us-east-1:000000000000:alarm:a is not authorized to perform: SNS:Publish on resource: ${TOPIC}-kms`;
   const kms = "null (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException)";
   const setBacklog = (...items: ReturnType<typeof succeeded>[]) => {
-    state().history = { ...state().history, [nameOf("Backlog")]: items };
+    state().history = { ...state().history, [BACKLOG]: items };
   };
 
-  it.each<[string, string, RegExp, RegExp | undefined]>([
-    ["the topic's policy", publish, /CloudWatch may not publish to arn/, /sns:Publish in the topic's policy$/],
-    ["its key's policy", kms, /KMS key/, /kms:Decrypt/],
-    ["what CloudWatch says otherwise", "Topic does not exist", /Topic does not exist/, undefined],
-  ])("names %s", async (_, error, detail, fix) => {
+  it.each<[string, string, RegExp]>([
+    ["the topic's policy", publish, /^FAIL .* CloudWatch may not publish to arn.* -> .* sns:Publish in the topic's policy$/],
+    ["its key's policy", kms, /^FAIL .* KMS key .* -> .*kms:Decrypt/],
+    ["what CloudWatch says otherwise, without a fix", "Topic does not exist", /^FAIL [^>]*Topic does not exist"$/],
+  ])("that failed names %s", async (_, error, line) => {
     setBacklog(failedBy(error));
-    const { named, code } = await doctor();
-    const fixed = fix === undefined ? {} : { fix: expect.stringMatching(fix) };
-    expect(named(nameOf("Backlog"))).toEqual([
-      { check: nameOf("Backlog"), level: "failed", detail: expect.stringMatching(detail), ...fixed },
-    ]);
-    expect(named("alarm history")).toMatchObject([{ level: "ok", detail: "1 newest actions succeeded" }]);
+    const { lines, code } = await doctor();
+    expect(lines(BACKLOG)).toEqual([expect.stringMatching(line)]);
+    expect(lines("alarm history")).toEqual(["ok    alarm history: 1 newest actions succeeded"]);
     expect(code).toBe(1);
   });
 
-  it("counts by its newest action only", async () => {
+  it("hides one that failed before", async () => {
     setBacklog(failedBy(publish, 1_780_000_000), succeeded());
     expect((await doctor()).code).toBe(0);
   });
 
-  it("counts for each topic: one that succeeds does not hide one that fails", async () => {
+  it("does not hide one for another topic that failed", async () => {
     setBacklog(succeeded(OTHER_TOPIC, 1_790_000_001), failedBy(publish));
-    expect((await doctor()).named(nameOf("Backlog"))).toMatchObject([{ level: "failed" }]);
-  });
-
-  it("without any action is not judged, and gets the command that tries one", async () => {
-    state().history = { [nameOf("Backlog")]: [succeeded()] };
-    const tries = /aws cloudwatch set-alarm-state .*--alarm-name '\S+ Dead letters' --state-value ALARM/;
-    expect((await doctor()).named("alarm history")).toMatchObject([
-      { level: "ok" },
-      { level: "skip", detail: expect.stringMatching(/: \S+ Dead letters$/), fix: expect.stringMatching(tries) },
-    ]);
+    expect((await doctor()).lines(BACKLOG)).toEqual([expect.stringMatching(/^FAIL /)]);
   });
 });
 
-describe("the functions", () => {
+describe("doctor", () => {
   const level = (ApplicationLogLevel: string) => ({ LogFormat: "JSON", ApplicationLogLevel });
+  const aliasLogging = { receive: { logging: level("INFO"), aliasLogging: level("ERROR") } };
+  const variables = { POWERTOOLS_LOG_LEVEL: "ERROR", AWS_LAMBDA_LOG_FORMAT: "Text", LOG_LEVEL: "debug", MY_LOG_LEVEL: "x" };
+  const otherGroup = { deliver: { logging: { LogGroup: "/company/all" } } };
+  const mapping = (eventSource: string | undefined, lastResult?: string) => ({ eventSource, lastResult });
+  const unfiltered = { metricFilters: { Invalid: "receive" } };
+  const actions = (details: object) => ({ alarmDetails: { [BACKLOG]: details } });
+  const subscribed = (subscriptions: object) => ({ subscriptions: { ...subscriptions } });
 
-  it.each(["WARN", "ERROR", "FATAL"])("warn of the log level %s, which hides entries from alarms", async (hiding) => {
-    state().functions = { deliver: { logging: level(hiding) } };
-    const { named } = await doctor();
-    expect(named("log of deliver")).toMatchObject([{ level: "warning", detail: expect.stringContaining(hiding) }]);
-    expect(named("log of receive")).toMatchObject([{ level: "ok" }]);
+  // The text as the operator reads it: level, check, what was found, and after the arrow how to fix it.
+  it.each<[string, Partial<ControlPlaneState>, string, readonly RegExp[]]>([
+    ["no alarms", { alarms: {} }, "alarms", [/^warn .* -> add Monitoring beside the pipeline$/]],
+    ["an alarm without an action", actions({ AlarmActions: [] }), "alarm actions", [/^warn .*: \S+ Backlog -> .*alarmEmail/]],
+    [
+      "an alarm with disabled actions",
+      actions({ ActionsEnabled: false }),
+      "alarm actions",
+      [/^warn .*: \S+ Backlog -> aws cloudwatch enable-alarm-actions .*--alarm-names '\S+ Backlog'$/],
+    ],
+    [
+      "an alarm that never had an action, and the command that tries one",
+      { history: { [BACKLOG]: [succeeded()] } },
+      "alarm history",
+      [/^ok /, /^skip .*: \S+ Dead letters -> .*aws cloudwatch set-alarm-state .*'\S+ Dead letters' --state-value ALARM/],
+    ],
+    [
+      "an unconfirmed subscription, and how to confirm it so that a mail filter can't cancel it",
+      subscribed({ "ops@example.com": "PendingConfirmation" }),
+      `topic ${TOPIC}`,
+      [/^warn .* ops@example.com -> aws sns confirm-subscription .*:alarms --authenticate-on-unsubscribe true --token/],
+    ],
+    [
+      "a cancelled subscription beside a confirmed one, and how to subscribe again",
+      subscribed({ ...CONFIRMED, "boss@example.com": "Deleted" }),
+      `topic ${TOPIC}`,
+      [/^ok /, /^warn .*: boss@example\.com; .* -> aws sns subscribe .* boss@example\.com; then aws sns confirm/],
+    ],
+    ["a topic that does not exist", { actions: [OTHER_TOPIC] }, "alarm receivers", [/^skip .* does not exist$/]],
+    [
+      "log level WARN, which hides entries",
+      { functions: { deliver: { logging: level("WARN") } } },
+      "log of deliver",
+      [/^warn .*WARN/],
+    ],
+    ["log level ERROR", { functions: { deliver: { logging: level("ERROR") } } }, "log of deliver", [/^warn .*ERROR/]],
+    ["log level FATAL", { functions: { deliver: { logging: level("FATAL") } } }, "log of deliver", [/^warn .*FATAL/]],
+    ["log level INFO", { functions: { deliver: { logging: level("INFO") } } }, "log of deliver", [/^ok /]],
+    ["the log level of the alias, which runs", { functions: aliasLogging }, "log of receive", [/^warn .*ERROR/]],
+    ["the function's log level where there is no alias", { functions: aliasLogging, alias: false }, "log of receive", [/^ok /]],
+    [
+      "variables without effect",
+      { functions: { receive: { variables } } },
+      "log of receive",
+      [/^warn .*: POWERTOOLS_LOG_LEVEL, AWS_LAMBDA_LOG_FORMAT, LOG_LEVEL: no effect on what this release logs/],
+    ],
+    [
+      "a log group in which no metric filter counts",
+      { functions: otherGroup },
+      "metric filters of deliver",
+      [/^warn .*: count in deliver, and deliver logs to \/company\/all: alarms see nothing of it/],
+    ],
+    ["the other function's metric filters", { functions: otherGroup }, "metric filters of receive", [/^ok /]],
+    ["no metric filter", unfiltered, "metric filters of deliver", [/^warn .*: no metric filter counts DeadLettered/]],
+    ["no metric filter of API Gateway", unfiltered, "log group of API Gateway", [/^warn .* RefusedByApiGateway/]],
+    [
+      "an account that runs few functions",
+      { concurrency: 10 },
+      "concurrency",
+      [/^warn .*executions, or lower maxConcurrency$/],
+    ],
+    [
+      "few that are kept for receive",
+      { concurrency: 10, reserved: 2 },
+      "concurrency",
+      [/^warn .* option reservedConcurrency$/],
+    ],
+    ["enough that are kept for receive", { concurrency: 10, reserved: 10 }, "concurrency", [/^ok /]],
+    ["no event source", mapping(undefined), "event source", [/^FAIL .* -> .*drift/]],
+    ["a disabled event source", mapping("Disabled"), "event source", [/^FAIL .* -> .*--enabled$/]],
+    ["an event source that is being deleted", mapping("Deleting"), "event source", [/^FAIL {2}event source: is Deleting$/]],
+    [
+      "an event source that can't call deliver",
+      mapping("Enabled", "PROBLEM: Function call failed"),
+      "event source",
+      [/^warn .*PROBLEM: Function call failed -> .*Nothing delivered$/],
+    ],
+    ["an event source that works", mapping("Enabled", "OK"), "event source", [/^ok {4}event source: is Enabled/]],
+    ["an old message", { oldest: 1_200 }, "oldest message", [/^warn .*: 1200 s old -> infra\/RUNBOOK.md, Backlog$/]],
+    ["no age of the last 15 minutes", { oldest: undefined }, "oldest message", [/^skip .* no age in the last 15 minutes/]],
+  ])("judges %s", async (_, changes, check, lines) => {
+    Object.assign(state(), changes);
+    expect((await doctor()).lines(check)).toEqual(lines.map((line) => expect.stringMatching(line)));
   });
 
-  it("are judged by what the alias runs, or by the function where there is none", async () => {
-    state().functions = { receive: { logging: level("INFO"), aliasLogging: level("ERROR") } };
-    expect((await doctor()).named("log of receive")).toMatchObject([{ level: "warning" }]);
-    state().alias = false;
-    expect((await doctor()).named("log of receive")).toMatchObject([{ level: "ok" }]);
-  });
-
-  it("warn of variables that have no effect", async () => {
-    const variables = { POWERTOOLS_LOG_LEVEL: "ERROR", AWS_LAMBDA_LOG_FORMAT: "Text", LOG_LEVEL: "debug", MY_LOG_LEVEL: "x" };
-    state().functions = { receive: { variables } };
-    const detail = "POWERTOOLS_LOG_LEVEL, AWS_LAMBDA_LOG_FORMAT, LOG_LEVEL: no effect on what this release logs";
-    expect((await doctor()).named("log of receive")).toMatchObject([{ level: "warning", detail }]);
-  });
-
-  it("warn of a log group in which no metric filter counts", async () => {
-    state().functions = { deliver: { logging: { LogGroup: "/company/all" } } };
-    const { named } = await doctor();
-    const detail = "count in deliver, and deliver logs to /company/all: alarms see nothing of it";
-    expect(named("metric filters of deliver")).toMatchObject([{ level: "warning", detail }]);
-    expect(named("metric filters of receive")).toMatchObject([{ level: "ok" }]);
-  });
-
-  it("warn of a log without a metric filter", async () => {
-    state().metricFilters = { Invalid: "receive" };
-    const { named } = await doctor();
-    const detail = expect.stringMatching(/^no metric filter counts DeadLettered/);
-    expect(named("metric filters of deliver")).toMatchObject([{ level: "warning", detail }]);
-    expect(named("log group of API Gateway")).toMatchObject([{ level: "warning" }]);
-  });
-
-  it.each<[string, number, number | undefined, Level, RegExp | undefined]>([
-    ["of the account", 10, undefined, "warning", /Concurrent executions, or lower maxConcurrency$/],
-    ["kept for it", 10, 2, "warning", /raise option reservedConcurrency$/],
-    ["kept for it, which are enough", 10, 10, "ok", undefined],
-  ])("are judged by how many may run of receive: %s", async (_, concurrency, reserved, judged, fix) => {
-    Object.assign(state(), { concurrency, reserved });
-    const [finding] = (await doctor()).named("concurrency");
-    expect(finding?.level).toBe(judged);
-    expect(finding?.fix).toEqual(fix && expect.stringMatching(fix));
-  });
-
-  it.each<[string, string | undefined, string | undefined, Level, RegExp | undefined]>([
-    ["is missing", undefined, undefined, "failed", /drift/],
-    ["is disabled", "Disabled", undefined, "failed", /--enabled$/],
-    ["is being deleted", "Deleting", undefined, "failed", undefined],
-    ["can't call deliver", "Enabled", "PROBLEM: Function call failed", "warning", /Nothing delivered/],
-    ["works", "Enabled", "OK", "ok", undefined],
-  ])("are judged by their event source if it %s", async (_, eventSource, lastResult, judged, fix) => {
-    Object.assign(state(), { eventSource, lastResult });
-    const [finding] = (await doctor()).named("event source");
-    expect(finding?.level).toBe(judged);
-    expect(finding?.fix).toEqual(fix && expect.stringMatching(fix));
-  });
-});
-
-describe("the queues", () => {
-  it("warn of an old message and of dead letters", async () => {
-    state().oldest = 1_200;
+  it("warns of dead letters", async () => {
     cloud().deadLetterQueue.queue.send({ body: "x", groupId: "g", deduplicationId: "1", attributes: {} });
-    const { named } = await doctor();
-    const fix = "infra/RUNBOOK.md, Backlog";
-    expect(named("oldest message")).toMatchObject([{ level: "warning", detail: "1200 s old", fix }]);
-    expect(named("dead letters")).toMatchObject([{ level: "warning", detail: "1 message" }]);
-  });
-
-  it("have no age that could be judged without a number of the last 15 minutes", async () => {
-    expect((await doctor()).named("oldest message")).toMatchObject([{ level: "skip" }]);
+    expect((await doctor()).lines("dead letters")).toEqual([expect.stringMatching(/^warn {2}dead letters: 1 message -> /)]);
   });
 });
 
@@ -336,17 +304,16 @@ describe("the log", () => {
       entry("receive", "accepted", 0.2, { reservedColumns: "2: userId, sentAt" }),
       ...state().entries,
     ];
-    const { named } = await doctor();
-    const detail = expect.stringMatching(/^2: userId, sentAt \(.*traitPrefix.*Flagsmith$/);
-    expect(named("reservedColumns")).toEqual([{ check: "reservedColumns", level: "info", detail }]);
-    expect(named("sameColumn")).toEqual([]);
+    const { lines } = await doctor();
+    const line = /^info {2}reservedColumns: 2: userId, sentAt \(.*traitPrefix.*Flagsmith$/;
+    expect(lines("reservedColumns")).toEqual([expect.stringMatching(line)]);
+    expect(lines("sameColumn")).toEqual([]);
   });
 
   it("does not count what is older, or another function's in a shared log group", async () => {
     const stream = "2026/11/27/other-deliver[$LATEST]0123";
     state().entries = [entry("receive", "accepted", 25), entry("deliver", "delivered", 1, { stream })];
-    const { named } = await doctor();
-    expect(named("newest accepted")).toMatchObject([{ level: "warning" }]);
-    expect(named("newest delivered")).toMatchObject([{ level: "warning" }]);
+    const { at } = await doctor();
+    expect(at("warning").map(({ check }) => check)).toEqual(["newest accepted", "newest delivered"]);
   });
 });

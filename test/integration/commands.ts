@@ -1,4 +1,4 @@
-import type { Finding, Level } from "../../infra/cli/checks/finding";
+import { type Finding, type Level, lineOf } from "../../infra/cli/checks/finding";
 import type { ExitCode } from "../../infra/cli/command";
 import { run } from "../../infra/cli/commands";
 import type { Options } from "../../lambda/options";
@@ -80,7 +80,8 @@ export function usePipeline(...command: readonly string[]) {
 export function findingsOf({ code, out }: Ran) {
   const found: readonly Finding[] = JSON.parse(out);
   const named = (check: string) => found.filter((one) => one.check === check);
-  return { code, found, named, at: (...levels: readonly Level[]) => found.filter(({ level }) => levels.includes(level)) };
+  const at = (...levels: readonly Level[]) => found.filter(({ level }) => levels.includes(level));
+  return { code, found, named, at, lines: (check: string) => named(check).map(lineOf) };
 }
 
 /** The SDK's own variables point the command at the emulator. */

@@ -6,7 +6,6 @@ import { captureOutput, type LogLine } from "../support/capture";
 
 export interface Sent {
   readonly status: number;
-  readonly headers: Headers;
   readonly text: string;
   /** "" if the answer has none. */
   readonly messageId: string;
@@ -15,7 +14,6 @@ export interface Sent {
 export interface PostInput {
   /** null = no header. @default - the right one */
   readonly signature?: string | null | undefined;
-  readonly contentType?: string;
 }
 
 /** The local cloud as the integration tests use it. */
@@ -23,8 +21,6 @@ export interface Pipeline {
   readonly cloud: LocalCloud;
   /** Log entries that the functions wrote. */
   readonly log: readonly LogLine[];
-  /** Everything that was written to the terminal. */
-  readonly output: () => string;
   post(body: Buffer, input?: PostInput): Promise<Sent>;
   /** The call with that id, as it arrived at Segment. */
   identify(messageId: string): Promise<ArrivingCall>;
@@ -74,9 +70,7 @@ export async function startPipeline({
     get log() {
       return capture.lines();
     },
-    output: capture.text,
-    post: (body, { signature = sign(body, webhookSecret), contentType = "application/json" } = {}) =>
-      post(cloud.webhookUrl, body, signature, contentType),
+    post: (body, { signature = sign(body, webhookSecret) } = {}) => post(cloud.webhookUrl, body, signature),
     identify: async (messageId) => {
       let found: ArrivingCall | undefined;
       await until(() => {
@@ -98,14 +92,14 @@ export async function startPipeline({
   return pipeline;
 }
 
-async function post(url: string, body: Buffer, signature: string | null, contentType: string): Promise<Sent> {
+async function post(url: string, body: Buffer, signature: string | null): Promise<Sent> {
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": contentType, ...(signature === null ? {} : { "x-flagsmith-signature": signature }) },
+    headers: { "content-type": "application/json", ...(signature === null ? {} : { "x-flagsmith-signature": signature }) },
     body: new Uint8Array(body),
     redirect: "manual",
   });
   const text = await response.text();
   const { messageId = "" } = JSON.parse(text);
-  return { status: response.status, headers: response.headers, text, messageId };
+  return { status: response.status, text, messageId };
 }
