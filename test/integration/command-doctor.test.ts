@@ -5,7 +5,7 @@ import { SETTINGS_URL } from "../../infra/cli/command";
 import { PLACEHOLDERS } from "../../lambda/names";
 import { sign } from "../../lambda/receive/signature";
 import { bytesOf, evaluationPayload } from "../cloud/events";
-import { findingsOf, type SettingsAnswer, settingsWith, US_SOURCE, usePipeline, withSettings } from "./commands";
+import { findingsOf, type Settings, settingsWith, US_SOURCE, usePipeline, withSettings } from "./commands";
 
 const { pipeline, cloud, state, restartWith, post, saw, local, onAws } = usePipeline("doctor");
 
@@ -219,7 +219,7 @@ describe("a parameter", () => {
 
 describe("the write key at Segment", () => {
   const HOUR = 3_600_000;
-  const look = (settings: SettingsAnswer | Error, endpoint = US, ageHours = 25, writeKey = "k".repeat(32)) => {
+  const look = (settings: Settings, endpoint = US, ageHours = 25, writeKey = "k".repeat(32)) => {
     const parameter = { type: "SecureString", value: writeKey, changedAt: new Date(Date.now() - ageHours * HOUR) };
     const commands = { create: "create", overwrite: "overwrite" };
     const checks = writeKeyChecks({ aws: { settingsUrl: SETTINGS_URL }, endpoint, parameter, writeKey, commands });
@@ -252,7 +252,7 @@ describe("the write key at Segment", () => {
     expect(others).toEqual([]);
   });
 
-  it.each<[string, SettingsAnswer | Error, RegExp]>([
+  it.each<[string, Settings, RegExp]>([
     [
       "can't be reached",
       new Error("fetch failed", { cause: new Error("ENOTFOUND") }),
@@ -278,7 +278,7 @@ describe("the write key at Segment", () => {
     ]);
   });
 
-  it.each<[string, SettingsAnswer]>([
+  it.each<[string, Settings]>([
     ["no host", settingsOf({ "Segment.io": {} })],
     ["no integration of Segment", settingsOf({})],
     ["no integrations", { status: 200 }],

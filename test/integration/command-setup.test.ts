@@ -3,7 +3,7 @@ import { InterruptedError } from "../../infra/cli/command";
 import { askHidden } from "../../infra/cli/setup/input";
 import { parameterNames } from "../../infra/environment-name";
 import { PLACEHOLDERS } from "../../lambda/names";
-import { type Operator, type SettingsAnswer, settingsWith, usePipeline } from "./commands";
+import { type Operator, type Settings, settingsWith, usePipeline } from "./commands";
 
 const { cloud, state, onAws } = usePipeline("setup");
 const ssm = () => cloud().ssm;
@@ -14,7 +14,7 @@ const NAMES = parameterNames("staging");
 const DEPLOYED = parameterNames("production");
 const WRITE_KEY = "k".repeat(32);
 const EU_SOURCE = settingsWith("events.eu1.segmentapis.com/v1");
-const UNKNOWN: SettingsAnswer = { status: 404 };
+const UNKNOWN: Settings = { status: 404 };
 const KMS = "arn:aws:kms:us-east-1:000000000000:key/one";
 const UNTOUCHED = [undefined, undefined];
 
@@ -65,20 +65,10 @@ describe("setup before the deploy", () => {
   it("leaves everything as it was if it is interrupted, whatever the question", async () => {
     const begin = ["ARN of", "Segment's write key", "no source", "Segment's region", "Write "];
     const operator = { settings: UNKNOWN, cdkJson: cdkJsonWith() };
-    for (const start of begin) {
-      const stop = (question: string) => {
-        if (question.startsWith(start)) throw new InterruptedError();
-      };
-      const answer = async (question: string) => {
-        stop(question);
-        return true;
-      };
-      const types: Operator["types"] = (question, kind) => {
-        stop(question);
-        return kind === "hidden" ? WRITE_KEY : "";
-      };
-      const { code, progress } = await attended({ ...operator, answer, types });
-      expect([start, progress, code, stored()]).toEqual([start, "interrupted: nothing was written", 1, UNTOUCHED]);
+    for (const interruptsAt of begin) {
+      const { code, progress } = await attended({ ...operator, interruptsAt });
+      const interrupted = "interrupted: nothing was written";
+      expect([interruptsAt, progress, code, stored()]).toEqual([interruptsAt, interrupted, 1, UNTOUCHED]);
     }
     const { code, questions } = await attended(operator);
     expect(questions).toEqual(begin.map((start) => expect.stringMatching(new RegExp(`^${start}`))));

@@ -1,5 +1,5 @@
 import { type Finding, type Level, lineOf } from "../../infra/cli/checks/finding";
-import type { ExitCode } from "../../infra/cli/command";
+import { type ExitCode, InterruptedError } from "../../infra/cli/command";
 import { run } from "../../infra/cli/commands";
 import type { Options } from "../../lambda/options";
 import { bytesOf, evaluationPayload } from "../cloud/events";
@@ -14,30 +14,28 @@ export interface Ran {
   readonly questions: readonly string[];
 }
 
-/** An answer of Segment's settings to the write key's path. */
-export interface SettingsAnswer {
-  readonly status: number;
-  readonly body?: string;
-  readonly contentType?: string;
-}
+/** An answer of Segment's settings to the write key's path, or why there is none. */
+export type Settings = { readonly status: number; readonly body?: string; readonly contentType?: string } | Error;
 
 export interface Operator {
   /** What the operator answers, or does meanwhile. @default - nobody is there */
   readonly answer?: boolean | ((question: string) => Promise<boolean>);
   /** What the operator types. @default - nobody is there */
   readonly types?: (question: string, answer: "shown" | "hidden") => string;
+  /** How the question begins at which the operator presses Ctrl-C. @default - none */
+  readonly interruptsAt?: string;
   /** On standard input. @default - that is a terminal */
   readonly piped?: string;
   /** Of the current folder. @default - there is none */
   readonly cdkJson?: object;
   readonly environment?: Readonly<Record<string, string>>;
   /** @default - that of a source in the US */
-  readonly settings?: SettingsAnswer | Error;
+  readonly settings?: Settings;
 }
 
-export const US_SOURCE: SettingsAnswer = settingsWith("api.segment.io/v1");
+export const US_SOURCE: Settings = settingsWith("api.segment.io/v1");
 
-export function settingsWith(apiHost: unknown): SettingsAnswer {
+export function settingsWith(apiHost: unknown): Settings {
   return { status: 200, body: JSON.stringify({ integrations: { "Segment.io": { apiHost } } }) };
 }
 
@@ -102,7 +100,7 @@ async function runOnAws(pipeline: Pipeline, args: readonly string[], operator: O
 }
 
 /** Nothing beyond loopback is asked, but Segment's settings, which the test answers. */
-export async function withSettings<Result>(settings: SettingsAnswer | Error, act: () => Promise<Result>): Promise<Result> {
+export async function withSettings<Result>(settings: Settings, act: () => Promise<Result>): Promise<Result> {
   const { fetch: original } = globalThis;
   const spy = jest.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const url = String(input);
@@ -121,19 +119,23 @@ export async function runCommand(args: readonly string[], operator: Operator = {
   const out: string[] = [];
   const progress: string[] = [];
   const questions: string[] = [];
-  const { answer, types, piped, cdkJson, environment = {} } = operator;
+  const { answer, types, interruptsAt, piped, cdkJson, environment = {} } = operator;
+  const asked = (question: string) => {
+    questions.push(question);
+    if (interruptsAt !== undefined && question.startsWith(interruptsAt)) throw new InterruptedError();
+  };
   const code = await run(args, {
     environment,
     print: (text) => out.push(text),
     progress: (text) => progress.push(text),
     confirm: async (question) => {
-      questions.push(question);
+      asked(question);
       return typeof answer === "function" ? answer(question) : answer;
     },
     onInterrupt: () => () => {},
     input: {
       ask: async (question, kind) => {
-        questions.push(`${question} (${kind})`);
+        asked(`${question} (${kind})`);
         return types?.(question, kind);
       },
       piped: async () => piped,
