@@ -1,12 +1,9 @@
 import { type ControlPlaneState, TOPIC } from "../cloud/control-plane";
-import { findingsOf, usePipeline } from "./commands";
+import { findingsOf, logEntry, usePipeline } from "./commands";
 
 const { cloud, state, onAws } = usePipeline("doctor", "--json");
 const doctor = async () => findingsOf(await onAws());
 
-const entry = (service: string, event: string, hoursAgo: number, more: object = {}) => {
-  return { service, event, timestamp: new Date(Date.now() - hoursAgo * 3_600_000).toISOString(), ...more };
-};
 const NAME = "FlagsmithToSegment-production";
 const BACKLOG = `${NAME} Backlog`;
 const DEAD_LETTERS = `${NAME} Dead letters`;
@@ -19,9 +16,8 @@ const failedBy = (error: string, Timestamp = 1_790_000_000) => {
   return { Timestamp, HistorySummary: `Failed to execute action ${TOPIC}. Received error: "${error}"` };
 };
 
-/** Traffic, and two alarms that did what they should. */
+/** Two alarms that did what they should. */
 beforeEach(() => {
-  state().entries = [entry("receive", "accepted", 0.1), entry("deliver", "delivered", 0.1)];
   state().alarms = { [BACKLOG]: "OK", [DEAD_LETTERS]: "OK" };
   state().history = { [BACKLOG]: [succeeded()], [DEAD_LETTERS]: [succeeded()] };
 });
@@ -290,8 +286,8 @@ describe("doctor", () => {
 
 describe("the log", () => {
   it("shows the newest accepted and delivered of 24 hours, with their times", async () => {
-    const accepted = [entry("receive", "accepted", 9), entry("receive", "accepted", 5)];
-    const delivered = [entry("deliver", "unchanged", 7), entry("deliver", "delivered", 23)];
+    const accepted = [logEntry("receive", "accepted", 9), logEntry("receive", "accepted", 5)];
+    const delivered = [logEntry("deliver", "unchanged", 7), logEntry("deliver", "delivered", 23)];
     state().entries = [...accepted, ...delivered];
     const { named } = await doctor();
     expect(named("newest accepted")).toMatchObject([{ level: "ok", detail: accepted[1]?.timestamp }]);
@@ -300,8 +296,8 @@ describe("the log", () => {
 
   it("names traits that a warehouse loses, from the newest entry that has some, with the way out", async () => {
     state().entries = [
-      entry("receive", "accepted", 0.3, { reservedColumns: "1: userId" }),
-      entry("receive", "accepted", 0.2, { reservedColumns: "2: userId, sentAt" }),
+      logEntry("receive", "accepted", 0.8, { reservedColumns: "1: userId" }),
+      logEntry("receive", "accepted", 0.7, { reservedColumns: "2: userId, sentAt" }),
       ...state().entries,
     ];
     const { lines } = await doctor();
@@ -312,7 +308,7 @@ describe("the log", () => {
 
   it("does not count what is older, or another function's in a shared log group", async () => {
     const stream = "2026/11/27/other-deliver[$LATEST]0123";
-    state().entries = [entry("receive", "accepted", 25), entry("deliver", "delivered", 1, { stream })];
+    state().entries = [logEntry("receive", "accepted", 25), logEntry("deliver", "delivered", 1, { stream })];
     const { at } = await doctor();
     expect(at("warning").map(({ check }) => check)).toEqual(["newest accepted", "newest delivered"]);
   });

@@ -41,6 +41,7 @@ describe("doctor with --local", () => {
   });
 
   it("warns of a log without traffic", async () => {
+    state().entries = [];
     expect((await doctor()).at("warning")).toMatchObject([
       { check: "newest accepted", detail: "none in 24 hours", fix: "infra/RUNBOOK.md, No traffic" },
       { check: "newest delivered", fix: "infra/RUNBOOK.md, Nothing delivered" },

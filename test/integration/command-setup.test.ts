@@ -3,6 +3,7 @@ import { InterruptedError } from "../../infra/cli/command";
 import { askHidden } from "../../infra/cli/setup/input";
 import { parameterNames } from "../../infra/environment-name";
 import { PLACEHOLDERS } from "../../lambda/names";
+import type { ControlPlaneState } from "../cloud/control-plane";
 import { type Operator, type Settings, settingsWith, usePipeline } from "./commands";
 
 const { cloud, state, onAws } = usePipeline("setup");
@@ -95,27 +96,26 @@ describe("setup before the deploy", () => {
     expect(stored()).toEqual([secret, WRITE_KEY]);
   });
 
-  it.each<[string, string, RegExp]>([
-    ["GetCallerIdentity", "AccessDenied", /GetCallerIdentity/],
-    ["ListFunctions", "AccessDenied", /ListFunctions/],
-    ["GetParameter", "AccessDenied", /GetParameter/],
-    ["GetCallerIdentity", "ExpiredToken", /^ExpiredToken: log in to AWS again/],
-    ["PutParameter", "ParameterAlreadyExists", /webhook-secret was created meanwhile, and is not overwritten/],
-    ["PutParameter", "ThrottlingException", /^ThrottlingException/],
-  ])("writes nothing where %s answers %s, and can be repeated", async (action, type, message) => {
-    state().refused = { [action]: type };
+  const html = { status: 200, contentType: "text/html", body: "<html>log in</html>" };
+  it.each<[string, Partial<ControlPlaneState>, RegExp]>([
+    ["AWS refuses GetCallerIdentity", { refused: { GetCallerIdentity: "AccessDenied" } }, /GetCallerIdentity/],
+    ["AWS refuses ListFunctions", { refused: { ListFunctions: "AccessDenied" } }, /ListFunctions/],
+    ["AWS refuses GetParameter", { refused: { GetParameter: "AccessDenied" } }, /GetParameter/],
+    ["the login has expired", { refused: { GetCallerIdentity: "ExpiredToken" } }, /^ExpiredToken: log in to AWS again/],
+    ["a parameter was created meanwhile", { refused: { PutParameter: "ParameterAlreadyExists" } }, /and is not overwritten/],
+    ["AWS throttles PutParameter", { refused: { PutParameter: "ThrottlingException" } }, /^ThrottlingException/],
+    [
+      "something else than STS answers",
+      { broken: { GetCallerIdentity: html } },
+      /^status 200, not an answer of AWS: is a proxy/,
+    ],
+  ])("writes nothing if %s, and can be repeated", async (_, changes, message) => {
+    Object.assign(state(), changes);
     const { code, progress } = await unattended();
     expect(progress).toMatch(message);
     expect([code, stored()]).toEqual([1, UNTOUCHED]);
-    state().refused = {};
+    Object.assign(state(), { refused: {}, broken: {} });
     expect((await unattended()).code).toBe(0);
-  });
-
-  it("takes nothing but STS's answer for an account", async () => {
-    state().broken = { GetCallerIdentity: { status: 200, contentType: "text/html", body: "<html>log in</html>" } };
-    const { code, progress } = await unattended();
-    expect(progress).toMatch(/^status 200, not an answer of AWS: is a proxy in between\?/);
-    expect([code, stored()]).toEqual([1, UNTOUCHED]);
   });
 
   const otherAccount = { cdkJson: cdkJsonWith({ account: "111111111111" }) };

@@ -1,7 +1,7 @@
 import { conclusionOf } from "../../infra/cli/conclusion";
 import { entriesTable } from "../../infra/cli/entries-table";
 import { bytesOf, evaluationPayload, flagPayload, NOON } from "../cloud/events";
-import { usePipeline } from "./commands";
+import { logEntry, usePipeline } from "./commands";
 
 const { pipeline, state, restartWith, post, saw, local, onAws } = usePipeline("trace");
 
@@ -35,7 +35,7 @@ describe("trace", () => {
 
   it("says when the next attempt is due, and which endpoint did not answer", async () => {
     const { fields } = retrying("no-answer", { retryInSeconds: 50, reason: "ECONNREFUSED", userId: "ann" });
-    state().entries = [{ ...fields, timestamp: new Date(Date.now() - 10_000).toISOString() }];
+    state().entries = [logEntry("deliver", "retrying", 10 / 3_600, fields)];
     const { out } = await local(["ann"]);
     expect(out).toMatch(/\nwaiting: attempt 2, next in (40|39) s, because http:\/\/127\.0\.0\.1:\d+ refuses connections/);
   });
@@ -137,10 +137,8 @@ describe("the conclusion", () => {
 });
 
 describe("a search of the log", () => {
-  const deliveredAgo = (hours: number) => {
-    const timestamp = new Date(Date.now() - 3_600_000 * hours).toISOString();
-    return { service: "deliver", event: "delivered", timestamp, messageId: "m", userId: "ann", latencyMs: hours };
-  };
+  const deliveredAgo = (hours: number) =>
+    logEntry("deliver", "delivered", hours, { messageId: "m", userId: "ann", latencyMs: hours });
 
   it("goes hour by hour and page by page, and gives the entries in order", async () => {
     state().entries = [3, 2, 1].map(deliveredAgo);

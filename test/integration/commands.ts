@@ -1,6 +1,7 @@
 import { type Finding, type Level, lineOf } from "../../infra/cli/checks/finding";
 import { type ExitCode, InterruptedError } from "../../infra/cli/command";
 import { run } from "../../infra/cli/commands";
+import type { FunctionName } from "../../lambda/names";
 import type { Options } from "../../lambda/options";
 import { bytesOf, evaluationPayload } from "../cloud/events";
 import { REGION } from "../cloud/server";
@@ -39,12 +40,18 @@ export function settingsWith(apiHost: unknown): Settings {
   return { status: 200, body: JSON.stringify({ integrations: { "Segment.io": { apiHost } } }) };
 }
 
-/** A new pipeline for each test, and the command beside it. */
+/** An entry of the log, some hours before now. */
+export function logEntry(service: FunctionName, event: string, hoursAgo: number, more: object = {}) {
+  return { service, event, timestamp: new Date(Date.now() - hoursAgo * 3_600_000).toISOString(), ...more };
+}
+
+/** A new pipeline for each test, and the command beside it. Without traffic in the last hour, doctor would search the whole day. */
 export function usePipeline(...command: readonly string[]) {
   let pipeline: Pipeline;
   const start = async (options: Options = {}) => {
     pipeline = await startPipeline({ options });
-    pipeline.cloud.controlPlane.state.apiId = "abc123";
+    const entries = [logEntry("receive", "accepted", 0.5), logEntry("deliver", "delivered", 0.5)];
+    Object.assign(pipeline.cloud.controlPlane.state, { apiId: "abc123", entries });
   };
   beforeEach(() => start());
   afterEach(async () => {
