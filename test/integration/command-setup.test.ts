@@ -3,64 +3,46 @@ import { InterruptedError } from "../../infra/cli/command";
 import { askHidden } from "../../infra/cli/setup/input";
 import { parameterNames } from "../../infra/environment-name";
 import { PLACEHOLDERS } from "../../lambda/names";
-import { type Operator, runOnAws, type SettingsAnswer, settingsWith, US_SOURCE } from "./commands";
-import { type Pipeline, startPipeline } from "./pipeline";
+import type { ControlPlaneState } from "../cloud/control-plane";
+import { type Operator, type Settings, settingsWith, usePipeline } from "./commands";
 
-let pipeline: Pipeline;
-beforeEach(async () => {
-  pipeline = await startPipeline();
-  state().apiId = "abc123";
-  ssm().set(BOOTSTRAP, "21", "String");
-});
-afterEach(async () => {
-  expect(pipeline.cloud.controlPlane.unexpected).toEqual([]);
-  await pipeline.stop();
-});
+const { cloud, state, onAws } = usePipeline("setup");
+const ssm = () => cloud().ssm;
 
-const state = () => pipeline.cloud.controlPlane.state;
-const ssm = () => pipeline.cloud.ssm;
 const BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version";
 /** An environment that is not deployed. */
 const NAMES = parameterNames("staging");
 const DEPLOYED = parameterNames("production");
 const WRITE_KEY = "k".repeat(32);
 const EU_SOURCE = settingsWith("events.eu1.segmentapis.com/v1");
-const UNKNOWN: SettingsAnswer = { status: 404 };
+const UNKNOWN: Settings = { status: 404 };
 const KMS = "arn:aws:kms:us-east-1:000000000000:key/one";
+const UNTOUCHED = [undefined, undefined];
+
 const cdkJsonWith = (staging?: object) => {
   return { app: "node infra/app.ts", context: { environments: { production: {}, ...(staging && { staging }) } } };
 };
-
-/** Answers each question, and records it. */
-const atTerminal = (operator: Operator = {}, keys: readonly string[] = [WRITE_KEY]) => {
-  const questions: string[] = [];
-  const left = [...keys];
-  return {
-    questions,
-    operator: {
-      cdkJson: cdkJsonWith({}),
-      answer: async (question: string) => {
-        questions.push(question);
-        return true;
-      },
-      types: (question: string, kind: "shown" | "hidden") => {
-        questions.push(`${question} (${kind})`);
-        return kind === "hidden" ? (left.shift() ?? "") : "";
-      },
-      ...operator,
-    },
-  };
-};
-const script = (operator: Operator = {}): Operator => ({ cdkJson: cdkJsonWith({}), piped: `${WRITE_KEY}\n`, ...operator });
-const setup = (operator: Operator, ...args: readonly string[]) =>
-  runOnAws(pipeline, ["setup", "--environment", "staging", ...args], operator);
+const ofEu = { cdkJson: cdkJsonWith({ segmentRegion: "eu" }) };
+const withEndpoint = { cdkJson: cdkJsonWith({ segmentEndpoint: "https://events.eu1.segmentapis.com" }) };
 const stored = (names = NAMES) => [ssm().get(names.webhookSecret)?.value, ssm().get(names.writeKey)?.value];
-const UNTOUCHED = [undefined, undefined];
+
+beforeEach(() => ssm().set(BOOTSTRAP, "21", "String"));
+
+/** With an operator who says yes, and types the keys one after the other. */
+const attended = (operator: Operator = {}, keys: readonly string[] = [WRITE_KEY], ...args: readonly string[]) => {
+  const left = [...keys];
+  const types: Operator["types"] = (_, kind) => (kind === "hidden" ? (left.shift() ?? "") : "");
+  return onAws(["--environment", "staging", ...args], { cdkJson: cdkJsonWith({}), answer: true, types, ...operator });
+};
+/** By a script, with the key on standard input. */
+const unattended = (operator: Operator = {}, ...args: readonly string[]) => {
+  const script = { cdkJson: cdkJsonWith({}), piped: `${WRITE_KEY}\n`, ...operator };
+  return onAws(["--environment", "staging", "--yes", ...args], script);
+};
 
 describe("setup before the deploy", () => {
   it("creates both parameters after the last question, and prints the complete deploy command", async () => {
-    const { operator, questions } = atTerminal();
-    const { out, code } = await setup(operator);
+    const { out, code, questions } = await attended();
     expect(questions).toEqual([
       expect.stringMatching(/^Segment's write key .*\(hidden\)$/),
       expect.stringMatching(/^Write \/flagsmith.*webhook-secret and .*write-key in us-east-1, account 000000000000\?$/),
@@ -74,48 +56,30 @@ describe("setup before the deploy", () => {
     expect(code).toBe(0);
   });
 
-  it("takes the key from standard input with --yes, and asks nothing", async () => {
-    const { code, out, progress } = await setup(script(), "--yes");
-    expect(code).toBe(0);
+  it("takes the key from standard input with --yes, asks nothing, and shows neither value", async () => {
+    const { code, out, progress, questions } = await unattended();
+    expect([code, questions]).toEqual([0, []]);
     expect(stored()).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), WRITE_KEY]);
-    expect(out + progress).not.toContain(WRITE_KEY);
-    expect(out + progress).not.toContain(stored()[0]);
-  });
-
-  it("needs a terminal, or --yes", async () => {
-    const { code, progress } = await setup({ cdkJson: cdkJsonWith({}), piped: WRITE_KEY });
-    expect(progress).toMatch(/^no one can answer here: .*--yes/);
-    expect([code, stored()]).toEqual([1, UNTOUCHED]);
+    for (const value of stored()) expect(out + progress).not.toContain(value);
   });
 
   it("leaves everything as it was if it is interrupted, whatever the question", async () => {
     const begin = ["ARN of", "Segment's write key", "no source", "Segment's region", "Write "];
-    const { operator, questions } = atTerminal({ settings: UNKNOWN, cdkJson: cdkJsonWith() }, Array(9).fill(WRITE_KEY));
-    for (const start of begin) {
-      const stop = (question: string) => {
-        if (question.startsWith(start)) throw new InterruptedError();
-      };
-      const answer = async (question: string) => {
-        stop(question);
-        return true;
-      };
-      const types = (question: string, kind: "shown" | "hidden") => {
-        stop(question);
-        return operator.types(question, kind);
-      };
-      const { code, progress } = await setup({ ...operator, answer, types });
-      expect([start, progress, code, stored()]).toEqual([start, "interrupted: nothing was written", 1, UNTOUCHED]);
+    const operator = { settings: UNKNOWN, cdkJson: cdkJsonWith() };
+    for (const interruptsAt of begin) {
+      const { code, progress } = await attended({ ...operator, interruptsAt });
+      const interrupted = "interrupted: nothing was written";
+      expect([interruptsAt, progress, code, stored()]).toEqual([interruptsAt, interrupted, 1, UNTOUCHED]);
     }
-    questions.splice(0);
-    expect((await setup(operator)).code).toBe(0);
+    const { code, questions } = await attended(operator);
     expect(questions).toEqual(begin.map((start) => expect.stringMatching(new RegExp(`^${start}`))));
+    expect(code).toBe(0);
   });
 
   it("keeps what is there when it is repeated, and does not ask for it", async () => {
-    await setup(script(), "--yes");
+    await unattended();
     const before = stored();
-    const { operator, questions } = atTerminal();
-    const { out, code } = await setup(operator);
+    const { out, code, questions } = await attended();
     expect(questions).toEqual([]);
     expect(out).toContain(`${NAMES.webhookSecret}: is there, a SecureString; it is kept`);
     expect([code, stored()]).toEqual([0, before]);
@@ -124,61 +88,71 @@ describe("setup before the deploy", () => {
   it("writes what is missing after a write that failed", async () => {
     let writes = 0;
     state().refused = { PutParameter: () => (++writes === 2 ? "AccessDeniedException" : undefined) };
-    const failed = await setup(script(), "--yes");
+    const failed = await unattended();
     expect(failed.progress).toContain("your credentials need ssm:PutParameter");
     const [secret, key] = stored();
     expect([failed.code, key]).toEqual([1, undefined]);
-    expect((await setup(script(), "--yes")).code).toBe(0);
+    expect((await unattended()).code).toBe(0);
     expect(stored()).toEqual([secret, WRITE_KEY]);
   });
 
-  it.each(["GetCallerIdentity", "ListFunctions", "GetParameter"])("writes nothing if AWS refuses %s", async (action) => {
-    state().refused = { [action]: "AccessDenied" };
-    const { code, progress } = await setup(script(), "--yes");
-    expect(progress).toContain(action);
-    expect([code, stored()]).toEqual([1, UNTOUCHED]);
-  });
-
-  it.each<[string, string, RegExp]>([
-    ["GetCallerIdentity", "ExpiredToken", /^ExpiredToken: log in to AWS again/],
-    ["PutParameter", "ParameterAlreadyExists", /webhook-secret was created meanwhile, and is not overwritten/],
-    ["PutParameter", "ThrottlingException", /^ThrottlingException/],
-  ])("ends where %s answers %s, and can be repeated", async (action, type, message) => {
-    state().refused = { [action]: type };
-    const { code, progress } = await setup(script(), "--yes");
+  const html = { status: 200, contentType: "text/html", body: "<html>log in</html>" };
+  it.each<[string, Partial<ControlPlaneState>, RegExp]>([
+    ["AWS refuses GetCallerIdentity", { refused: { GetCallerIdentity: "AccessDenied" } }, /GetCallerIdentity/],
+    ["AWS refuses ListFunctions", { refused: { ListFunctions: "AccessDenied" } }, /ListFunctions/],
+    ["AWS refuses GetParameter", { refused: { GetParameter: "AccessDenied" } }, /GetParameter/],
+    ["the login has expired", { refused: { GetCallerIdentity: "ExpiredToken" } }, /^ExpiredToken: log in to AWS again/],
+    ["a parameter was created meanwhile", { refused: { PutParameter: "ParameterAlreadyExists" } }, /and is not overwritten/],
+    ["AWS throttles PutParameter", { refused: { PutParameter: "ThrottlingException" } }, /^ThrottlingException/],
+    [
+      "something else than STS answers",
+      { broken: { GetCallerIdentity: html } },
+      /^status 200, not an answer of AWS: is a proxy/,
+    ],
+  ])("writes nothing if %s, and can be repeated", async (_, changes, message) => {
+    Object.assign(state(), changes);
+    const { code, progress } = await unattended();
     expect(progress).toMatch(message);
     expect([code, stored()]).toEqual([1, UNTOUCHED]);
-    state().refused = {};
-    expect((await setup(script(), "--yes")).code).toBe(0);
+    Object.assign(state(), { refused: {}, broken: {} });
+    expect((await unattended()).code).toBe(0);
   });
 
-  it("takes nothing but STS's answer for an account", async () => {
-    state().broken = { GetCallerIdentity: { status: 200, contentType: "text/html", body: "<html>log in</html>" } };
-    const { code, progress } = await setup(script(), "--yes");
-    expect(progress).toMatch(/^status 200, not an answer of AWS: is a proxy in between\?/);
-    expect([code, stored()]).toEqual([1, UNTOUCHED]);
-  });
-
+  const otherAccount = { cdkJson: cdkJsonWith({ account: "111111111111" }) };
+  const noObject = { cdkJson: { context: { environments: [] } } };
+  const us = ["--segment-region", "us"];
   it.each<[string, Operator, readonly string[], number, RegExp]>([
-    ["several environments", { cdkJson: cdkJsonWith({}) }, [], 2, /^cdk.json has several environments, production, staging/],
-    ["a name that none can have", {}, ["--environment", "a/b"], 2, /^--environment: an environment's name/],
-    ["environments that are no object", { cdkJson: { context: { environments: [] } } }, [], 1, /^cdk.json: context.env/],
+    ["a name that no environment can have", {}, ["--environment", "a/b"], 2, /^--environment: an environment's name/],
+    ["environments that are no object", noObject, [], 1, /^cdk.json: context.env/],
     ["a region of Segment that is none", {}, ["--segment-region", "asia"], 2, /^--segment-region: allowed is us or eu/],
+    ["another region of Segment than cdk.json's", ofEu, us, 2, /^--segment-region is us, cdk.json has "segmentRegion": "eu"/],
+    ["a region beside an endpoint of cdk.json", withEndpoint, us, 2, /^--segment-region: cdk.json has "segmentEndpoint"/],
+    ["another account than cdk.json's", otherAccount, [], 1, /^the credentials are of account 0{12}, cdk.json has .* "1{12}"/],
+    ["an empty standard input", { piped: "\n" }, [], 1, /^the write key on standard input is empty: nothing was written/],
   ])("refuses %s", async (_, operator, args, code, message) => {
-    const ran = await runOnAws(pipeline, ["setup", "--yes", "--stack", "none", ...args], { piped: WRITE_KEY, ...operator });
+    const ran = await unattended(operator, ...args);
     expect(ran.progress).toMatch(message);
     expect([ran.code, stored()]).toEqual([code, UNTOUCHED]);
   });
 
+  it("needs a terminal or --yes, and an environment where cdk.json has several", async () => {
+    const operator = { cdkJson: cdkJsonWith({}), piped: WRITE_KEY };
+    const nobody = await onAws(["--environment", "staging"], operator);
+    expect([nobody.code, nobody.progress]).toEqual([1, expect.stringMatching(/^no one can answer here: .*--yes/)]);
+    const several = await onAws(["--yes"], operator);
+    expect(several.progress).toMatch(/^cdk.json has several environments, production, staging/);
+    expect([several.code, stored()]).toEqual([2, UNTOUCHED]);
+  });
+
   it("leaves the name of the stack open in an app of its own", async () => {
-    const { out } = await setup(script({ cdkJson: { app: "node my-app.js" }, settings: EU_SOURCE }), "--yes");
+    const { out } = await unattended({ cdkJson: { app: "node my-app.js" }, settings: EU_SOURCE });
     expect(out).toContain('1. write into the props of FlagsmithToSegment: { "segmentRegion": "eu" }');
     expect(out).toContain("2. AWS_REGION=us-east-1 npx cdk deploy <your stack>\n");
   });
 
   it("goes on where it may not read the quota, and says which right is missing", async () => {
     state().refused = { GetAccountSettings: "AccessDeniedException" };
-    const { code, out } = await setup(script(), "--yes");
+    const { code, out } = await unattended();
     expect(out).toMatch(/skip {2}Lambda's quota: not looked at: .* -> your credentials need lambda:GetAccountSettings/);
     expect(code).toBe(0);
   });
@@ -186,142 +160,110 @@ describe("setup before the deploy", () => {
   it("names an account's small quota, and puts the bootstrap before the deploy", async () => {
     state().concurrency = 10;
     ssm().delete(BOOTSTRAP);
-    const { out } = await setup(script(), "--yes");
+    const { out } = await unattended();
     expect(out).toMatch(/warn {2}Lambda's quota: the account runs up to 10 .* "maxConcurrency": 2/);
     expect(out).toContain("1. npx cdk bootstrap aws://000000000000/us-east-1\n  2. AWS_REGION");
   });
 
   it("names an old bootstrap, with its qualifier in every command", async () => {
     ssm().set("/cdk-bootstrap/own/version", "5", "String");
-    const { out } = await setup(script(), "--yes", "--qualifier", "own");
+    const { out } = await unattended({}, "--qualifier", "own");
     expect(out).toContain("1. npx cdk bootstrap aws://000000000000/us-east-1 --qualifier own");
     expect(out).toContain("cdk deploy FlagsmithToSegment-staging -c @aws-cdk/core:bootstrapQualifier=own");
   });
 
-  it("refuses credentials of another account than cdk.json's", async () => {
-    const { code, progress } = await setup(script({ cdkJson: cdkJsonWith({ account: "111111111111" }) }), "--yes");
-    expect(progress).toMatch(/^the credentials are of account 000000000000, cdk.json has "account": "111111111111"/);
-    expect([code, stored()]).toEqual([1, UNTOUCHED]);
-  });
-
-  it("refuses an option that differs from cdk.json's", async () => {
-    const cdkJson = cdkJsonWith({ segmentRegion: "eu" });
-    const { code, progress } = await setup(script({ cdkJson }), "--yes", "--segment-region", "us");
-    expect(progress).toMatch(/^--segment-region is us, cdk.json has "segmentRegion": "eu"/);
-    expect([code, stored()]).toEqual([2, UNTOUCHED]);
-  });
-
   it("encrypts with the key of cdk.json, or with that of the option, which the deploy command has as well", async () => {
-    await setup(script({ cdkJson: cdkJsonWith({ kmsKeyArn: KMS }) }), "--yes");
+    await unattended({ cdkJson: cdkJsonWith({ kmsKeyArn: KMS }) });
     expect([...ssm().keyIds.values()]).toEqual([KMS, KMS]);
     ssm().delete(NAMES.writeKey);
-    const { out } = await setup(script({ cdkJson: cdkJsonWith() }), "--yes", "--kms-key-arn", KMS);
+    const { out } = await unattended({ cdkJson: cdkJsonWith() }, "--kms-key-arn", KMS);
     expect(out).toContain(`-c environments='{"production":{},"staging":{"kmsKeyArn":"${KMS}"}}'`);
   });
 });
 
 describe("setup and the write key", () => {
   it("takes the region of the key's source into the deploy command", async () => {
-    const { out } = await setup(script({ settings: EU_SOURCE }), "--yes");
+    const { out } = await unattended({ settings: EU_SOURCE });
     expect(out).toContain("ok    write key at Segment: belongs to a source in eu");
     expect(out).toContain(`-c environments='{"production":{},"staging":{"segmentRegion":"eu"}}'`);
     expect(out).toContain(`context.environments.staging: { "segmentRegion": "eu" }`);
   });
 
   it("goes on with an unknown key only if the operator wants it", async () => {
-    const asked = atTerminal({ settings: UNKNOWN, answer: async (question) => !/^no source/.test(question) });
-    expect((await setup(asked.operator)).progress).toMatch(/^no write key: nothing was written/);
+    const asked = await attended({ settings: UNKNOWN, answer: async (question) => !/^no source/.test(question) });
+    expect(asked.progress).toMatch(/^no write key: nothing was written/);
     expect(stored()).toEqual(UNTOUCHED);
-    const { out, code } = await setup(script({ settings: UNKNOWN }), "--yes");
+    const { out, code } = await unattended({ settings: UNKNOWN });
     expect(out).toMatch(/--yes: no source at Segment has the write key: .*; the write key is used as it is/);
     expect([code, stored()[1]]).toEqual([0, WRITE_KEY]);
   });
 
   it("asks again for a key that can be none, and about one of another length", async () => {
-    const { operator, questions } = atTerminal({}, ["", PLACEHOLDERS.writeKey, "short"]);
-    const { out } = await setup(operator);
+    const { out, questions } = await attended({}, ["", PLACEHOLDERS.writeKey, "short"]);
     expect(out).toMatch(/the write key is empty\nthe write key has blanks/);
     expect(questions).toContainEqual("the write key has 5 characters; Segment's have 32. Use it?");
     expect(stored()[1]).toBe("short");
   });
 
-  it("refuses an empty standard input", async () => {
-    const { code, progress } = await setup(script({ piped: "\n" }), "--yes");
-    expect(progress).toMatch(/^the write key on standard input is empty: nothing was written/);
-    expect([code, stored()]).toEqual([1, UNTOUCHED]);
-  });
-
   it("says so if Segment's settings can't be reached, and goes on", async () => {
-    const { code, out } = await setup(script({ settings: new Error("no route") }), "--yes");
+    const { code, out } = await unattended({ settings: new Error("no route") });
     expect(out).toMatch(/skip {2}write key at Segment: not looked at: cdn.segment.com can't be reached from here: no route/);
     expect(out).toContain("--yes: Segment does not say where the source is; segmentRegion stays us");
     expect(code).toBe(0);
   });
 
   it("asks before it goes on with a source of another region", async () => {
-    const { operator, questions } = atTerminal({ cdkJson: cdkJsonWith({ segmentRegion: "eu" }), settings: US_SOURCE });
-    await setup(operator);
+    const { questions } = await attended(ofEu);
     expect(questions[1]).toMatch(/^the write key's source is in us, and the pipeline sends to eu: .*Go on\?$/);
   });
 
-  it("adds no region beside an endpoint of cdk.json, and refuses the option", async () => {
-    const cdkJson = cdkJsonWith({ segmentEndpoint: "https://events.eu1.segmentapis.com" });
-    const { out } = await setup(script({ cdkJson, settings: EU_SOURCE }), "--yes");
+  it("adds no region beside an endpoint of cdk.json", async () => {
+    const { out } = await unattended({ ...withEndpoint, settings: EU_SOURCE });
     expect(out).toContain("npx cdk deploy FlagsmithToSegment-staging\n");
-    const { code, progress } = await setup(script({ cdkJson }), "--yes", "--segment-region", "eu");
-    expect(progress).toMatch(/^--segment-region: cdk.json has "segmentEndpoint"/);
-    expect(code).toBe(2);
   });
 
   it("asks for the region where Segment does not say it", async () => {
-    const { operator } = atTerminal({ settings: settingsWith(undefined) });
-    const types = (question: string, kind: "shown" | "hidden") =>
-      question.startsWith("Segment's region") ? "eu" : operator.types(question, kind);
-    const { out } = await setup({ ...operator, types });
+    const types = (question: string) => (question.startsWith("Segment's region") ? "eu" : WRITE_KEY);
+    const { out } = await attended({ settings: settingsWith(undefined), types });
     expect(out).toContain(`"staging":{"segmentRegion":"eu"}`);
   });
 
   it("replaces a placeholder only after a question, and never with --yes", async () => {
     ssm().set(NAMES.writeKey, PLACEHOLDERS.writeKey);
-    const { code, out } = await setup(script(), "--yes");
+    const { code, out } = await unattended();
     expect(out).toContain(`${NAMES.writeKey} holds the placeholder; it is kept: --yes overwrites nothing`);
     expect([code, stored()[1]]).toEqual([1, PLACEHOLDERS.writeKey]);
-    const { operator, questions } = atTerminal();
-    await setup(operator);
+    const { questions } = await attended();
     expect(questions[0]).toBe(`${NAMES.writeKey} holds the placeholder. Replace it?`);
     expect(stored()[1]).toBe(WRITE_KEY);
   });
 
   it("asks about a stored key that Segment does not know, and replaces it by another", async () => {
     ssm().set(NAMES.writeKey, "o".repeat(32));
-    await setup(script({ settings: UNKNOWN }), "--yes");
+    await unattended({ settings: UNKNOWN });
     expect(stored()[1]).toBe("o".repeat(32));
-    const { operator } = atTerminal({ settings: UNKNOWN });
-    await setup(operator);
+    await attended({ settings: UNKNOWN });
     expect(stored()[1]).toBe(WRITE_KEY);
   });
 });
 
 describe("setup after the deploy", () => {
-  const afterDeploy = (operator: Operator, ...args: readonly string[]) =>
-    runOnAws(pipeline, ["setup", "--environment", "production", ...args], operator);
+  const PRODUCTION = ["--environment", "production"];
   beforeEach(() => ssm().set(DEPLOYED.writeKey, WRITE_KEY));
 
   it("prints the URL, and how to read the secret", async () => {
-    const { out, code } = await afterDeploy(script(), "--yes");
+    const { out, code } = await unattended({}, ...PRODUCTION);
     expect(out).toMatch(/project's Integrations page .*Webhook/);
     expect(out).toMatch(/Your Webhook URL Endpoint: {2}https:\/\/abc123\.execute-api\.us-east-1\.\S+\/webhook/);
     expect(out).toMatch(/Your Webhook Secret: +what this prints: aws ssm get-parameter/);
     expect(out).not.toContain("integration-secret");
-    expect(out).toMatch(
-      /then wait for .*: npx --no flagsmith-to-segment doctor --wait --region us-east-1 --environment production$/,
-    );
+    const wait = "npx --no flagsmith-to-segment doctor --wait --region us-east-1 --environment production";
+    expect(out).toMatch(new RegExp(`then wait for .*: ${wait}$`));
     expect(code).toBe(0);
   });
 
   it.each([true, false])("prints the secret only after a question: %s", async (answer) => {
-    const { operator } = atTerminal({ answer: async () => answer });
-    const { out, code } = await afterDeploy(operator, "--minutes", "0.001");
+    const { out, code } = await attended({ answer }, [], ...PRODUCTION, "--minutes", "0.001");
     expect(out).toContain("FAIL  first webhook: nothing arrived in 0.001 min");
     expect(code).toBe(1);
     expect(out.includes("integration-secret")).toBe(answer);
@@ -329,14 +271,14 @@ describe("setup after the deploy", () => {
 
   it("names the stack's output where it may not read the URL", async () => {
     state().refused = { GetPolicy: "AccessDeniedException" };
-    const { out, code } = await afterDeploy(script(), "--yes");
+    const { out, code } = await unattended({}, ...PRODUCTION);
     expect(out).toMatch(/the output WebhookUrl of stack \S+ \(not read: your credentials need lambda:GetPolicy\)/);
     expect(code).toBe(0);
   });
 
   it("creates a parameter that is missing, by the names of the deployed pipeline", async () => {
     ssm().delete(DEPLOYED.writeKey);
-    await afterDeploy(script(), "--yes");
+    await unattended({}, ...PRODUCTION);
     expect(stored(DEPLOYED)).toEqual(["integration-secret", WRITE_KEY]);
   });
 });

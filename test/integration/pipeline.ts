@@ -1,4 +1,3 @@
-import type { Options } from "../../lambda/options";
 import { sign } from "../../lambda/receive/signature";
 import type { ArrivingCall } from "../cloud/segment";
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from "../local/local-cloud";
@@ -6,7 +5,6 @@ import { captureOutput, type LogLine } from "../support/capture";
 
 export interface Sent {
   readonly status: number;
-  readonly headers: Headers;
   readonly text: string;
   /** "" if the answer has none. */
   readonly messageId: string;
@@ -15,57 +13,45 @@ export interface Sent {
 export interface PostInput {
   /** null = no header. @default - the right one */
   readonly signature?: string | null | undefined;
-  readonly contentType?: string;
 }
+
+/** What an `until` waits for: anything but these two. */
+type Missing = false | undefined;
 
 /** The local cloud as the integration tests use it. */
 export interface Pipeline {
   readonly cloud: LocalCloud;
   /** Log entries that the functions wrote. */
   readonly log: readonly LogLine[];
-  /** Everything that was written to the terminal. */
-  readonly output: () => string;
   post(body: Buffer, input?: PostInput): Promise<Sent>;
   /** The call with that id, as it arrived at Segment. */
   identify(messageId: string): Promise<ArrivingCall>;
-  until(holds: () => boolean | Promise<boolean>): Promise<void>;
+  until<Found>(find: () => Found | Missing | Promise<Found | Missing>): Promise<Found>;
   stop(): Promise<void>;
 }
 
-export interface PipelineOptions {
-  readonly webhookSecret?: string;
-  readonly options?: Options;
-  readonly load?: NonNullable<LocalCloudOptions["load"]>;
-}
-
-const running = new Set<Pipeline>();
+const running: Pipeline[] = [];
 // A test that gave up did not stop its own.
-afterAll(() => Promise.all([...running].map((pipeline) => pipeline.stop())));
+afterAll(() => Promise.all(running.map((pipeline) => pipeline.stop())));
 
 export async function startPipeline({
   webhookSecret = "integration-secret",
-  options = {},
-  load,
-}: PipelineOptions = {}): Promise<Pipeline> {
+  ...options
+}: Partial<Pick<LocalCloudOptions, "webhookSecret" | "options" | "load">> = {}): Promise<Pipeline> {
   let stopped = false;
   // For as long as the test runner lets it: a deadline of its own would depend on the machine's speed.
-  const until: Pipeline["until"] = async (holds) => {
-    while (!(await holds())) {
+  const until: Pipeline["until"] = async (find) => {
+    for (;;) {
+      const found = await find();
+      if (found !== false && found !== undefined) return found;
       if (stopped) throw new Error("the pipeline was stopped before what it was waited for came true");
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   const capture = captureOutput();
-  const cloud = await startLocalCloud({
-    port: 0,
-    // Whatever its owner wrote into `cdk.json`.
-    environment: ["production", {}],
-    webhookSecret,
-    writeKey: "write-key",
-    options,
-    lines: capture.lines,
-    ...(load === undefined ? {} : { load }),
-  }).catch((error: unknown) => {
+  // The environment has no options of its own, whatever its owner wrote into `cdk.json`.
+  const fixed = { port: 0, environment: ["production", {}], writeKey: "write-key", lines: capture.lines } as const;
+  const cloud = await startLocalCloud({ ...fixed, webhookSecret, ...options }).catch((error: unknown) => {
     capture.end();
     throw error;
   });
@@ -74,38 +60,25 @@ export async function startPipeline({
     get log() {
       return capture.lines();
     },
-    output: capture.text,
-    post: (body, { signature = sign(body, webhookSecret), contentType = "application/json" } = {}) =>
-      post(cloud.webhookUrl, body, signature, contentType),
-    identify: async (messageId) => {
-      let found: ArrivingCall | undefined;
-      await until(() => {
-        found = cloud.segment.calls.find((call) => call.messageId === messageId);
-        return found !== undefined;
-      });
-      return found as unknown as ArrivingCall;
-    },
+    post: (body, { signature = sign(body, webhookSecret) } = {}) => post(cloud.webhookUrl, body, signature),
+    identify: (messageId) => until(() => cloud.segment.calls.find((call) => call.messageId === messageId)),
     until,
     stop: async () => {
       if (stopped) return;
       stopped = true;
       await cloud.stop();
       capture.end();
-      running.delete(pipeline);
     },
   };
-  running.add(pipeline);
+  running.push(pipeline);
   return pipeline;
 }
 
-async function post(url: string, body: Buffer, signature: string | null, contentType: string): Promise<Sent> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": contentType, ...(signature === null ? {} : { "x-flagsmith-signature": signature }) },
-    body: new Uint8Array(body),
-    redirect: "manual",
-  });
+async function post(url: string, body: Buffer, signature: string | null): Promise<Sent> {
+  const signed = signature === null ? {} : { "x-flagsmith-signature": signature };
+  const headers = { "content-type": "application/json", ...signed };
+  const response = await fetch(url, { method: "POST", headers, body: new Uint8Array(body), redirect: "manual" });
   const text = await response.text();
   const { messageId = "" } = JSON.parse(text);
-  return { status: response.status, headers: response.headers, text, messageId };
+  return { status: response.status, text, messageId };
 }
