@@ -43,6 +43,12 @@ describe("an invocation of deliver", () => {
     });
   });
 
+  it.each([200, 400, 401, 500, undefined])("writes no trait to the log, whatever Segment answers: %s", async (status) => {
+    const { deliver, log } = setUpDeliver({ segment: answering(status) });
+    await deliver(queueRecord({ traits: { NAME: "VALUE" } }));
+    expect(JSON.stringify(log.entry)).not.toMatch(/NAME|VALUE/);
+  });
+
   it("keeps a user's order and stops at the user's first failure, while other users' messages are delivered", async () => {
     const { deliver, segment } = setUpDeliver({ segment: refusing("a2", 500) });
     const ids = ["a1", "b1", "a2", "a3", "b2"];
@@ -172,24 +178,26 @@ describe("a message", () => {
   const deep = `"traits":{"a":${"[".repeat(50_000)}${"]".repeat(50_000)},"b":"\\ud83d\\ude00"}`;
   const { attributes } = queueRecord();
 
-  it.each<[string, object, RegExp]>([
-    ["its body is not JSON", { body: "hello" }, /expected a JSON object$/],
-    ["its body is nested too deeply", { body: callBody().replace(/"traits":.*}/, `${deep}}`) }, /expected readable JSON$/],
-    ["it has no body", { body: undefined }, /every field/],
-    ["it has no attributes", { attributes: undefined }, /every field/],
-    ["it has no SequenceNumber", { attributes: { ...attributes, SequenceNumber: undefined } }, /every field/],
-    ["its SequenceNumber is no number", { attributes: { ...attributes, SequenceNumber: "first" } }, /every field/],
-    ["it has no SentTimestamp", { attributes: { ...attributes, SentTimestamp: undefined } }, /every field/],
-    ["its receive count is no number", { attributes: { ...attributes, ApproximateReceiveCount: "many" } }, /every field/],
-  ])("alone is dead-lettered immediately as unreadable if %s", async (_, change, message) => {
+  const fields = "every field of SQS's record";
+
+  it.each<[string, object, string]>([
+    ["its body is not JSON", { body: "hello" }, "a JSON object"],
+    ["its body is nested too deeply", { body: callBody().replace(/"traits":.*}/, `${deep}}`) }, "readable JSON"],
+    ["it has no body", { body: undefined }, fields],
+    ["it has no attributes", { attributes: undefined }, fields],
+    ["it has no SequenceNumber", { attributes: { ...attributes, SequenceNumber: undefined } }, fields],
+    ["its SequenceNumber is no number", { attributes: { ...attributes, SequenceNumber: "first" } }, fields],
+    ["it has no SentTimestamp", { attributes: { ...attributes, SentTimestamp: undefined } }, fields],
+    ["its receive count is no number", { attributes: { ...attributes, ApproximateReceiveCount: "many" } }, fields],
+  ])("alone is dead-lettered immediately as unreadable if %s, and the entry does not quote it", async (_, change, expected) => {
     const { invoke, segment, log, deadLetterQueue } = setUpDeliver();
     const broken = { ...queueRecord({ id: "broken" }), ...change };
     expect(await invoke({ Records: [broken, ...messagesOf("b")] })).toEqual([]);
     expect(idsOf(segment)).toEqual(["b"]);
     const about = { reason: "unreadable-message", messageId: "broken" };
     expect(deadLetterQueue.sent).toMatchObject([{ body: broken.body ?? "null", deduplicationId: "broken", attributes: about }]);
-    const entry = log.entries.find(({ event }) => event === "dead-lettered");
-    expect(entry).toMatchObject({ ...about, message: expect.stringMatching(message) });
+    const message = `moved to the dead-letter queue: queue message: expected ${expected}`;
+    expect(log.entries.find(({ event }) => event === "dead-lettered")).toMatchObject({ ...about, message });
   });
 
   it.each([
