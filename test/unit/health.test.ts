@@ -51,9 +51,9 @@ describe("the endpoint", () => {
   });
 
   it("is judged by the last 1,000 users", () => {
-    const health = healthAfter(times(1_000, accepted));
-    for (let i = 0; i < 1_000; i++) health.attempted(`newer-${i}`, now(false));
-    expect(health.isHealthyFor("user", NOON)).toBe(false);
+    const health = healthAfter(times(1_000, failed));
+    for (let i = 0; i < 1_000; i++) health.attempted(`newer-${i}`, now(true));
+    expect(health.isHealthyFor("user", NOON)).toBe(true);
   });
 });
 

@@ -9,6 +9,10 @@ describe("a signature", () => {
     expect(sign(bytes, "Jefe")).toBe("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   });
 
+  it("is of the bytes, also if they are not UTF-8", () => {
+    expect(sign(Buffer.from([0xff]), "Jefe")).not.toBe(sign(Buffer.from([0xfe]), "Jefe"));
+  });
+
   it.each(Object.entries(signatures.files))("is what Flagsmith sent with %s", (name, expected) => {
     expect(sign(fixture(name), signatures.secret)).toBe(expected);
   });
