@@ -28,14 +28,12 @@ const bodiesOf = (messages: readonly ReadMessage[], requestId = "request") =>
   mergeBacklog(messages, requestId).map(({ call }) => JSON.parse(call.body));
 
 describe("a backlog", () => {
+  const tenParts = Array.from({ length: 10 }, (_, i) => read({ messageId: `e${i % 2}-${i}` }));
+
   it.each([
     ["of four evaluations is not merged", evaluations(4), [1, 1, 1, 1]],
     ["of five evaluations is merged", evaluations(5), [5]],
-    [
-      "of ten parts of two evaluations is not merged",
-      Array.from({ length: 10 }, (_, i) => read({ messageId: `e${i % 2}-${i}` })),
-      Array(10).fill(1),
-    ],
+    ["of ten parts of two evaluations is not merged", tenParts, Array(10).fill(1)],
   ])("%s", (_, messages, expected) => {
     expect(sizes(messages)).toEqual(expected);
   });
@@ -90,11 +88,8 @@ describe("a merged call", () => {
   it("has the last variation of each flag, with the call since which it is so", () => {
     const values = ["A", "B", "A", "C", "C"];
     const variation = (index: number) => ({ flag: "checkout", value: values[index] ?? "", since: `e${index}-1` });
-    const [unit] = mergeBacklog(
-      evaluations(5, (index) => ({ variations: [variation(index)] })),
-      "request",
-    );
-    expect(unit?.variations).toEqual([{ flag: "checkout", value: "C", since: "e3-1" }]);
+    const messages = evaluations(5, (index) => ({ variations: [variation(index)] }));
+    expect(mergeBacklog(messages, "request")[0]?.variations).toEqual([{ flag: "checkout", value: "C", since: "e3-1" }]);
   });
 
   it("may have a flag called __proto__", () => {
@@ -103,11 +98,8 @@ describe("a merged call", () => {
   });
 
   it("has another id in another invocation, and for other traits", () => {
-    const id = (value: number, requestId: string) =>
-      bodiesOf(
-        evaluations(5, () => ({ traits: { value } })),
-        requestId,
-      )[0].messageId;
+    const backlogOf = (value: number) => evaluations(5, () => ({ traits: { value } }));
+    const id = (value: number, requestId: string) => bodiesOf(backlogOf(value), requestId)[0].messageId;
     expect(id(1, "one")).toBe(id(1, "one"));
     expect(new Set([id(1, "one"), id(1, "other"), id(2, "one")]).size).toBe(3);
   });
