@@ -424,7 +424,8 @@ describe("an event that is not a batch of the queue", () => {
   ])("logs one warning and returns normally: %s", async (_, event) => {
     const { invoke, segment, log, deadLetterQueue } = setUpDeliver();
     expect(await invoke(event)).toEqual([]);
-    expect(log.entry).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
+    const reason = "the event is not a batch from SQS";
+    expect(log.entry).toMatchObject({ event: "unknown-source", requestId: "invocation-1", reason });
     expect([segment.calls, deadLetterQueue.sent]).toEqual([[], []]);
   });
 

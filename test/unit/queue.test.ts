@@ -37,9 +37,15 @@ describe("a queue", () => {
   });
 
   // Ten bodies of 26,214 bytes are 256 KiB without their attributes.
-  it.each([1, 26_214, 32_000, 96_000])("sends 20 messages of %d bytes in order, within SQS's limits", async (bytes) => {
+  it.each([
+    [1, 0],
+    [26_214, 0],
+    [32_000, 0],
+    [96_000, 0],
+    [96_000, 96_000],
+  ])("sends 20 messages of %d bytes with %d of experiments in order, within SQS's limits", async (bytes, ofExperiments) => {
     const { queue: fifo, calls } = queue();
-    const attributes = { kind: "identify", version: 1, environment: 23 };
+    const attributes = { kind: "identify", version: 1, environment: 23, experiments: "x".repeat(ofExperiments) };
     await fifo.send(Array.from({ length: 20 }, (_, n) => message(n, { body: "x".repeat(bytes), attributes })));
     for (const { entries } of calls) {
       expect(entries.length).toBeLessThanOrEqual(10);
