@@ -42,13 +42,11 @@ function picker(random: Random) {
 
 const repeated = (text: string) => () => Buffer.from(text.repeat(Math.ceil(MAX_BYTES / text.length)));
 
+const realBodies = evaluations.map(({ name }) => fixture(name));
+
 /** Real bodies, odd ones that are legal, and bodies of the largest size that make a parser work hard. */
 const BODIES: readonly ((random: Random) => Buffer)[] = [
-  ...evaluations.map(
-    ({ name }) =>
-      () =>
-        fixture(name),
-  ),
+  ...realBodies.map((body) => () => body),
   (random) => Buffer.from(JSON.stringify(oddEvaluation(random))),
   (random) => Buffer.from(JSON.stringify(oddEvaluation(random)).replaceAll('"number"', oddNumber(random))),
   () => Buffer.from(JSON.stringify({ event_type: MARKER, data: MARKER })),
@@ -121,19 +119,11 @@ const ENCODINGS: readonly ((raw: Buffer) => Pick<FuzzRequest, "body" | "isBase64
   () => ({ body: undefined, isBase64Encoded: false }),
 ];
 
+/** `unit/signature` has the forgeries that are close to the right signature. */
 const FORGERIES: readonly ((right: string, bytes: Buffer, random: Random) => string | undefined)[] = [
   () => undefined,
   () => "",
-  (right) => right.toUpperCase(),
-  (right) => ` ${right}`,
-  (right) => `sha256=${right}`,
   (right) => right.slice(0, -1),
-  (right) => `${right}0`,
-  (right) => right.replace(/.$/, (last) => (last === "0" ? "1" : "0")),
-  (right) => right.replaceAll("a", "а"), // the second is Cyrillic, and has more bytes
-  (right) => `${right},${right}`,
   (_, bytes) => createHmac("sha256", "another secret").update(bytes).digest("hex"),
-  (_, bytes) => createHmac("sha256", SECRET).update(bytes).update("x").digest("hex"),
-  (_, bytes) => createHmac("sha512", SECRET).update(bytes).digest("hex").slice(0, 64),
   (_, __, random) => "f".repeat(Math.floor(random() * 10_000)),
 ];

@@ -7,7 +7,7 @@ import { DAY_SECONDS, RETRY_SECONDS, TIMING } from "../../lambda/timing";
 import { deleteDelivered, invokeDeliver } from "../cloud/event-source";
 import { ATTRIBUTES, callBody, NOON } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
-import { deliverDependencies } from "../support/deliver";
+import { deliverDependencies, withVariation } from "../support/deliver";
 import { answered, FakeRecords, FakeSegment, RecordingLog } from "../support/fakes";
 import { seeded } from "../support/random";
 
@@ -87,8 +87,7 @@ export class DeliveryModel {
     const number = this.#numbers++;
     const timestamp = new Date(this.clock.now).toISOString();
     const body = JSON.stringify({ ...JSON.parse(callBody({ identity: user, traits, messageId: `e${number}-1` })), timestamp });
-    const experiments = { DataType: "String", StringValue: JSON.stringify({ checkout: variation }) };
-    const attributes = { ...ATTRIBUTES, ...(variation === undefined ? {} : { experiments }) };
+    const attributes = variation === undefined ? ATTRIBUTES : withVariation(variation);
     this.queue.send({ body, groupId: hashIdentity(user), deduplicationId: `e${number}`, attributes });
   }
 

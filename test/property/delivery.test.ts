@@ -86,21 +86,6 @@ describeProperties("forward: changes", () => {
     },
     1_000 * RUNS,
   );
-
-  it("sends each evaluation that changed something, and no other, while nothing fails", async () => {
-    const calm = { forward: "changes", merges: false, containers: 1, chances: {}, seed: 1 } as const;
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.constantFrom(...VALUES), { minLength: 1, maxLength: 20 }), async (values) => {
-        const model = new DeliveryModel(calm);
-        await run(
-          model,
-          values.map((x) => ({ user: "a", traits: { x }, pauseMinutes: 1 })),
-        );
-        const changes = values.filter((value, index) => value !== values[index - 1]).length;
-        expect(model.segment.calls).toHaveLength(changes);
-      }),
-    );
-  });
 });
 
 describeProperties("experiments", () => {

@@ -2,8 +2,8 @@ import type { SQSRecord } from "aws-lambda";
 import { type DeliverHandler, deliverHandler } from "../../lambda/deliver/deliver";
 import type { DeliverDependencies } from "../../lambda/deliver/invocation";
 import { TIMING } from "../../lambda/timing";
-import { NOON, QUEUE_ARN, queueEvent } from "../cloud/events";
-import { FakeParameter, FakeQueue, FakeSegment, RecordingLog } from "./fakes";
+import { ATTRIBUTES, NOON, QUEUE_ARN, queueEvent } from "../cloud/events";
+import { FakeParameter, FakeQueue, FakeRecords, FakeSegment, RecordingLog } from "./fakes";
 import { machine } from "./machine";
 
 interface Fakes {
@@ -33,6 +33,14 @@ function working(): Omit<DeliverDependencies, keyof Fakes> & Fakes {
 export function deliverDependencies<Given extends Partial<DeliverDependencies>>(overrides: Given) {
   return { ...working(), ...overrides };
 }
+
+/** Option `forward: "changes"`, with a refresh after an hour. */
+export const changesOf = (records = new FakeRecords()) => ({ records, endpoint: "https://s", refreshSeconds: 3_600 });
+
+/** The attributes of a message in which the user's variation of the experiment `checkout` is this one. */
+export const withVariation = (checkout: string) => {
+  return { ...ATTRIBUTES, experiments: { DataType: "String", StringValue: JSON.stringify({ checkout }) } };
+};
 
 /** Sets up deliver with its fakes, 250 ms after NOON. `deliver` returns the ids of the messages that stay in the queue. */
 export function setUpDeliver<Given extends Partial<DeliverDependencies> = object>(overrides: Given = {} as Given) {

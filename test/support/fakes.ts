@@ -4,6 +4,7 @@ import { codeOfStatus, type SegmentAnswer } from "../../lambda/adapters/segment"
 import { AwsCallError, TableError } from "../../lambda/errors";
 import type { IdentifyCall } from "../../lambda/identify-call";
 import type { Log, Outcome } from "../../lambda/log";
+import type { Evaluation, Value } from "../../lambda/receive/evaluation";
 import type { IdentifyOptions } from "../../lambda/receive/identify";
 
 export const identifyOptions: IdentifyOptions = {
@@ -17,6 +18,15 @@ export const identifyOptions: IdentifyOptions = {
   anonymousIdentities: "identify",
   markActive: true,
 };
+
+/** An evaluation without flags, as receive reads it. */
+export const evaluationOf = (overrides: Partial<Evaluation> = {}): Evaluation => {
+  return { kind: "evaluation", identity: "user-1", environment: 23, flags: [], traits: [], segments: [], ...overrides };
+};
+
+/** Enabled flags with these values, by name. */
+export const flagsOf = (values: Readonly<Record<string, Value>>) =>
+  Object.entries(values).map(([name, value]) => ({ name, enabled: true, value }));
 
 type Entry = Omit<Outcome, "fields"> & Record<string, unknown>;
 

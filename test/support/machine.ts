@@ -1,10 +1,10 @@
 import { type Machine, RETRY_SECONDS, TIMING } from "../../lambda/timing";
 import { NOON } from "../cloud/events";
 
-type Overrides = Omit<Partial<Machine>, "timing"> & { readonly timing?: Partial<Machine["timing"]> };
+export type MachineOverrides = Omit<Partial<Machine>, "timing"> & { readonly timing?: Partial<Machine["timing"]> };
 
 /** A machine whose clock stands still at NOON. Time-outs that are not given are those of production. */
-export function machine({ timing, ...overrides }: Overrides = {}): Machine {
+export function machine({ timing, ...overrides }: MachineOverrides = {}): Machine {
   return { now: () => NOON, random: () => 0.5, retrySeconds: RETRY_SECONDS, ...overrides, timing: { ...TIMING, ...timing } };
 }
 

@@ -2,24 +2,25 @@ import type { SQSRecord } from "aws-lambda";
 import { AwsCallError, ParameterError } from "../../lambda/errors";
 import { DAY_SECONDS, HOUR_SECONDS, TIMING } from "../../lambda/timing";
 import { ATTRIBUTES, callBody, type MessageInput, NOON, queueEvent, queueRecord } from "../cloud/events";
-import { setUpDeliver } from "../support/deliver";
+import { changesOf, setUpDeliver, withVariation } from "../support/deliver";
 import { answered, FakeParameter, FakeQueue, FakeRecords, FakeSegment } from "../support/fakes";
 
-const HOUR_MS = 1_000 * HOUR_SECONDS;
-const DAY_MS = 1_000 * DAY_SECONDS;
+const TWELVE_DAYS_AGO = NOON - 12_000 * DAY_SECONDS;
 const noKey = new ParameterError("/…/segment-write-key", "parameter-missing", "operator", "aws ssm put-parameter …");
 const sqsFails = new AwsCallError("sqs:SendMessageBatch", "timeout", true);
 
 /** Answers this status to one call, and accepts all others. */
-const refusing = (messageId: string, status: number | undefined, askedSeconds?: number) =>
-  new FakeSegment((call) => (call.messageId === messageId ? answered(status, askedSeconds) : answered(200)));
+const refusing = (messageId: string, status: number | undefined) =>
+  new FakeSegment((call) => answered(call.messageId === messageId ? status : 200));
 const answering = (status: number | undefined, askedSeconds?: number) => new FakeSegment(() => answered(status, askedSeconds));
 
 /** One message of each of these users; its ids at SQS and at Segment are the user's name. */
 const messagesOf = (...users: readonly string[]) =>
   users.map((identity) => queueRecord({ id: identity, identity, messageId: identity }));
 /** Several messages of one user. */
-const inOrder = (...ids: readonly string[]) => ids.map((id, index) => queueRecord({ id, messageId: id, sequence: index + 1 }));
+const inOrder = (ids: readonly string[], input: MessageInput = {}) =>
+  ids.map((id, index) => queueRecord({ id, messageId: id, sequence: index + 1, ...input }));
+const idsOf = (segment: FakeSegment) => segment.calls.map(({ call }) => call.messageId);
 
 describe("an invocation of deliver", () => {
   it("sends the call of a message and logs it", async () => {
@@ -42,21 +43,19 @@ describe("an invocation of deliver", () => {
     });
   });
 
+  it.each([200, 400, 401, 500, undefined])("writes no trait to the log, whatever Segment answers: %s", async (status) => {
+    const { deliver, log } = setUpDeliver({ segment: answering(status) });
+    await deliver(queueRecord({ traits: { NAME: "VALUE" } }));
+    expect(JSON.stringify(log.entry)).not.toMatch(/NAME|VALUE/);
+  });
+
   it("keeps a user's order and stops at the user's first failure, while other users' messages are delivered", async () => {
-    const segment = refusing("a-2", 500);
-    const { deliver } = setUpDeliver({ segment });
-    const message = (id: string, identity: string, messageId: string) => queueRecord({ id, identity, messageId });
-    const failed = await deliver(
-      message("1", "a", "a-1"),
-      message("2", "b", "b-1"),
-      message("3", "a", "a-2"),
-      message("4", "a", "a-3"),
-      message("5", "b", "b-2"),
-    );
-    expect(failed).toEqual(["3", "4"]);
-    const sent = segment.calls.map(({ call }) => call.messageId);
-    expect(sent.filter((id) => id.startsWith("a"))).toEqual(["a-1", "a-2"]);
-    expect(sent.filter((id) => id.startsWith("b"))).toEqual(["b-1", "b-2"]);
+    const { deliver, segment } = setUpDeliver({ segment: refusing("a2", 500) });
+    const ids = ["a1", "b1", "a2", "a3", "b2"];
+    const failed = await deliver(...ids.map((id) => queueRecord({ id, identity: id.slice(0, 1), messageId: id })));
+    expect(failed).toEqual(["a2", "a3"]);
+    expect(idsOf(segment).filter((id) => id.startsWith("a"))).toEqual(["a1", "a2"]);
+    expect(idsOf(segment).filter((id) => id.startsWith("b"))).toEqual(["b1", "b2"]);
   });
 
   it("delivers different users' messages in parallel", async () => {
@@ -72,13 +71,13 @@ describe("an invocation of deliver", () => {
   });
 
   it("begins no unit that may not end in time, and retries its messages after 2 s", async () => {
-    const segment = new FakeSegment(async () => {
+    const segment = new FakeSegment(() => {
       clock.timeLeftMs = TIMING.deliverUnitMs - 1;
       return answered(200);
     });
     const { deliver, queue, log, clock } = setUpDeliver({ segment });
     clock.timeLeftMs = TIMING.deliverUnitMs;
-    expect(await deliver(...inOrder("1", "2", "3"))).toEqual(["2", "3"]);
+    expect(await deliver(...inOrder(["1", "2", "3"]))).toEqual(["2", "3"]);
     expect(queue.visibility.map(({ seconds }) => seconds)).toEqual([2, 2]);
     expect(log.entries).toMatchObject([
       { event: "delivered" },
@@ -86,30 +85,27 @@ describe("an invocation of deliver", () => {
     ]);
   });
 
-  it("logs the calls instead of sending them in a dry run", async () => {
-    const { deliver, segment, log } = setUpDeliver({ dryRun: true });
-    expect(await deliver(queueRecord())).toEqual([]);
-    expect(segment.calls).toEqual([]);
-    const call = { userId: "user-1", traits: { dark_mode: true }, sentAt: "2026-11-23T12:00:00.250Z" };
+  const sentAt = "2026-11-23T12:00:00.250Z";
+
+  it.each([
+    ["every", undefined, { userId: "user-1", traits: { dark_mode: true }, sentAt }],
+    ["changes", changesOf(), { batch: [{ type: "identify" }, { event: "Experiment Viewed" }], sentAt }],
+  ])("logs what it would send in a dry run with forward: %s, and records nothing", async (_, changes, call) => {
+    const { deliver, segment, log } = setUpDeliver({ dryRun: true, changes });
+    expect(await deliver(queueRecord({ attributes: withVariation("A") }))).toEqual([]);
+    expect([segment.calls, changes?.records.writes ?? []]).toEqual([[], []]);
     expect(log.entry).toMatchObject({ event: "dry-run", messageId: "stack-request-1", call });
   });
 });
 
 describe("a message that fails", () => {
-  it("stays in the queue, and the entry says why and for how long", async () => {
+  it("stays in the queue with the user's messages behind it, and the entry says why and for how long", async () => {
     const { deliver, log, queue, deadLetterQueue } = setUpDeliver({ segment: answering(500, 30) });
-    expect(await deliver(queueRecord())).toEqual(["sqs-1"]);
+    expect(await deliver(...inOrder(["1", "2", "3"]))).toEqual(["1", "2", "3"]);
     expect(deadLetterQueue.sent).toEqual([]);
-    expect(queue.visibility).toEqual([{ id: "sqs-1", seconds: 33 }]);
+    expect(queue.visibility).toEqual(["1", "2", "3"].map((id) => ({ id, seconds: 33 })));
     const why = { code: "server-error", status: 500, reason: "status 500", actor: undefined };
-    expect(log.entry).toMatchObject({ event: "retrying", ...why, ageMs: 250, retryInSeconds: 33 });
-  });
-
-  it("becomes visible together with the user's messages behind it", async () => {
-    const { deliver, queue, log } = setUpDeliver({ segment: answering(500) });
-    expect(await deliver(...inOrder("1", "2", "3"))).toEqual(["1", "2", "3"]);
-    expect(queue.visibility).toEqual(["1", "2", "3"].map((id) => ({ id, seconds: 2 })));
-    expect(log.entry).toMatchObject({ messageId: "1", held: 2 });
+    expect(log.entry).toMatchObject({ event: "retrying", messageId: "1", ...why, ageMs: 250, retryInSeconds: 33, held: 2 });
   });
 
   const defect = new TypeError("a defect");
@@ -135,29 +131,18 @@ describe("a message that fails", () => {
 });
 
 describe("a message", () => {
-  const old = (input: MessageInput = {}) =>
-    queueRecord({ id: "1", messageId: "m-1", receiveCount: 9, sentAt: NOON - 4 * HOUR_MS, ...input });
-  /** The user's message fails in this many invocations, beside other users' that are accepted. */
-  async function failing(invocations: number, status: number | undefined, records = [old()]) {
-    const set = setUpDeliver({ segment: refusing("m-1", status) });
-    let failed: readonly string[] = [];
-    for (let i = 0; i < invocations; i++) failed = await set.deliver(...records, ...messagesOf("a", "b", "c", "d"));
-    return { ...set, failed };
-  }
+  const old = { sentAt: NOON - 4_000 * HOUR_SECONDS, receiveCount: 9 };
 
   it("is dead-lettered at its fourth failure in a row, and the messages behind it become visible immediately", async () => {
-    const behind = old({ id: "2", messageId: "m-2", sequence: 2 });
-    const { failed, deadLetterQueue, queue, log } = await failing(4, 400, [old(), behind]);
-    expect(failed).toEqual(["2"]);
-    const about = { reason: "isolated-failure", status: 400, messageId: "m-1" };
-    expect(deadLetterQueue.sent).toEqual([
-      {
-        body: callBody({ messageId: "m-1" }),
-        groupId: queueRecord().attributes.MessageGroupId,
-        deduplicationId: "1",
-        attributes: { kind: "identify", version: 1, environment: 23, ...about },
-      },
-    ]);
+    const { deliver, deadLetterQueue, queue, log } = setUpDeliver({ segment: refusing("1", 400) });
+    const user = inOrder(["1", "2"], { ...old, attributes: withVariation("A") });
+    const failed: (readonly string[])[] = [];
+    for (let i = 0; i < 4; i++) failed.push(await deliver(...user, ...messagesOf("a", "b", "c", "d")));
+    expect(failed).toEqual([["1", "2"], ["1", "2"], ["1", "2"], ["2"]]);
+    const about = { reason: "isolated-failure", status: 400, messageId: "1" };
+    const attributes = { kind: "identify", version: 1, environment: 23, experiments: '{"checkout":"A"}', ...about };
+    const groupId = queueRecord().attributes.MessageGroupId;
+    expect(deadLetterQueue.sent).toEqual([{ body: callBody({ messageId: "1" }), groupId, deduplicationId: "1", attributes }]);
     expect(queue.visibility.at(-1)).toEqual({ id: "2", seconds: 0 });
     expect(log.entries.at(-1)).toMatchObject({ event: "dead-lettered", ...about, code: "endpoint-refused", held: 1 });
   });
@@ -168,7 +153,7 @@ describe("a message", () => {
       for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
       return answered(200);
     });
-    const ten = Array.from({ length: 10 }, (_, i) => old({ id: String(i), identity: `p${i}`, receiveCount: 1 }));
+    const ten = Array.from({ length: 10 }, (_, i) => queueRecord({ ...old, identity: `p${i}`, receiveCount: 1 }));
     const { deliver, deadLetterQueue } = setUpDeliver({ segment });
     for (let i = 0; i < 6; i++) await deliver(...ten);
     expect(deadLetterQueue.sent).toEqual([]);
@@ -176,90 +161,77 @@ describe("a message", () => {
 
   it("stays in the queue if the dead-letter queue can't be reached", async () => {
     const { deliver, log } = setUpDeliver({ deadLetterQueue: new FakeQueue(sqsFails), segment: answering(400) });
-    expect(await deliver(old({ sentAt: NOON - 12 * DAY_MS }))).toEqual(["1"]);
+    expect(await deliver(queueRecord({ sentAt: TWELVE_DAYS_AGO }))).toEqual(["sqs-1"]);
     const message = "could not be moved to the dead-letter queue";
     expect(log.entry).toMatchObject({ event: "retrying", message, status: 400, error: sqsFails, retryInSeconds: 600 });
   });
 
   it("is dead-lettered even if the visibility of the messages behind it can't be set", async () => {
     const { deliver, log } = setUpDeliver({ queue: new FakeQueue(sqsFails), segment: answering(400) });
-    const sentAt = NOON - 12 * DAY_MS;
-    expect(await deliver(old({ sentAt }), old({ id: "2", messageId: "m-2", sentAt, sequence: 2 }))).toEqual(["2"]);
-    expect(log.entry).toMatchObject({
-      event: "dead-lettered",
-      held: 1,
-      visibility: expect.stringMatching(/^visibility not set/),
-    });
+    expect(await deliver(...inOrder(["1", "2"], { sentAt: TWELVE_DAYS_AGO }))).toEqual(["2"]);
+    const visibility = expect.stringMatching(/^visibility not set/);
+    expect(log.entry).toMatchObject({ event: "dead-lettered", held: 1, visibility });
     expect(log.entry).not.toHaveProperty("retryInSeconds");
   });
 
   /** JSON.stringify throws a RangeError for it, which reading needs because of the escape. */
   const deep = `"traits":{"a":${"[".repeat(50_000)}${"]".repeat(50_000)},"b":"\\ud83d\\ude00"}`;
+  const { attributes } = queueRecord();
 
-  it.each([
-    ["is not JSON", "hello", /expected a JSON object$/],
-    ["can't be read for another reason", callBody().replace(/"traits":.*}/, `${deep}}`), /expected readable JSON$/],
-  ])("is dead-lettered immediately if it %s", async (_, body, message) => {
-    const { deliver, segment, log, deadLetterQueue } = setUpDeliver();
-    expect(await deliver(queueRecord({ body }), ...messagesOf("b"))).toEqual([]);
-    expect(segment.calls).toHaveLength(1);
-    const attributes = { reason: "unreadable-message", messageId: "sqs-1" };
-    expect(deadLetterQueue.sent).toMatchObject([{ body, deduplicationId: "sqs-1", attributes }]);
-    const entry = log.entries.find(({ event }) => event === "dead-lettered");
-    expect(entry).toMatchObject({ reason: "unreadable-message", messageId: "sqs-1", message: expect.stringMatching(message) });
+  const fields = "every field of SQS's record";
+
+  it.each<[string, object, string]>([
+    ["its body is not JSON", { body: "hello" }, "a JSON object"],
+    ["its body is nested too deeply", { body: callBody().replace(/"traits":.*}/, `${deep}}`) }, "readable JSON"],
+    ["it has no body", { body: undefined }, fields],
+    ["it has no attributes", { attributes: undefined }, fields],
+    ["it has no SequenceNumber", { attributes: { ...attributes, SequenceNumber: undefined } }, fields],
+    ["its SequenceNumber is no number", { attributes: { ...attributes, SequenceNumber: "first" } }, fields],
+    ["it has no SentTimestamp", { attributes: { ...attributes, SentTimestamp: undefined } }, fields],
+    ["its receive count is no number", { attributes: { ...attributes, ApproximateReceiveCount: "many" } }, fields],
+  ])("alone is dead-lettered immediately as unreadable if %s, and the entry does not quote it", async (_, change, expected) => {
+    const { invoke, segment, log, deadLetterQueue } = setUpDeliver();
+    const broken = { ...queueRecord({ id: "broken" }), ...change };
+    expect(await invoke({ Records: [broken, ...messagesOf("b")] })).toEqual([]);
+    expect(idsOf(segment)).toEqual(["b"]);
+    const about = { reason: "unreadable-message", messageId: "broken" };
+    expect(deadLetterQueue.sent).toMatchObject([{ body: broken.body ?? "null", deduplicationId: "broken", attributes: about }]);
+    const message = `moved to the dead-letter queue: queue message: expected ${expected}`;
+    expect(log.entries.find(({ event }) => event === "dead-lettered")).toMatchObject({ ...about, message });
   });
 
   it.each([
     ["kind", { DataType: "String", StringValue: "track" }],
     ["version", { DataType: "Number", StringValue: "2" }],
     ["version", { DataType: "String", StringValue: "v2" }],
-  ])("is dead-lettered after an hour if this release does not know its %s", async (name, attribute) => {
-    const unknown = (ageMs: number) => old({ sentAt: NOON - ageMs, attributes: { ...ATTRIBUTES, [name]: attribute } });
-    const { deliver, segment, queue, log, deadLetterQueue } = setUpDeliver();
-    expect(await deliver(unknown(HOUR_MS - 1_000))).toEqual(["1"]);
-    expect(queue.visibility).toEqual([{ id: "1", seconds: 60 }]);
-    expect(log.entry).toMatchObject({ event: "retrying", code: "unknown-version" });
-    expect(await deliver(unknown(HOUR_MS))).toEqual([]);
-    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "unknown-version" } }]);
+  ])("is not sent if this release does not know its %s", async (name, attribute) => {
+    const { deliver, segment, log } = setUpDeliver();
+    expect(await deliver(queueRecord({ attributes: { ...ATTRIBUTES, [name]: attribute } }))).toEqual(["sqs-1"]);
     expect(segment.calls).toEqual([]);
+    expect(log.entry).toMatchObject({ event: "retrying", code: "unknown-version", retryInSeconds: 60 });
+  });
+
+  it.each([{}, undefined])("is delivered without kind and version, as in release 1: %j", async (messageAttributes) => {
+    const { invoke, segment } = setUpDeliver();
+    expect(await invoke({ Records: [{ ...queueRecord(), messageAttributes }] })).toEqual([]);
+    expect(segment.calls).toHaveLength(1);
   });
 });
 
-it("a message of release 1, which has no kind and no version, is delivered", async () => {
-  const attributes = { environment: { DataType: "Number", StringValue: "23" } };
-  expect(await setUpDeliver().deliver(queueRecord({ attributes }))).toEqual([]);
-});
-
-describe("after a 429 of Segment,", () => {
-  const pairs = ["a", "b"].flatMap((identity) =>
-    ["1", "2"].map((number) => queueRecord({ identity, id: identity + number, messageId: `${identity}-${number}` })),
-  );
-
-  /** User a is answered 429, user b is accepted a little later. */
-  async function slowDown(askedSeconds: number | undefined) {
+describe("after a 429 of Segment", () => {
+  it("nothing more is sent, and other messages wait for the longest time that any answer asks for", async () => {
     const segment = new FakeSegment(async ({ identity }) => {
-      if (identity === "a") return answered(429, askedSeconds);
+      if (identity !== "c") return answered(429, identity === "a" ? 40 : 10);
       await new Promise(setImmediate);
       return answered(200);
     });
-    const set = setUpDeliver({ segment });
-    return { ...set, failed: await set.deliver(...pairs) };
-  }
-
-  it("nothing more is sent, and other messages are retried after the time that the answer asks for", async () => {
-    const { failed, segment, log } = await slowDown(40);
-    expect(failed).toEqual(["a1", "a2", "b2"]);
-    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["a-1", "b-1"]);
+    const { deliver, log } = setUpDeliver({ segment });
+    const ids = ["a1", "a2", "b1", "c1", "c2"];
+    const failed = await deliver(...ids.map((id) => queueRecord({ id, identity: id.slice(0, 1), messageId: id })));
+    expect(failed).toEqual(["a1", "a2", "b1", "c2"]);
+    expect(idsOf(segment)).toEqual(["a1", "b1", "c1"]);
     const notAttempted = { code: "not-attempted", reason: "Segment asked to slow down", retryInSeconds: 40 };
-    expect(log.entries.find(({ messageId }) => messageId === "b-2")).toMatchObject(notAttempted);
-  });
-
-  it("other messages wait for the longest time that any answer asks for", async () => {
-    const segment = new FakeSegment(({ identity }) => answered(429, identity === "a" ? 10 : 50));
-    const { deliver, log } = setUpDeliver({ segment, now: () => NOON });
-    await deliver(...pairs, ...messagesOf("c"));
-    expect(segment.calls).toHaveLength(3);
-    expect(log.entries.map(({ retryInSeconds }) => retryInSeconds)).toEqual([11, 55, 55]);
+    expect(log.entries.find(({ messageId }) => messageId === "c2")).toMatchObject(notAttempted);
   });
 
   it("a call whose write key was refused is not sent again with a new key", async () => {
@@ -268,24 +240,18 @@ describe("after a 429 of Segment,", () => {
     await deliver(...messagesOf("a", "b"));
     expect(segment.calls.map((call) => call.writeKey)).toEqual(["old", "old"]);
   });
-
-  it("other users' messages wait for at most a minute, the user's for up to 30 minutes", async () => {
-    const { log } = await slowDown(1_800);
-    const waits = log.entries.filter(({ event }) => event === "retrying").map(({ retryInSeconds }) => retryInSeconds);
-    expect(waits).toEqual([1_980, 60]);
-  });
 });
 
 describe("a write key that is refused", () => {
-  const refusedUntil = (key: string, status: number) =>
-    new FakeSegment((_, writeKey) => answered(writeKey === key ? 200 : status));
-
-  it.each([401, 403])("is read again after %d, and a new one is used immediately", async (status) => {
-    const writeKey = new FakeParameter(["old"], ["new"]);
-    const { deliver, segment, log } = setUpDeliver({ writeKey, segment: refusedUntil("new", status) });
+  it.each([401, 403])("is read again after %d, and a new one is used immediately, also for the record", async (status) => {
+    const changes = changesOf();
+    const segment = new FakeSegment((_, key) => answered(key === "new" ? 200 : status));
+    const { deliver } = setUpDeliver({ segment, changes, writeKey: new FakeParameter(["old"], ["new"]) });
     expect(await deliver(queueRecord())).toEqual([]);
-    expect(segment.calls.map((call) => call.writeKey)).toEqual(["old", "new"]);
-    expect(log.entry).toMatchObject({ event: "delivered" });
+    expect(segment.calls.map(({ writeKey }) => writeKey)).toEqual(["old", "new"]);
+    const { deliver: deliverLater, log } = setUpDeliver({ changes, writeKey: new FakeParameter(["new"]) });
+    await deliverLater(queueRecord({ sequence: 2 }));
+    expect(log.entry).toMatchObject({ event: "unchanged" });
   });
 
   it("is read again, and nothing is sent again with the same key", async () => {
@@ -313,18 +279,14 @@ describe("a write key that is refused", () => {
 });
 
 describe("with forward: changes, deliver", () => {
-  const changesOf = (records: FakeRecords) => ({ records, endpoint: "https://s", refreshSeconds: 3_600 });
-  const setUpChanges = (records = new FakeRecords(), segment = new FakeSegment()) => ({
-    ...setUpDeliver({ segment, changes: changesOf(records) }),
-    records,
-  });
   const evaluation = (sequence: number, plan: string, input: MessageInput = {}): SQSRecord => {
     const id = String(sequence);
     return queueRecord({ id, messageId: `m-${id}`, sequence, traits: { plan }, ...input });
   };
 
   it("sends nothing while the record can't be read, whatever the message", async () => {
-    const { deliver, segment, log } = setUpChanges(new FakeRecords((operation) => operation === "read"));
+    const changes = changesOf(new FakeRecords((operation) => operation === "read"));
+    const { deliver, segment, log } = setUpDeliver({ changes });
     expect(await deliver(queueRecord({ body: "hello" }))).toEqual(["sqs-1"]);
     expect(segment.calls).toEqual([]);
     expect(log.entry).toMatchObject({ event: "retrying", error: { code: "table-failed" } });
@@ -332,7 +294,8 @@ describe("with forward: changes, deliver", () => {
 
   it("sends nothing if the fingerprints can't be removed", async () => {
     let failing = false;
-    const { deliver, segment, log } = setUpChanges(new FakeRecords((operation) => failing && operation === "write"));
+    const changes = changesOf(new FakeRecords((operation) => failing && operation === "write"));
+    const { deliver, segment, log } = setUpDeliver({ changes });
     await deliver(evaluation(1, "A"));
     failing = true;
     expect(await deliver(evaluation(2, "B"))).toEqual(["2"]);
@@ -342,8 +305,8 @@ describe("with forward: changes, deliver", () => {
 
   it("settles a call that could not be recorded, with one warning, and reads the record again", async () => {
     let writes = 0;
-    const records = new FakeRecords((operation) => operation === "write" && writes++ === 0);
-    const { deliver, segment, log } = setUpChanges(records);
+    const changes = changesOf(new FakeRecords((operation) => operation === "write" && writes++ === 0));
+    const { deliver, segment, log } = setUpDeliver({ changes });
     expect(await deliver(evaluation(1, "A"), evaluation(2, "A"))).toEqual([]);
     expect(segment.calls).toHaveLength(2);
     expect(log.entries.map(({ event }) => event)).toEqual(["delivered", "not-recorded", "delivered"]);
@@ -354,13 +317,13 @@ describe("with forward: changes, deliver", () => {
     ["was received before", { receiveCount: 2 }],
     ["was redriven", { sentAt: NOON + 61_000 }],
   ])("does not record a call whose message %s: Segment may have dropped it as known", async (_, input) => {
-    const { deliver, segment, records } = setUpChanges();
+    const { deliver, segment, changes } = setUpDeliver({ changes: changesOf() });
     expect(await deliver(evaluation(1, "A", input))).toEqual([]);
-    expect([segment.calls.length, records.writes.length]).toEqual([1, 0]);
+    expect([segment.calls.length, changes.records.writes.length]).toEqual([1, 0]);
   });
 
   it("skips a message that is already settled, even if it can't be read", async () => {
-    const { deliver, segment, log, deadLetterQueue } = setUpChanges();
+    const { deliver, segment, log, deadLetterQueue } = setUpDeliver({ changes: changesOf() });
     await deliver(evaluation(7, "A"));
     expect(await deliver(evaluation(6, "B"), queueRecord({ id: "odd", body: "hello", sequence: 7 }))).toEqual([]);
     expect([segment.calls.length, deadLetterQueue.sent.length]).toEqual([1, 0]);
@@ -369,55 +332,33 @@ describe("with forward: changes, deliver", () => {
 
   it("counts no unchanged message for health, because nothing was attempted", async () => {
     const segment = new FakeSegment(({ identity }) => answered(identity === "user-1" ? 400 : 200));
-    const { deliver, deadLetterQueue, log, clock } = setUpChanges(new FakeRecords(), segment);
+    const { deliver, deadLetterQueue, log, clock } = setUpDeliver({ segment, changes: changesOf() });
     await deliver(evaluation(1, "A", { identity: "other" }));
     clock.nowMs += 600_000;
     for (let i = 2; i < 8; i++) {
-      await deliver(evaluation(i, "A", { identity: "other" }), evaluation(1, "A", { sentAt: NOON - 4 * HOUR_MS }));
+      await deliver(evaluation(i, "A", { identity: "other" }), evaluation(1, "A", { sentAt: NOON - 4_000 * HOUR_SECONDS }));
     }
     expect(log.entries.filter(({ event }) => event === "unchanged")).toHaveLength(6);
     expect(deadLetterQueue.sent).toEqual([]);
   });
-
-  it("records under the key that Segment accepted", async () => {
-    const records = new FakeRecords();
-    const segment = new FakeSegment((_, key) => answered(key === "new" ? 200 : 401));
-    const rotated = setUpDeliver({ segment, writeKey: new FakeParameter(["old"], ["new"]), changes: changesOf(records) });
-    await rotated.deliver(evaluation(1, "A"));
-    const after = setUpDeliver({ writeKey: new FakeParameter(["new"]), changes: changesOf(records) });
-    await after.deliver(evaluation(2, "A"));
-    expect(after.log.entry).toMatchObject({ event: "unchanged" });
-  });
-
-  it("writes nothing in a dry run", async () => {
-    const records = new FakeRecords();
-    const { deliver, log } = setUpDeliver({ dryRun: true, changes: changesOf(records) });
-    await deliver(evaluation(1, "A"));
-    expect([log.entry.event, records.writes]).toEqual(["dry-run", []]);
-  });
 });
 
 describe("the messages of a user who sends faster than Segment answers", () => {
+  const ids = ["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"];
   const flood = (receiveCount = 1) =>
-    Array.from({ length: 5 }, (_, n) => {
-      const about = { messageId: `e${n}-1`, traits: { n }, sentAt: NOON - 20 * DAY_MS, sequence: n + 1 };
-      return queueRecord({ id: String(n), receiveCount, ...about });
-    });
-  const ids = ["0", "1", "2", "3", "4"];
+    ids.map((id, n) =>
+      queueRecord({ id, messageId: id, traits: { n }, sentAt: TWELVE_DAYS_AGO, sequence: n + 1, receiveCount }),
+    );
   const expired = [{ attributes: { reason: "expired", messageId: "e0-1" } }];
 
   it("are delivered in one call, and each message has its entry", async () => {
     const { deliver, segment, log } = setUpDeliver();
     expect(await deliver(...flood(), ...messagesOf("b"))).toEqual([]);
-    const [merged, other, ...more] = segment.calls.map(({ call }) => JSON.parse(call.body));
-    expect(more).toEqual([]);
-    expect([merged, other]).toMatchObject([
-      { userId: "user-1", traits: { n: 4 } },
-      { userId: "b", messageId: "b" },
-    ]);
+    const calls = segment.calls.map(({ call }) => JSON.parse(call.body));
+    expect(calls).toMatchObject([{ userId: "user-1", traits: { n: 4 } }, { messageId: "b" }]);
     const entries = log.entries.filter(({ event }) => event === "merged");
-    expect(entries.map(({ messageId }) => messageId)).toEqual(["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"]);
-    expect(entries[0]).toMatchObject({ userId: "user-1", mergedInto: merged.messageId, status: 200, latencyMs: 250 });
+    expect(entries.map(({ messageId }) => messageId)).toEqual(ids);
+    expect(entries[0]).toMatchObject({ userId: "user-1", mergedInto: calls[0].messageId, status: 200, latencyMs: 250 });
   });
 
   it("are sent singly while the user fails, because a merged unit is never dead-lettered", async () => {
@@ -430,7 +371,7 @@ describe("the messages of a user who sends faster than Segment answers", () => {
     expect(deadLetterQueue.sent).toMatchObject(expired);
     status = 200;
     await deliver(...flood());
-    expect(segment.calls.slice(2).map(({ call }) => call.messageId)).toEqual(["e0-1", "e1-1", "e2-1", "e3-1", "e4-1"]);
+    expect(idsOf(segment).slice(2)).toEqual(ids);
     await deliver(...flood());
     expect(segment.calls).toHaveLength(8);
   });
@@ -443,17 +384,15 @@ describe("the messages of a user who sends faster than Segment answers", () => {
     expect(tenth.deadLetterQueue.sent).toMatchObject(expired);
   });
 
-  it("are sent singly with mergeBacklog: false", async () => {
-    const { deliver, segment } = setUpDeliver({ mergeBacklog: false });
-    await deliver(...flood());
-    expect(segment.calls).toHaveLength(5);
-  });
+  const deep = callBody({ messageId: "e9-1" }).replace("true", "[".repeat(50_000) + "]".repeat(50_000));
 
-  it("are sent singly if merging throws", async () => {
-    const deep = callBody({ messageId: "e9-1" }).replace("true", "[".repeat(50_000) + "]".repeat(50_000));
-    const { deliver, segment } = setUpDeliver();
-    expect(await deliver(...flood(), queueRecord({ id: "deep", body: deep, sequence: 6 }))).toEqual([]);
-    expect(segment.calls).toHaveLength(6);
+  it.each([
+    ["with mergeBacklog: false", { mergeBacklog: false }, flood()],
+    ["if merging throws", {}, [...flood(), queueRecord({ id: "deep", body: deep, sequence: 6 })]],
+  ])("are sent singly %s", async (_, overrides, messages) => {
+    const { deliver, segment } = setUpDeliver(overrides);
+    expect(await deliver(...messages)).toEqual([]);
+    expect(segment.calls).toHaveLength(messages.length);
   });
 
   it("are merged up to one that can't be read", async () => {
@@ -466,10 +405,9 @@ describe("the messages of a user who sends faster than Segment answers", () => {
   });
 
   it("are recorded after a merged call even if they were received before, because its id is new", async () => {
-    const records = new FakeRecords();
-    const { deliver, segment } = setUpDeliver({ changes: { records, endpoint: "https://s", refreshSeconds: 3_600 } });
+    const { deliver, segment, changes } = setUpDeliver({ changes: changesOf() });
     await deliver(...flood(2));
-    expect(records.writes).toHaveLength(1);
+    expect(changes.records.writes).toHaveLength(1);
     // All of them are settled, so one that is received again is not sent, although its trait has another value by now.
     expect(await deliver(...flood(3).slice(3, 4))).toEqual([]);
     expect(segment.calls).toHaveLength(1);
@@ -486,7 +424,8 @@ describe("an event that is not a batch of the queue", () => {
   ])("logs one warning and returns normally: %s", async (_, event) => {
     const { invoke, segment, log, deadLetterQueue } = setUpDeliver();
     expect(await invoke(event)).toEqual([]);
-    expect(log.entry).toMatchObject({ event: "unknown-source", requestId: "invocation-1" });
+    const reason = "the event is not a batch from SQS";
+    expect(log.entry).toMatchObject({ event: "unknown-source", requestId: "invocation-1", reason });
     expect([segment.calls, deadLetterQueue.sent]).toEqual([[], []]);
   });
 
@@ -494,40 +433,7 @@ describe("an event that is not a batch of the queue", () => {
     const { invoke, segment, log } = setUpDeliver();
     const foreign = { ...queueRecord({ id: "foreign" }), eventSourceARN: "arn:aws:sqs:us-east-1:123456789012:MyQueue" };
     expect(await invoke(queueEvent(foreign, queueRecord({ messageId: "ours" })))).toEqual(["foreign"]);
-    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["ours"]);
+    expect(idsOf(segment)).toEqual(["ours"]);
     expect(log.entries.map(({ event }) => event)).toEqual(["unknown-source", "delivered"]);
-  });
-});
-
-describe("a record that lacks a field, or has no number where one belongs", () => {
-  const { attributes } = queueRecord();
-
-  it.each<[string, object]>([
-    ["no SequenceNumber", { attributes: { ...attributes, SequenceNumber: undefined } }],
-    ["a SequenceNumber that is no number", { attributes: { ...attributes, SequenceNumber: "first" } }],
-    ["no SentTimestamp", { attributes: { ...attributes, SentTimestamp: undefined } }],
-    ["a receive count that is no number", { attributes: { ...attributes, ApproximateReceiveCount: "many" } }],
-    ["no attributes", { attributes: undefined }],
-    ["no body", { body: undefined }],
-  ])("becomes unreadable-message alone: %s", async (_, change) => {
-    const { invoke, segment, deadLetterQueue } = setUpDeliver();
-    const broken = { ...queueRecord({ id: "broken" }), ...change };
-    expect(await invoke({ Records: [broken, ...messagesOf("b")] })).toEqual([]);
-    expect(segment.calls.map(({ call }) => call.messageId)).toEqual(["b"]);
-    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "unreadable-message", messageId: "broken" } }]);
-    expect(deadLetterQueue.sent[0]?.body).not.toBe("");
-  });
-
-  it("stays in the queue if the dead-letter queue does not take it", async () => {
-    const { invoke, queue } = setUpDeliver({ deadLetterQueue: new FakeQueue(sqsFails) });
-    const broken = { ...queueRecord({ id: "broken" }), attributes: undefined };
-    expect(await invoke({ Records: [broken] })).toEqual(["broken"]);
-    expect(queue.visibility).toEqual([{ id: "broken", seconds: 600 }]);
-  });
-
-  it("is delivered if it only lacks message attributes, as messages of release 1 do", async () => {
-    const { invoke, segment } = setUpDeliver();
-    expect(await invoke({ Records: [{ ...queueRecord(), messageAttributes: undefined }] })).toEqual([]);
-    expect(segment.calls).toHaveLength(1);
   });
 });

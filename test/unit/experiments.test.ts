@@ -1,101 +1,57 @@
-import { experimentEvents, fitVariations, MAX_BATCH_REQUEST_BYTES, requestOf, variationValue } from "../../lambda/experiments";
+import {
+  experimentEvents,
+  fitVariations,
+  MAX_BATCH_REQUEST_BYTES,
+  parseVariations,
+  requestOf,
+  variationValue,
+} from "../../lambda/experiments";
 import { MAX_CALL_BYTES, parseIdentifyCall } from "../../lambda/identify-call";
-import { resolveOptions } from "../../lambda/options";
-import { parseEvaluation } from "../../lambda/receive/evaluation";
+import type { Flag } from "../../lambda/receive/evaluation";
 import { toIdentifyCalls } from "../../lambda/receive/identify";
 import { compileSelection } from "../../lambda/receive/selection";
-import {
-  ATTRIBUTES,
-  bytesOf,
-  callBody,
-  evaluationPayload,
-  type FlagInput,
-  flagPayload,
-  NOON,
-  queueRecord,
-} from "../cloud/events";
-import { setUpDeliver } from "../support/deliver";
-import { answered, FakeRecords, FakeSegment, identifyOptions } from "../support/fakes";
+import { ATTRIBUTES, callBody, NOON, queueRecord } from "../cloud/events";
+import { changesOf, setUpDeliver, withVariation } from "../support/deliver";
+import { evaluationOf, type FakeSegment, flagsOf, identifyOptions } from "../support/fakes";
 
 const call = parseIdentifyCall(callBody());
-const receipt = { stackName: "stack", requestId: "request", receivedAtMs: NOON };
-
-/** What receive makes of these flags, with `experiments: ["checkout*"]`. */
-function mapped(flags: readonly FlagInput[], options: Partial<typeof identifyOptions> = {}) {
-  const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: flags.map(flagPayload) })));
-  if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
-  const selectsExperiment = compileSelection({ include: ["checkout*"] });
-  return toIdentifyCalls(evaluation, receipt, { ...identifyOptions, selectsExperiment, ...options });
-}
-
-const experimentsOf = (flags: readonly FlagInput[], options = {}) => JSON.parse(mapped(flags, options).experiments ?? "null");
+const variation = { flag: "checkout", value: "b", since: "m-1" };
 
 describe("receive writes the variations of an evaluation", () => {
-  it.each<[string, readonly FlagInput[], unknown]>([
-    [
-      "the value of each enabled flag that the option lists",
-      [
-        { name: "checkout", value: "b" },
-        { name: "other", value: "c" },
-      ],
-      { checkout: "b" },
-    ],
-    [
-      "as a string, whatever its type",
-      [
-        { name: "checkout", value: 3 },
-        { name: "checkout-2", value: false },
-      ],
-      { checkout: "3", "checkout-2": "false" },
-    ],
-    ["true for a flag without a value", [{ name: "checkout" }], { checkout: "true" }],
-    ["nothing for a disabled flag", [{ name: "checkout", enabled: false, value: "b" }], null],
-    [
-      "the later one of two flags with one name",
-      [
-        { name: "checkout", value: "a" },
-        { name: "checkout", value: "b" },
-      ],
-      { checkout: "b" },
-    ],
-    [
-      "nothing if the later one is disabled",
-      [
-        { name: "checkout", value: "a" },
-        { name: "checkout", enabled: false },
-      ],
-      null,
-    ],
+  /** The attribute of the message, with `experiments: ["checkout*", "__proto__"]`. */
+  const experimentsOf = (flags: readonly Flag[], options: Partial<typeof identifyOptions> = {}) => {
+    const selectsExperiment = compileSelection({ include: ["checkout*", "__proto__"] });
+    const receipt = { stackName: "stack", requestId: "request", receivedAtMs: NOON };
+    return toIdentifyCalls(evaluationOf({ flags }), receipt, { ...identifyOptions, selectsExperiment, ...options }).experiments;
+  };
+  const disabled = { name: "checkout", enabled: false, value: "b" };
+
+  it.each<[string, readonly Flag[], string | undefined]>([
+    ["the value of each flag that the option lists", flagsOf({ checkout: "b", other: "c" }), '{"checkout":"b"}'],
+    ["as a string", flagsOf({ checkout: 3, "checkout-2": false }), '{"checkout":"3","checkout-2":"false"}'],
+    ["true for a flag without a value", flagsOf({ checkout: null }), '{"checkout":"true"}'],
+    ["nothing for a disabled flag", [disabled], undefined],
+    ["the later one of two flags with one name", [disabled, ...flagsOf({ checkout: "c" })], '{"checkout":"c"}'],
+    ["nothing if the later one is disabled", [...flagsOf({ checkout: "c" }), disabled], undefined],
+    ["of a flag called __proto__", flagsOf({ ["__proto__"]: "b" }), '{"__proto__":"b"}'],
   ])("%s", (_, flags, expected) => {
-    expect(experimentsOf(flags)).toEqual(expected);
+    expect(experimentsOf(flags)).toBe(expected);
   });
 
-  it("of flags that option flags excludes: none", () => {
-    expect(experimentsOf([{ name: "checkout", value: "b" }], { selectsFlag: () => false })).toBeNull();
-  });
-
-  it("with the flag's own name, whatever the prefix and its reserved names", () => {
-    expect(experimentsOf([{ name: "checkout", value: "b" }], { traitPrefix: "ff_" })).toEqual({ checkout: "b" });
-  });
-
-  it("and keeps a flag called __proto__", () => {
-    const { experiments } = mapped([{ name: "__proto__", value: "b" }], { selectsExperiment: () => true });
-    expect(experiments).toBe('{"__proto__":"b"}');
+  it("of selected flags only, under the flag's own name", () => {
+    const flags = flagsOf({ checkout: "b", "checkout-2": "c" });
+    const options = { selectsFlag: (name: string) => name === "checkout", traitPrefix: "ff_" };
+    expect(experimentsOf(flags, options)).toBe('{"checkout":"b"}');
   });
 
   it("up to 200 characters, and the beginning and a hash of a longer value", () => {
     expect(variationValue("x".repeat(200))).toBe("x".repeat(200));
-    // printf 'x%.0s' $(seq 201) | sha256sum
     expect(variationValue("x".repeat(201))).toMatch(/^x{100}…[0-9a-f]{8}$/);
     expect(variationValue(`${"x".repeat(200)}1`)).not.toBe(variationValue(`${"x".repeat(200)}2`));
   });
 
   it("as far as they fit into one batch request, and reports the rest", () => {
-    const variations = Array.from({ length: 2_000 }, (_, i) => ({
-      flag: `checkout-${i}`,
-      value: "v".repeat(200),
-      since: "m-1",
-    }));
+    const variations = Array.from({ length: 2_000 }, (_, i) => ({ ...variation, flag: `f-${i}`, value: "v".repeat(200) }));
     const { kept, cut } = fitVariations(call, variations);
     expect(kept.length + cut.length).toBe(2_000);
     expect(cut.length).toBeGreaterThan(0);
@@ -104,14 +60,17 @@ describe("receive writes the variations of an evaluation", () => {
   });
 
   it("without an event of more than 32,000 bytes", () => {
-    const variation = { flag: "f".repeat(12_000), value: "ж".repeat(200), since: "m-1" };
+    const long = { ...variation, flag: "f".repeat(12_000), value: "ж".repeat(200) };
     const large = parseIdentifyCall(callBody({ identity: "u".repeat(11_000) }));
-    expect(fitVariations(large, [variation])).toMatchObject({ kept: [], cut: [{ name: variation.flag }] });
+    expect(fitVariations(large, [long])).toMatchObject({ kept: [], cut: [{ name: long.flag }] });
   });
 });
 
+it("an attribute that can't be read has no variations", () => {
+  expect(parseVariations("{", "m-1")).toEqual([]);
+});
+
 describe("the event", () => {
-  const variation = { flag: "checkout", value: "b", since: "m-1" };
   const eventOf = (from = call, given = variation) => JSON.parse(experimentEvents(from, [given])[0] ?? "");
 
   it("is that of Segment's specification, with the user, the context and the time of the call", () => {
@@ -150,54 +109,28 @@ describe("the event", () => {
 });
 
 describe("deliver", () => {
-  const attribute = (variations: object) => ({ DataType: "String", StringValue: JSON.stringify(variations) });
   let number = 0;
-  const evaluation = (plan: string | undefined, input: object = {}) => {
+  /** An evaluation with this variation. undefined = the flag is disabled. Its trait never changes. */
+  const evaluation = (checkout: string | undefined, receiveCount = 1) => {
     number++;
-    const attributes = plan === undefined ? ATTRIBUTES : { ...ATTRIBUTES, experiments: attribute({ checkout: plan }) };
-    const about = { id: String(number), messageId: `m-${number}-1`, sequence: number };
-    return queueRecord({ ...about, traits: { checkout: plan ?? false }, attributes, ...input });
+    const attributes = checkout === undefined ? ATTRIBUTES : withVariation(checkout);
+    return queueRecord({ id: String(number), messageId: `m-${number}-1`, sequence: number, attributes, receiveCount });
   };
-  const setUp = (segment = new FakeSegment(), records = new FakeRecords(), overrides = {}) => {
-    const changes = { records, endpoint: "https://s", refreshSeconds: 3_600 };
-    return { ...setUpDeliver({ segment, changes, ...overrides }), records };
-  };
-  const eventsOf = (segment: FakeSegment) =>
-    segment.calls.flatMap(({ events }) => events.map((event) => JSON.parse(event).properties.variation_id));
-  const idsOf = (segment: FakeSegment) =>
-    segment.calls.flatMap(({ events }) => events.map((event) => JSON.parse(event).messageId));
+  const eventsOf = (segment: FakeSegment) => segment.calls.flatMap(({ events }) => events.map((event) => JSON.parse(event)));
+  const variationsOf = (segment: FakeSegment) => eventsOf(segment).map(({ properties }) => properties.variation_id);
 
-  it("sends three events for A, A, B, A", async () => {
-    const { deliver, segment, log } = setUp();
-    for (const plan of ["A", "A", "B", "A"]) await deliver(evaluation(plan));
-    expect(eventsOf(segment)).toEqual(["A", "B", "A"]);
+  it("sends an event for each new variation, and none for a flag that was disabled in between", async () => {
+    const { deliver, segment, log } = setUpDeliver({ changes: changesOf() });
+    for (const checkout of ["A", "A", "B", undefined, "B", "A"]) await deliver(evaluation(checkout));
+    expect(variationsOf(segment)).toEqual(["A", "B", "A"]);
     expect(log.entries.map(({ event, experiments }) => [event, experiments])).toEqual([
       ["delivered", 1],
       ["unchanged", undefined],
       ["delivered", 1],
+      ["unchanged", undefined],
+      ["unchanged", undefined],
       ["delivered", 1],
     ]);
-  });
-
-  it("sends no event for a flag that was disabled in between", async () => {
-    const { deliver, segment } = setUp();
-    for (const plan of ["A", undefined, "A"]) await deliver(evaluation(plan));
-    expect(eventsOf(segment)).toEqual(["A"]);
-  });
-
-  it("sends the event once more after the refresh, while the user comes back", async () => {
-    const { deliver, segment, clock } = setUp();
-    await deliver(evaluation("A"));
-    clock.nowMs += 3_600_000;
-    await deliver(evaluation("A"));
-    expect(eventsOf(segment)).toEqual(["A", "A"]);
-  });
-
-  it("sends a new variation although all traits are unchanged", async () => {
-    const { deliver, segment } = setUp();
-    await deliver(evaluation(undefined, { traits: { plan: 1 } }));
-    await deliver(evaluation("A", { traits: { plan: 1 } }));
-    expect(eventsOf(segment)).toEqual(["A"]);
   });
 
   it("sends no event without forward: changes", async () => {
@@ -206,88 +139,21 @@ describe("deliver", () => {
     expect(segment.calls).toMatchObject([{ events: [] }]);
   });
 
-  it("repeats an event under the same id, after a failure and merged", async () => {
-    let status = 503;
-    const { deliver, segment } = setUp(new FakeSegment(() => answered(status)));
+  it("sends the event of a merged backlog under the same id as singly, and counts it once", async () => {
     const flood = Array.from({ length: 5 }, () => evaluation("A"));
-    await deliver(...flood);
-    await deliver(...flood.slice(0, 1));
-    status = 200;
-    await deliver(...flood);
-    expect(new Set(idsOf(segment)).size).toBe(1);
-    expect(eventsOf(segment)).toEqual(["A", "A", "A"]);
-  });
-
-  it("sends a merged backlog's last variation of each flag, under the id of the call since which it is so", async () => {
-    const { deliver, segment, log } = setUp();
-    const flood = ["A", "B", "A", "C", "C"].map((plan) => evaluation(plan));
-    await deliver(...flood);
-    expect(eventsOf(segment)).toEqual(["C"]);
-    const single = setUp();
-    await single.deliver(flood[3] ?? evaluation("C"));
-    expect(idsOf(segment)).toEqual(idsOf(single.segment));
-    expect(log.entries.map(({ experiments }) => experiments)).toEqual([undefined, undefined, undefined, undefined, 1]);
+    const merged = setUpDeliver({ changes: changesOf() });
+    await merged.deliver(...flood);
+    const single = setUpDeliver({ changes: changesOf() });
+    await single.deliver(...flood.slice(0, 1));
+    expect(variationsOf(merged.segment)).toEqual(["A"]);
+    expect(eventsOf(merged.segment)).toEqual(eventsOf(single.segment));
+    expect(merged.log.entries.map(({ experiments }) => experiments)).toEqual([...Array(4).fill(undefined), 1]);
   });
 
   it("records the event of a message that was received before, but not its traits", async () => {
-    const { deliver, segment, log } = setUp();
-    await deliver(evaluation("A", { receiveCount: 2 }));
+    const { deliver, segment } = setUpDeliver({ changes: changesOf() });
+    await deliver(evaluation("A", 2));
     await deliver(evaluation("A"));
     expect(segment.calls.map(({ events }) => events.length)).toEqual([1, 0]);
-    expect(log.entries.map(({ event }) => event)).toEqual(["delivered", "delivered"]);
-  });
-
-  it("sends an event again that could not be recorded", async () => {
-    let failing = true;
-    const { deliver, segment } = setUp(undefined, new FakeRecords((operation) => failing && operation === "write"));
-    await deliver(evaluation("A"));
-    failing = false;
-    await deliver(evaluation("A"));
-    expect(eventsOf(segment)).toEqual(["A", "A"]);
-  });
-
-  it("keeps the variations of a dead letter, so that a redrive sends their events", async () => {
-    const { deliver, deadLetterQueue } = setUp(new FakeSegment(() => answered(400)));
-    await deliver(evaluation("A", { sentAt: NOON - 13 * 86_400_000 }));
-    expect(deadLetterQueue.sent).toMatchObject([{ attributes: { reason: "expired", experiments: '{"checkout":"A"}' } }]);
-  });
-
-  it("logs the events of a dry run with the call", async () => {
-    const { deliver, log } = setUp(undefined, undefined, { dryRun: true });
-    await deliver(evaluation("A"));
-    expect(log.entry).toMatchObject({
-      event: "dry-run",
-      call: { batch: [{ type: "identify" }, { event: "Experiment Viewed" }] },
-    });
-  });
-
-  it("takes an attribute that can't be read for no variations", async () => {
-    const { deliver, segment } = setUp();
-    await deliver(
-      evaluation(undefined, { attributes: { ...ATTRIBUTES, experiments: { DataType: "String", StringValue: "{" } } }),
-    );
-    expect(segment.calls).toMatchObject([{ events: [] }]);
-  });
-});
-
-describe("option removeTraits", () => {
-  const removing = (flags: readonly FlagInput[], removeTraits = ["old_flag"]) =>
-    mapped(flags, { removeTraits }).calls.map(({ body }) => JSON.parse(body).traits);
-
-  it("sets these traits to null in each evaluation", () => {
-    expect(removing([{ name: "dark_mode" }])).toEqual([{ dark_mode: true, old_flag: null }]);
-  });
-
-  it("leaves a trait alone that the evaluation sets", () => {
-    expect(removing([{ name: "old_flag", value: "x" }])).toEqual([{ old_flag: "x" }]);
-  });
-
-  it("sets them in the last call of a large evaluation", () => {
-    const traits = removing(Array.from({ length: 400 }, (_, i) => ({ name: `f${i}` })));
-    expect(traits.map((each) => "old_flag" in each)).toEqual([false, true]);
-  });
-
-  it("is none by default", () => {
-    expect(resolveOptions({}).removeTraits).toEqual([]);
   });
 });

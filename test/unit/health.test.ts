@@ -16,12 +16,13 @@ const retried = (attempt: Attempt): Attempt => ({ ...attempt, receiveCount: 2 })
 const agoMs = (ms: number, attempt: Attempt): Attempt => ({ ...attempt, atMs: NOON - ms });
 const times = (count: number, attempt: Attempt) => Array.from({ length: count }, () => attempt);
 
+const now = (accepted: boolean) => ({ accepted, atMs: NOON, receiveCount: 1 });
+
 /** Attempts of other users, one each, and a failure of the user. */
 function healthAfter(others: readonly Attempt[]): Health {
   const health = new Health(RETRY_SECONDS);
-  const attempt = (user: string, given: Attempt) => health.attempted(user, { atMs: NOON, receiveCount: 1, ...given });
-  for (const [index, other] of others.entries()) attempt(`other-${index}`, other);
-  attempt("user", failed);
+  for (const [index, other] of others.entries()) health.attempted(`other-${index}`, { ...now(true), ...other });
+  health.attempted("user", now(false));
   return health;
 }
 
@@ -34,11 +35,7 @@ describe("the endpoint", () => {
     ["is not healthy if three of four were accepted", false, [...times(3, accepted), failed]],
     ["is not healthy if no first receive was accepted", false, times(5, retried(accepted))],
     ["ignores retries in the first share", true, [...times(4, accepted), ...times(2, retried(failed))]],
-    [
-      "is not healthy if more than a third of all attempts failed",
-      false,
-      [...times(4, accepted), ...times(3, retried(failed))],
-    ],
+    ["is not healthy if over a third of all failed", false, [...times(4, accepted), ...times(3, retried(failed))]],
     ["ignores attempts of ten minutes ago", false, [agoMs(10 * MINUTE, accepted)]],
     ["ignores failures of ten minutes ago", true, [accepted, ...times(9, agoMs(10 * MINUTE, failed))]],
     ["ignores attempts from before the clock went back", false, [agoMs(-MINUTE, accepted)]],
@@ -48,37 +45,27 @@ describe("the endpoint", () => {
 
   it("is judged by the latest attempt of each other user, not by the user's own", () => {
     const health = healthAfter([accepted]);
-    health.attempted("user", { accepted: true, atMs: NOON, receiveCount: 1 });
-    health.attempted("other-0", { accepted: false, atMs: NOON, receiveCount: 1 });
+    health.attempted("user", now(true));
+    health.attempted("other-0", now(false));
     expect(health.isHealthyFor("user", NOON)).toBe(false);
   });
 
   it("is judged by the last 1,000 users", () => {
-    const health = healthAfter(times(1_000, accepted));
-    for (let i = 0; i < 1_000; i++) health.attempted(`newer-${i}`, { accepted: false, atMs: NOON, receiveCount: 1 });
-    expect(health.isHealthyFor("user", NOON)).toBe(false);
+    const health = healthAfter(times(1_000, failed));
+    for (let i = 0; i < 1_000; i++) health.attempted(`newer-${i}`, now(true));
+    expect(health.isHealthyFor("user", NOON)).toBe(true);
   });
 });
 
 describe("a streak", () => {
-  it("counts a user's failures in a row", () => {
+  it("counts a user's failures in a row, over those that do not count, until a call is accepted", () => {
     const health = healthAfter([]);
     expect([1, 2, 3].map((minute) => health.countFailure("user", NOON + minute * MINUTE))).toEqual([1, 2, 3]);
+    health.attempted("user", now(false));
+    expect(health.countFailure("user", NOON + 4 * MINUTE)).toBe(4);
     expect(health.countFailure("other", NOON)).toBe(1);
-  });
-
-  it("ends when a call of the user is accepted", () => {
-    const health = healthAfter([]);
-    health.countFailure("user", NOON);
-    health.attempted("user", { accepted: true, atMs: NOON, receiveCount: 1 });
-    expect(health.countFailure("user", NOON)).toBe(1);
-  });
-
-  it("goes on over failures that do not count", () => {
-    const health = healthAfter([]);
-    health.countFailure("user", NOON);
-    health.attempted("user", { accepted: false, atMs: NOON, receiveCount: 9 });
-    expect(health.countFailure("user", NOON)).toBe(2);
+    health.attempted("user", now(true));
+    expect(health.countFailure("user", NOON + 5 * MINUTE)).toBe(1);
   });
 
   it.each([
@@ -101,18 +88,16 @@ describe("a streak", () => {
   });
 });
 
-describe("a user fails", () => {
-  it("from an attempt that failed until one that is accepted", () => {
-    const health = healthAfter([]);
-    expect([health.isFailing("user"), health.isFailing("stranger")]).toEqual([true, false]);
-    health.attempted("user", { accepted: true, atMs: NOON, receiveCount: 1 });
-    expect(health.isFailing("user")).toBe(false);
-  });
+it("a user fails from an attempt that failed until one that is accepted", () => {
+  const health = healthAfter([]);
+  expect([health.isFailing("user"), health.isFailing("stranger")]).toEqual([true, false]);
+  health.attempted("user", now(true));
+  expect(health.isFailing("user")).toBe(false);
+});
 
-  it("for as long as the streak is remembered, however many other users are attempted", () => {
-    const health = healthAfter([]);
-    health.countFailure("user", NOON);
-    for (let i = 0; i < 2_000; i++) health.attempted(`other-${i}`, { accepted: true, atMs: NOON, receiveCount: 1 });
-    expect(health.isFailing("user")).toBe(true);
-  });
+it("a user fails for as long as the streak is remembered, however many other users are attempted", () => {
+  const health = healthAfter([]);
+  health.countFailure("user", NOON);
+  for (let i = 0; i < 2_000; i++) health.attempted(`other-${i}`, now(true));
+  expect(health.isFailing("user")).toBe(true);
 });

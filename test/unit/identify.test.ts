@@ -1,28 +1,18 @@
 import { parseIdentifyCall, toQueueText, withSentAt } from "../../lambda/identify-call";
-import { parseEvaluation } from "../../lambda/receive/evaluation";
+import type { Evaluation, Flag } from "../../lambda/receive/evaluation";
 import { type IdentifyOptions, toIdentifyCalls } from "../../lambda/receive/identify";
-import { bytesOf, callBody, evaluationPayload, type FlagInput, flagPayload, NOON } from "../cloud/events";
-import { identifyOptions } from "../support/fakes";
+import { callBody, NOON } from "../cloud/events";
+import { evaluationOf, flagsOf, identifyOptions } from "../support/fakes";
 
 const receipt = { stackName: "FlagsmithToSegment-test", requestId: "JKJaXmPLvHcESHA=", receivedAtMs: NOON };
 
-function map(
-  flags: readonly FlagInput[],
-  options: Partial<IdentifyOptions> = {},
-  overrides: Readonly<Record<string, unknown>> = {},
-  from = receipt,
-) {
-  const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...overrides })));
-  if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
-  return toIdentifyCalls(evaluation, from, { ...identifyOptions, ...options });
-}
-
-const parsed = (body: string) => JSON.parse(body);
+const map = (evaluation: Partial<Evaluation>, options: Partial<IdentifyOptions> = {}, from = receipt) =>
+  toIdentifyCalls(evaluationOf(evaluation), from, { ...identifyOptions, ...options });
+const bodiesOf = (...given: Parameters<typeof map>) => map(...given).calls.map(({ body }) => JSON.parse(body));
 
 describe("an evaluation", () => {
   it("becomes a call that is complete but for sentAt", () => {
-    const { calls } = map([{ name: "dark_mode" }, { name: "max_items", value: 25 }]);
-    expect(calls.map(({ body }) => parsed(body))).toEqual([
+    expect(bodiesOf({ flags: flagsOf({ dark_mode: null, max_items: 25 }) })).toEqual([
       {
         userId: "user-1",
         context: { library: { name: "flagsmith-to-segment", version: expect.stringMatching(/^\d+\.\d+\.\d+$/) } },
@@ -34,108 +24,95 @@ describe("an evaluation", () => {
   });
 
   it("does not count as activity with markActive: false", () => {
-    expect(parsed(map([], { markActive: false }).calls[0].body).context.active).toBe(false);
-    expect(parsed(map([]).calls[0].body).context).not.toHaveProperty("active");
+    expect(bodiesOf({}, { markActive: false })).toMatchObject([{ context: { active: false } }]);
   });
 
   it("has an anonymousId if its identity is anonymous and the option says so", () => {
     const identity = "5d41402abc4b2a76b9719d911017c592";
-    const anonymous = parsed(map([], { anonymousIdentities: "anonymousId" }, { identity }).calls[0].body);
+    const [anonymous] = bodiesOf({ identity }, { anonymousIdentities: "anonymousId" });
     expect(anonymous).toMatchObject({ anonymousId: identity });
     expect(anonymous).not.toHaveProperty("userId");
-    expect(parsed(map([], {}, { identity }).calls[0].body)).toMatchObject({ userId: identity });
-    expect(parsed(map([], { anonymousIdentities: "anonymousId" }).calls[0].body)).toMatchObject({ userId: "user-1" });
+    expect(bodiesOf({ identity })).toMatchObject([{ userId: identity }]);
+    expect(bodiesOf({}, { anonymousIdentities: "anonymousId" })).toMatchObject([{ userId: "user-1" }]);
   });
 
   it("has another message id in each request, so that a flag may change back", () => {
-    const again = map([], {}, {}, { ...receipt, requestId: "other" });
-    expect(again.calls[0].messageId).not.toBe(map([]).calls[0].messageId);
+    expect(map({}, {}, { ...receipt, requestId: "other" }).calls[0].messageId).not.toBe(map({}).calls[0].messageId);
   });
 
-  it("has a hash in its message id if that would exceed 100 characters, and the id stays unique", () => {
+  it("has a hash in its message id if that would have 100 characters or more, and the id stays unique", () => {
     const ids = ["a", "b"].map((end) => {
       const from = { ...receipt, stackName: "S".repeat(128), requestId: `request-${end}` };
-      return map([], {}, {}, from).calls[0].messageId;
+      return map({}, {}, from).calls[0].messageId;
     });
     expect(new Set(ids).size).toBe(2);
-    for (const id of ids) expect(id.length).toBeLessThanOrEqual(100);
+    // 99 less three digits, because a part's number may have four.
+    expect(ids.map(({ length }) => length)).toEqual([96, 96]);
   });
 
   it.each([
     [31_000, 0],
     [31_900, 1],
   ])("has at most 32,000 bytes with its envelope: of a value of %d bytes, %d is cut", (length, cuts) => {
-    expect(map([{ name: "f", value: "x".repeat(length) }]).cut).toHaveLength(cuts);
+    expect(map({ flags: flagsOf({ f: "x".repeat(length) }) }).cut).toHaveLength(cuts);
   });
 
-  it("has the state of a flag whose value is too large for any call, and names it", () => {
-    const { calls, cut } = map([
-      { name: "huge", value: "x".repeat(40_000) },
-      { name: "next", value: 1 },
+  it("has the state of a flag whose value is too large for any call, and lacks such a trait of Flagsmith", () => {
+    const value = "x".repeat(40_000);
+    const evaluation = { flags: flagsOf({ huge: value, next: 1 }), traits: [{ key: "bio", value }] };
+    expect(bodiesOf(evaluation, { selectsTrait: () => true })).toMatchObject([{ traits: { huge: true, next: 1 } }]);
+    expect(map(evaluation, { selectsTrait: () => true }).cut).toEqual([
+      { name: "bio", bytes: 40_008 },
+      { name: "huge", bytes: 40_009 },
     ]);
-    expect(calls.map(({ body }) => parsed(body).traits)).toEqual([{ huge: true, next: 1 }]);
-    expect(cut).toEqual([{ name: "huge", bytes: 40_009 }]);
-  });
-
-  it("lacks a trait of Flagsmith that is too large, because it has no state", () => {
-    const traits = [{ trait_key: "bio", trait_value: "x".repeat(40_000) }];
-    const evaluation = parseEvaluation(bytesOf(evaluationPayload({ flags: [], traits })));
-    if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
-    const { calls, cut } = toIdentifyCalls(evaluation, receipt, { ...identifyOptions, selectsTrait: () => true });
-    expect(parsed(calls[0].body).traits).toEqual({});
-    expect(cut).toEqual([{ name: "bio", bytes: 40_008 }]);
   });
 
   it("may have a flag called __proto__", () => {
-    expect(map([{ name: "__proto__", value: "v" }]).calls[0].body).toContain('"traits":{"__proto__":"v"}');
+    expect(map({ flags: flagsOf({ ["__proto__"]: "v" }) }).calls[0].body).toContain('"traits":{"__proto__":"v"}');
+  });
+
+  const many = Array.from({ length: 299 }, (_, i) => ({ name: `f${i}`, enabled: true, value: null }));
+
+  it.each<[string, readonly Flag[], readonly unknown[]]>([
+    ["has null for a trait that option removeTraits lists", flagsOf({ f: 1 }), [null]],
+    ["has its own value for such a trait", flagsOf({ old_flag: "x" }), ["x"]],
+    ["has such a trait in its last call", many, [undefined, null]],
+  ])("%s", (_, flags, expected) => {
+    expect(bodiesOf({ flags }, { removeTraits: ["old_flag"] }).map(({ traits }) => traits.old_flag)).toEqual(expected);
   });
 });
 
 describe("a queue message", () => {
-  const [call] = map([{ name: "f\uFFFE", value: "\uFFFF 🚩 \uD800 \\ud83d" }], {}, { identity: "u🚩" }).calls;
+  const [call] = map({ flags: flagsOf({ "f\uFFFE": "\uFFFF 🚩 \uD800 \\ud83d" }), identity: "u🚩" }).calls;
 
   it("has escapes for the two characters that SQS refuses, and for no other", () => {
     expect(toQueueText(call.body)).not.toMatch(/[\uFFFE\uFFFF]/);
     expect(toQueueText(call.body)).toContain("🚩");
-    expect(parsed(toQueueText(call.body))).toEqual(parsed(call.body));
   });
 
   it("is read as the call that was written", () => {
     expect(parseIdentifyCall(toQueueText(call.body))).toEqual(call);
   });
-});
 
-describe("a queue message is unreadable", () => {
   it.each([
-    ["text", "hello", "queue message: expected a JSON object"],
-    ["a list", "[]", "queue message: expected a JSON object"],
-    ["no user", "{}", "queue message: expected userId or anonymousId, a string"],
-    ["no messageId", '{"userId":"u"}', "queue message: expected messageId, a string"],
-    ["no timestamp", '{"userId":"u","messageId":"m"}', "queue message: expected timestamp, a date"],
-    [
-      "a timestamp that is not a date",
-      '{"userId":"u","messageId":"m","timestamp":"t"}',
-      "queue message: expected timestamp, a date",
-    ],
-    [
-      "no traits",
-      '{"userId":"u","messageId":"m","timestamp":"2026-11-23T12:00:00.000Z"}',
-      "queue message: expected traits, an object",
-    ],
-  ])("if it is or has %s", (_, body, message) => {
-    expect(() => parseIdentifyCall(body)).toThrow(new Error(message));
+    ["hello", "a JSON object"],
+    ["[]", "a JSON object"],
+    ["{}", "userId or anonymousId, a string"],
+    ['{"userId":"u"}', "messageId, a string"],
+    ['{"userId":"u","messageId":"m"}', "timestamp, a date"],
+    ['{"userId":"u","messageId":"m","timestamp":"t"}', "timestamp, a date"],
+    ['{"userId":"u","messageId":"m","timestamp":"2026-11-23T12:00:00.000Z"}', "traits, an object"],
+  ])("is unreadable if it is %s: expected %s", (body, expected) => {
+    expect(() => parseIdentifyCall(body)).toThrow(new Error(`queue message: expected ${expected}`));
   });
 });
 
 describe("sentAt", () => {
-  it("is never before timestamp, because Segment would put the call into the future", () => {
-    const sentAt = (now: number) => JSON.parse(withSentAt(parseIdentifyCall(callBody()), now)).sentAt;
-    expect(sentAt(NOON - 600_000)).toBe("2026-11-23T12:00:00.000Z");
-    expect(sentAt(NOON + 1)).toBe("2026-11-23T12:00:00.001Z");
-  });
-
-  it("is the time of the attempt, and nothing else of the call changes", () => {
+  it.each([
+    ["is the time of the attempt", NOON + 1, "2026-11-23T12:00:00.001Z"],
+    ["is never before timestamp, because Segment would put the call into the future", NOON - 1, "2026-11-23T12:00:00.000Z"],
+  ])("%s, and nothing else of the call changes", (_, nowMs, sentAt) => {
     const call = parseIdentifyCall(callBody());
-    expect(JSON.parse(withSentAt(call, NOON + 1))).toEqual({ ...JSON.parse(callBody()), sentAt: "2026-11-23T12:00:00.001Z" });
+    expect(JSON.parse(withSentAt(call, nowMs))).toEqual({ ...JSON.parse(callBody()), sentAt });
   });
 });

@@ -54,19 +54,11 @@ describe("a log entry", () => {
     });
   });
 
+  const waitFirst = /^If the stack was deployed in the last two minutes, wait\. .*a right is missing/;
+
   it.each<[string, string, boolean, RegExp | undefined]>([
-    [
-      "names a missing right, and first the time that a new role needs",
-      "AccessDeniedException",
-      false,
-      /^If the stack was deployed in the last two minutes, wait\. .*a right is missing/,
-    ],
-    [
-      "names a missing right for a key of KMS",
-      "KmsAccessDenied",
-      false,
-      /^If the stack was deployed in the last two minutes, wait\./,
-    ],
+    ["names a missing right, and first the time that a new role needs", "AccessDeniedException", false, waitFirst],
+    ["names a missing right for a key of KMS", "KmsAccessDenied", false, waitFirst],
     ["names a key that can't be used", "KMS.DisabledException", false, /^The KMS key is disabled/],
     ["names a queue that was deleted", "QueueDoesNotExist", false, /deploy a new stack/],
     ["has no remedy for what passes by itself", "ThrottlingException", true, undefined],
@@ -74,19 +66,16 @@ describe("a log entry", () => {
   ])("%s, of SQS and of DynamoDB", (_, code, retryable, expected) => {
     const error = new AwsCallError("sqs:SendMessageBatch", code, retryable);
     for (const refused of [error, new TableError("table", error)]) {
-      const { remedy } = lineOf({ event: "retrying", message: "", error: refused }) ?? {};
-      if (expected === undefined) expect(remedy).toBeUndefined();
-      else expect(remedy).toMatch(expected);
+      const line = lineOf({ event: "retrying", message: "", error: refused });
+      expect(line?.remedy).toEqual(expected && expect.stringMatching(expected));
     }
   });
 
   it("has name and stack of any other error, but not its message, which may quote a body", () => {
     const error = new TypeError("SECRET\n  at SECRET (SECRET:1:1)", { cause: new SyntaxError("SECRET is not valid JSON") });
     const line = lineOf({ event: "unavailable", message: "", error: Object.assign(error, { SECRET: "SECRET" }) });
-    expect(line).toMatchObject({
-      code: "internal",
-      error: { name: "TypeError", stack: expect.stringMatching(/^at .+log\.test/) },
-    });
+    const stack = expect.stringMatching(/^at .+log\.test/);
+    expect(line).toMatchObject({ code: "internal", error: { name: "TypeError", stack } });
     expect(JSON.stringify(line)).not.toContain("SECRET");
     expect(lineOf({ event: "unavailable", message: "", error: "SECRET" })).toMatchObject({ reason: "a thrown string" });
   });
@@ -107,10 +96,8 @@ describe("a log entry", () => {
       remedy: "y".repeat(1_000),
     });
   });
-});
 
-describe("with logUserId: hashed, a log entry", () => {
-  it("has a hash of the user, also in the call of a dry run", () => {
+  it("has a hash of the user with logUserId: hashed, also in the call of a dry run", () => {
     const fields = { userId: "user-1", call: { anonymousId: "user-1", traits: {} } };
     // printf user-1 | sha256sum
     const hash = "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b";
@@ -120,17 +107,13 @@ describe("with logUserId: hashed, a log entry", () => {
 });
 
 describe("Lambda's log level", () => {
-  const eventsAt = (lambdaLogLevel: string | undefined) =>
-    linesOf([{ event: "delivered", message: "" }], { lambdaLogLevel }).map(({ event, level }) => [event, level]);
+  const hidden = [["log-level-hides-entries", "FATAL"]];
 
-  it.each(["WARN", "ERROR", "FATAL"])("is reported by an entry that no level drops if it hides entries: %s", (level) => {
-    expect(eventsAt(level)).toEqual([
-      ["log-level-hides-entries", "FATAL"],
-      ["delivered", "INFO"],
-    ]);
-  });
-
-  it.each([undefined, "INFO", "DEBUG", "TRACE", "nonsense"])("is not reported otherwise: %s", (level) => {
-    expect(eventsAt(level)).toEqual([["delivered", "INFO"]]);
+  it.each([
+    ...["WARN", "ERROR", "FATAL"].map((level) => [level, "reported", hidden] as const),
+    ...[undefined, "INFO", "DEBUG", "TRACE", "nonsense"].map((level) => [level, "not reported", []] as const),
+  ])("%s is %s by an entry that no level drops", (lambdaLogLevel, _, expected) => {
+    const lines = linesOf([{ event: "delivered", message: "" }], { lambdaLogLevel });
+    expect(lines.map(({ event, level }) => [event, level])).toEqual([...expected, ["delivered", "INFO"]]);
   });
 });

@@ -1,5 +1,6 @@
 import type { ReadMessage } from "../../lambda/deliver/invocation";
 import { mergeBacklog } from "../../lambda/deliver/merge";
+import type { Variation } from "../../lambda/experiments";
 import { MAX_CALL_BYTES, parseIdentifyCall, withSentAt } from "../../lambda/identify-call";
 import { callBody, NOON, receivedMessage } from "../cloud/events";
 
@@ -7,11 +8,12 @@ interface Input {
   readonly messageId: string;
   readonly traits?: Readonly<Record<string, unknown>>;
   readonly change?: Readonly<Record<string, unknown>>;
+  readonly variations?: readonly Variation[];
 }
 
-function read({ messageId, traits = {}, change = {} }: Input): ReadMessage {
+function read({ messageId, traits = {}, change = {}, variations = [] }: Input): ReadMessage {
   const body = JSON.stringify({ ...JSON.parse(callBody({ messageId, traits })), ...change });
-  return { kind: "read", message: receivedMessage({ id: messageId, body }), call: parseIdentifyCall(body), variations: [] };
+  return { kind: "read", message: receivedMessage({ id: messageId, body }), call: parseIdentifyCall(body), variations };
 }
 
 /** Evaluations of one message each, `e0-1`, `e1-1`, … */
@@ -26,14 +28,12 @@ const bodiesOf = (messages: readonly ReadMessage[], requestId = "request") =>
   mergeBacklog(messages, requestId).map(({ call }) => JSON.parse(call.body));
 
 describe("a backlog", () => {
+  const tenParts = Array.from({ length: 10 }, (_, i) => read({ messageId: `e${i % 2}-${i}` }));
+
   it.each([
     ["of four evaluations is not merged", evaluations(4), [1, 1, 1, 1]],
     ["of five evaluations is merged", evaluations(5), [5]],
-    [
-      "of ten parts of two evaluations is not merged",
-      Array.from({ length: 10 }, (_, i) => read({ messageId: `e${i % 2}-${i}` })),
-      Array(10).fill(1),
-    ],
+    ["of ten parts of two evaluations is not merged", tenParts, Array(10).fill(1)],
   ])("%s", (_, messages, expected) => {
     expect(sizes(messages)).toEqual(expected);
   });
@@ -57,9 +57,15 @@ describe("a backlog", () => {
   it("is merged up to 32,000 bytes in one call", () => {
     const messages = evaluations(5, (index) => ({ traits: { [`f${index}`]: "x".repeat(7_900) } }));
     expect(sizes(messages)).toEqual([4, 1]);
-    const [{ call } = { call: { body: "", receivedAtMs: 0 } }] = mergeBacklog(messages, "request");
-    const bytes = Buffer.byteLength(withSentAt({ ...call, messageId: "", identity: "", traitCount: 0 }, NOON));
-    expect(bytes).toBeLessThanOrEqual(MAX_CALL_BYTES);
+    for (const { call } of mergeBacklog(messages, "request")) {
+      expect(Buffer.byteLength(withSentAt(call, NOON))).toBeLessThanOrEqual(MAX_CALL_BYTES);
+    }
+  });
+
+  it("is merged as far as the events fit into one batch request with the call", () => {
+    const many = (index: number) =>
+      Array.from({ length: 200 }, (_, i) => ({ flag: `f${index}-${i}`, value: "v".repeat(200), since: "m-1" }));
+    expect(sizes(evaluations(5, (index) => ({ variations: many(index) })))).toEqual([3, 2]);
   });
 });
 
@@ -79,17 +85,21 @@ describe("a merged call", () => {
     ]);
   });
 
+  it("has the last variation of each flag, with the call since which it is so", () => {
+    const values = ["A", "B", "A", "C", "C"];
+    const variation = (index: number) => ({ flag: "checkout", value: values[index] ?? "", since: `e${index}-1` });
+    const messages = evaluations(5, (index) => ({ variations: [variation(index)] }));
+    expect(mergeBacklog(messages, "request")[0]?.variations).toEqual([{ flag: "checkout", value: "C", since: "e3-1" }]);
+  });
+
   it("may have a flag called __proto__", () => {
     const [call] = bodiesOf(evaluations(5, () => ({ traits: JSON.parse('{"__proto__":"x"}') })));
     expect(Object.entries(call.traits)).toEqual([["__proto__", "x"]]);
   });
 
   it("has another id in another invocation, and for other traits", () => {
-    const id = (value: number, requestId: string) =>
-      bodiesOf(
-        evaluations(5, () => ({ traits: { value } })),
-        requestId,
-      )[0].messageId;
+    const backlogOf = (value: number) => evaluations(5, () => ({ traits: { value } }));
+    const id = (value: number, requestId: string) => bodiesOf(backlogOf(value), requestId)[0].messageId;
     expect(id(1, "one")).toBe(id(1, "one"));
     expect(new Set([id(1, "one"), id(1, "other"), id(2, "one")]).size).toBe(3);
   });

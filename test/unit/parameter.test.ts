@@ -38,18 +38,14 @@ function store(...answers: readonly (unknown | Error)[]) {
 const throttled = new AwsCallError("ssm:GetParameter", "ThrottlingException", true);
 const invalid = new AwsCallError("ssm:GetParameter", "ValidationException", false);
 const denied = new AwsCallError("ssm:GetParameter", "AccessDeniedException", false);
+const deleted = new AwsCallError("ssm:GetParameter", "ParameterNotFound", false);
 const holding = (value: string) => ({ Parameter: { Value: value } });
 
 describe("a parameter", () => {
-  it("is read decrypted from SSM", async () => {
-    const { parameter, calls } = store(holding("s"));
-    await expect(parameter.get()).resolves.toEqual(["s"]);
-    expect(calls).toEqual([["GetParameter", { Name: NAME, WithDecryption: true }, undefined]]);
-  });
-
-  it("may hold several secrets, one per line, with blanks around them", async () => {
-    const { parameter } = store(holding(" old \r\n\nnew\n"));
+  it("is read decrypted from SSM, and may hold several secrets, one per line, with blanks around them", async () => {
+    const { parameter, calls } = store(holding(" old \r\n\nnew\n"));
     await expect(parameter.get()).resolves.toEqual(["old", "new"]);
+    expect(calls).toEqual([["GetParameter", { Name: NAME, WithDecryption: true }, undefined]]);
   });
 
   it("is read again after its time-to-live", async () => {
@@ -70,12 +66,6 @@ describe("a parameter", () => {
     clock.now += TTL;
     await expect(parameter.get(NOON + 6_000)).resolves.toEqual(["old"]);
     expect(calls.map(([, , deadline]) => deadline)).toEqual([NOON + 6_000, NOON + 6_000, undefined]);
-  });
-
-  it("is read once for ten requests at the same time", async () => {
-    const { parameter, calls } = store(holding("s"));
-    await Promise.all(Array.from({ length: 10 }, () => parameter.get()));
-    expect(calls).toHaveLength(1);
   });
 
   it("is not read again immediately after a failure, because strangers must not use up SSM's quota", async () => {
@@ -100,9 +90,10 @@ describe("a parameter", () => {
     await expect(parameter.get()).resolves.toEqual(["newest"]);
   });
 
-  it("is read once for ten refreshes at the same time, and each gets the new value", async () => {
+  it("is read once for ten requests at the same time, and for ten refreshes, which all get the new value", async () => {
     const { parameter, calls } = store(holding("old"), holding("new"));
-    await parameter.get();
+    await Promise.all(Array.from({ length: 10 }, () => parameter.get()));
+    expect(calls).toHaveLength(1);
     const refreshes = Array.from({ length: 10 }, () => parameter.refresh());
     await expect(Promise.all(refreshes)).resolves.toEqual(Array(10).fill(["new"]));
     expect(calls).toHaveLength(2);
@@ -127,7 +118,7 @@ describe("a parameter", () => {
   });
 
   it.each([
-    ["was deleted", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false)],
+    ["was deleted", deleted],
     ["was emptied", holding("")],
   ])("does not keep its last value if it %s", async (_, answer) => {
     const { parameter, clock } = store(holding("old"), answer);
@@ -146,26 +137,18 @@ describe("a parameter", () => {
 
   const create = `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --value '<the secret set in Flagsmith>'`;
 
+  const right = expect.stringMatching(/^If the stack was deployed .*, wait\. .*right/);
+  const check = expect.stringMatching(/^check what the reason names: /);
+  const wait = expect.stringMatching(/^wait; .*high-throughput/);
+
   it.each<[string, unknown, string, string, string]>([
-    ["missing", new AwsCallError("ssm:GetParameter", "ParameterNotFound", false), "parameter-missing", "operator", create],
+    ["missing", deleted, "parameter-missing", "operator", create],
     ["blank", holding(" \n"), "parameter-empty", "operator", `${create} --overwrite`],
     ["a placeholder", holding("<the write key>"), "parameter-placeholder", "operator", `${create} --overwrite`],
-    ["without value", {}, "parameter-unreadable", "operator", expect.stringMatching(/^check what the reason names: /)],
-    [
-      "refused",
-      denied,
-      "parameter-unreadable",
-      "operator",
-      expect.stringMatching(/^If the stack was deployed .*, wait\. .*right/),
-    ],
-    [
-      "not allowed to be read for another cause",
-      invalid,
-      "parameter-unreadable",
-      "operator",
-      expect.stringMatching(/^check what the reason names: /),
-    ],
-    ["throttled", throttled, "parameter-unreadable", "aws", expect.stringMatching(/^wait; .*high-throughput/)],
+    ["without value", {}, "parameter-unreadable", "operator", check],
+    ["refused", denied, "parameter-unreadable", "operator", right],
+    ["not allowed to be read for another cause", invalid, "parameter-unreadable", "operator", check],
+    ["throttled", throttled, "parameter-unreadable", "aws", wait],
   ])("has an error with its name, who must act and what fixes it, if it is %s", async (_, answer, code, actor, remedy) => {
     await expect(store(answer).parameter.get()).rejects.toMatchObject({ parameter: NAME, code, actor, remedy });
   });

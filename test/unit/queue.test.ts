@@ -9,89 +9,58 @@ const message = (n: number, overrides: Partial<OutgoingMessage> = {}): OutgoingM
   ...overrides,
 });
 
-type Payload = { readonly QueueUrl: string; readonly Entries: readonly { readonly Id: string }[] };
-const isPayload = (payload: unknown): payload is Payload =>
-  typeof payload === "object" && payload !== null && "Entries" in payload;
+type Entries = readonly Readonly<Record<string, unknown>>[];
 
+/** A queue over an SQS that confirms every entry, unless there is another answer. */
 function queue(answer?: unknown) {
-  const calls: { action: string; payload: Payload }[] = [];
-  const sqs = {
-    send: async (action: string, payload: unknown) => {
-      if (!isPayload(payload)) throw new Error("not a batch");
-      calls.push({ action, payload });
-      return answer ?? { Successful: payload.Entries.map(({ Id }) => ({ Id })) };
-    },
+  const calls: { action: string; entries: Entries }[] = [];
+  const send = async (action: string, payload: object) => {
+    const { QueueUrl, Entries: entries }: { QueueUrl: string; Entries: Entries } = Object(payload);
+    expect(QueueUrl).toBe("https://sqs/queue.fifo");
+    calls.push({ action, entries });
+    return answer ?? { Successful: entries.map(({ Id }) => ({ Id })) };
   };
-  return { queue: new Queue(sqs, "https://sqs/queue.fifo"), calls };
+  return { queue: new Queue({ send }, "https://sqs/queue.fifo"), calls };
 }
 
 describe("a queue", () => {
   it("sends a message with its group, its deduplication id and its attributes", async () => {
     const { queue: fifo, calls } = queue();
     await fifo.send([message(1, { attributes: { environment: 23, reason: "r", status: undefined } })]);
-    expect(calls).toEqual([
-      {
-        action: "SendMessageBatch",
-        payload: {
-          QueueUrl: "https://sqs/queue.fifo",
-          Entries: [
-            {
-              Id: "0",
-              MessageBody: "body 1",
-              MessageGroupId: "group",
-              MessageDeduplicationId: "id-1",
-              MessageAttributes: {
-                environment: { DataType: "Number", StringValue: "23" },
-                reason: { DataType: "String", StringValue: "r" },
-              },
-            },
-          ],
-        },
-      },
-    ]);
+    const MessageAttributes = {
+      environment: { DataType: "Number", StringValue: "23" },
+      reason: { DataType: "String", StringValue: "r" },
+    };
+    const ids = { Id: "0", MessageGroupId: "group", MessageDeduplicationId: "id-1" };
+    const entries = [{ ...ids, MessageBody: "body 1", MessageAttributes }];
+    expect(calls).toEqual([{ action: "SendMessageBatch", entries }]);
   });
 
   // Ten bodies of 26,214 bytes are 256 KiB without their attributes.
-  it.each([1, 26_214, 32_000, 96_000])("sends 20 messages of %d bytes in order, within SQS's limits", async (bytes) => {
+  it.each([
+    [1, 0],
+    [26_214, 0],
+    [32_000, 0],
+    [96_000, 0],
+    [96_000, 96_000],
+  ])("sends 20 messages of %d bytes with %d of experiments in order, within SQS's limits", async (bytes, ofExperiments) => {
     const { queue: fifo, calls } = queue();
-    const attributes = { kind: "identify", version: 1, environment: 23 };
+    const attributes = { kind: "identify", version: 1, environment: 23, experiments: "x".repeat(ofExperiments) };
     await fifo.send(Array.from({ length: 20 }, (_, n) => message(n, { body: "x".repeat(bytes), attributes })));
-    for (const { payload } of calls) {
-      expect(payload.Entries.length).toBeLessThanOrEqual(10);
-      expect(JSON.stringify(payload.Entries).length).toBeLessThanOrEqual(256 * 1024);
+    for (const { entries } of calls) {
+      expect(entries.length).toBeLessThanOrEqual(10);
+      expect(JSON.stringify(entries).length).toBeLessThanOrEqual(256 * 1024);
     }
-    const ids = calls.flatMap(({ payload }) =>
-      payload.Entries.map((entry) => ("MessageDeduplicationId" in entry ? entry.MessageDeduplicationId : "")),
-    );
+    const ids = calls.flatMap(({ entries }) => entries.map(({ MessageDeduplicationId }) => MessageDeduplicationId));
     expect(ids).toEqual(Array.from({ length: 20 }, (_, n) => `id-${n}`));
   });
 
   it("sets when received messages become visible", async () => {
     const { queue: fifo, calls } = queue();
-    await fifo.setVisibility(
-      ["a", "b"].map((id) => receivedMessage({ id })),
-      2,
-    );
-    expect(calls).toEqual([
-      {
-        action: "ChangeMessageVisibilityBatch",
-        payload: {
-          QueueUrl: "https://sqs/queue.fifo",
-          Entries: [
-            { Id: "0", ReceiptHandle: "receipt-a", VisibilityTimeout: 2 },
-            { Id: "1", ReceiptHandle: "receipt-b", VisibilityTimeout: 2 },
-          ],
-        },
-      },
-    ]);
-  });
-
-  it("throws if SQS refused one of the changes", async () => {
-    const { queue: fifo } = queue({ Failed: [{ Id: "0", Code: "ReceiptHandleIsInvalid", SenderFault: true }] });
-    await expect(fifo.setVisibility([receivedMessage()], 2)).rejects.toMatchObject({
-      message: "sqs:ChangeMessageVisibilityBatch failed: ReceiptHandleIsInvalid",
-      code: "ReceiptHandleIsInvalid",
-    });
+    const messages = ["a", "b"].map((id) => receivedMessage({ id }));
+    await fifo.setVisibility(messages, 2);
+    const entries = ["a", "b"].map((id, n) => ({ Id: String(n), ReceiptHandle: `receipt-${id}`, VisibilityTimeout: 2 }));
+    expect(calls).toEqual([{ action: "ChangeMessageVisibilityBatch", entries }]);
   });
 
   it.each([
@@ -101,16 +70,14 @@ describe("a queue", () => {
     ["an answer without content", undefined, "unconfirmed", true],
   ])("throws for %s inside of a 200", async (_, answer, code, retryable) => {
     const { queue: fifo } = queue(answer ?? "nothing");
-    await expect(fifo.send([message(1)])).rejects.toMatchObject({ code, retryable });
+    const sent = { code, retryable, message: `sqs:SendMessageBatch failed: ${code}` };
+    await expect(fifo.send([message(1)])).rejects.toMatchObject(sent);
+    const changed = { code, retryable, message: `sqs:ChangeMessageVisibilityBatch failed: ${code}` };
+    await expect(fifo.setVisibility([receivedMessage()], 2)).rejects.toMatchObject(changed);
   });
 });
 
 describe("a received message", () => {
-  it("keeps a version that is not a number, because SQS would refuse NaN in a dead letter", () => {
-    const attributes = { version: { DataType: "String", StringValue: "v2" } };
-    expect(receivedMessage({ attributes }).attributes).toEqual({ version: "v2" });
-  });
-
   it("is read from the event of Lambda's event source", () => {
     expect(receivedMessage({ id: "a", body: "body", receiveCount: 3, sentAt: NOON - 5 })).toEqual({
       id: "a",
@@ -125,9 +92,13 @@ describe("a received message", () => {
     });
   });
 
-  it("may have no attributes, or an environment that is not a number", () => {
-    expect(receivedMessage({ attributes: {} }).attributes).toEqual({});
-    const environment = { DataType: "String", StringValue: "production" };
-    expect(receivedMessage({ attributes: { environment } }).attributes.environment).toBeUndefined();
+  const text = (StringValue: string) => ({ DataType: "String", StringValue });
+
+  it.each([
+    ["no attributes", {}, {}],
+    ["an environment that is not a number", { environment: text("production") }, {}],
+    ["a version that is not a number", { version: text("v2") }, { version: "v2" }],
+  ])("may have %s, but never NaN, because SQS would refuse it in a dead letter", (_, attributes, expected) => {
+    expect(receivedMessage({ attributes }).attributes).toEqual(expected);
   });
 });

@@ -9,6 +9,10 @@ describe("a signature", () => {
     expect(sign(bytes, "Jefe")).toBe("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   });
 
+  it("is of the bytes, also if they are not UTF-8", () => {
+    expect(sign(Buffer.from([0xff]), "Jefe")).not.toBe(sign(Buffer.from([0xfe]), "Jefe"));
+  });
+
   it.each(Object.entries(signatures.files))("is what Flagsmith sent with %s", (name, expected) => {
     expect(sign(fixture(name), signatures.secret)).toBe(expected);
   });
@@ -27,7 +31,10 @@ describe("a signature is verified", () => {
     ["another body's", sign(Buffer.from("other"), "new")],
     ["upper-case", header.toUpperCase()],
     ["prefixed", `sha256=${header}`],
+    ["after a blank", ` ${header}`],
+    ["given twice", `${header},${header}`],
     ["cut", header.slice(0, -1)],
+    ["too long", `${header}0`],
     ["with one digit changed", (header.startsWith("0") ? "1" : "0") + header.slice(1)],
     ["empty", ""],
     ["non-ASCII", "é".repeat(64)],

@@ -23,12 +23,13 @@ describe("an identity is skipped", () => {
     },
   );
 
-  it("if the option excludes it or does not include it", () => {
-    const options = { identities: { include: ["user-*", "guest"], exclude: ["*-test"] } };
-    expect(["user-1", "guest"].map((identity) => codeOf(identity, options))).toEqual([undefined, undefined]);
-    expect(["user-1-test", "server"].map((identity) => codeOf(identity, options))).toEqual(
-      Array(2).fill("unselected-identity"),
-    );
+  it.each([
+    ["user-1", undefined],
+    ["guest", undefined],
+    ["user-1-test", "unselected-identity"],
+    ["server", "unselected-identity"],
+  ])("if the option excludes it or does not include it: %s", (identity, expected) => {
+    expect(codeOf(identity, { identities: { include: ["user-*", "guest"], exclude: ["*-test"] } })).toBe(expected);
   });
 
   it("if Flagsmith generated it and the option says drop", () => {

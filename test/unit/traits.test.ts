@@ -1,139 +1,83 @@
-import { parseEvaluation } from "../../lambda/receive/evaluation";
+import type { Evaluation, Flag, Value } from "../../lambda/receive/evaluation";
 import { compileSelection } from "../../lambda/receive/selection";
 import { type MappingOptions, toTraits } from "../../lambda/receive/traits";
-import { bytesOf, evaluationPayload, type FlagInput, flagPayload } from "../cloud/events";
-import { identifyOptions } from "../support/fakes";
+import { evaluationOf, flagsOf, identifyOptions } from "../support/fakes";
 
-function map(flags: readonly FlagInput[], options: Partial<MappingOptions> = {}, rest: Readonly<Record<string, unknown>> = {}) {
-  const body = bytesOf(evaluationPayload({ flags: flags.map(flagPayload), ...rest }));
-  const evaluation = parseEvaluation(body);
-  if (evaluation.kind !== "evaluation") throw new Error("not an evaluation");
-  const { traits, ...notes } = toTraits(evaluation, { ...identifyOptions, ...options });
-  return { entries: [...traits].map(([name, { value }]) => [name, value]), ...notes };
+function map(flags: readonly Flag[], options: Partial<MappingOptions> = {}, rest: Partial<Evaluation> = {}) {
+  const { traits, ...notes } = toTraits(evaluationOf({ flags, ...rest }), { ...identifyOptions, ...options });
+  return { traits: Object.fromEntries([...traits].map(([name, { value }]) => [name, value])), ...notes };
 }
 
-describe("a flag, with traitStyle: flagsmith,", () => {
-  it.each([
-    [{ enabled: true, value: "v" }, "v"],
-    [{ enabled: true, value: 0 }, 0],
-    [{ enabled: true, value: "" }, ""],
-    [{ enabled: true, value: false }, false],
-    [{ enabled: true, value: null }, true],
-    [{ enabled: false, value: "v" }, false],
-    [{ enabled: false, value: null }, false],
-  ])("%j becomes %j", (flag, expected) => {
-    expect(map([{ name: "f", ...flag }]).entries).toEqual([["f", expected]]);
-  });
+const typed = { traitStyle: "typed" } as const;
 
-  it("is renamed if Segment reserves its name for users", () => {
-    const reserved =
-      "email name firstName lastName phone age address avatar birthday company createdAt description gender id title username website";
-    const names = reserved.split(" ");
-    const { entries, renamed } = map(names.map((name) => ({ name })));
-    expect(entries).toEqual(names.map((name) => [`flag_${name}`, true]));
-    expect(renamed).toEqual(names.map((name) => `flag_${name}`));
+describe("a flag", () => {
+  it.each<[boolean, Value, unknown, object]>([
+    [true, "v", "v", { f: true, f_value: "v" }],
+    [true, 0, 0, { f: true, f_value: 0 }],
+    [true, "", "", { f: true, f_value: "" }],
+    [true, false, false, { f: true, f_value: false }],
+    [true, null, true, { f: true }],
+    [false, "v", false, { f: false, f_value: null }],
+    [false, null, false, { f: false }],
+  ])(
+    "that is enabled: %j, with value %j, becomes %j, and %j with traitStyle: typed",
+    (enabled, value, expected, expectedTyped) => {
+      const flags = [{ name: "f", enabled, value }];
+      expect(map(flags).traits).toEqual({ f: expected });
+      expect(map(flags, typed).traits).toEqual(expectedTyped);
+    },
+  );
+
+  const reserved =
+    "email name firstName lastName phone age address avatar birthday company createdAt description gender id title username website";
+
+  it.each(reserved.split(" "))("is renamed if Segment reserves its name for users: %s", (name) => {
+    const renamed = [`flag_${name}`];
+    expect(map(flagsOf({ [name]: null }))).toMatchObject({ traits: { [`flag_${name}`]: true }, renamed });
+    const both = { [`flag_${name}`]: true, [`flag_${name}_value`]: 1 };
+    expect(map(flagsOf({ [name]: 1 }), typed)).toMatchObject({ traits: both, renamed });
   });
 
   it("is renamed only if its name with the prefix is reserved", () => {
-    expect(map([{ name: "email" }], { traitPrefix: "ff_" })).toMatchObject({ entries: [["ff_email", true]], renamed: [] });
-    expect(map([{ name: "mail" }], { traitPrefix: "e" })).toMatchObject({ entries: [["flag_email", true]] });
+    expect(map(flagsOf({ email: null }), { traitPrefix: "ff_" })).toMatchObject({ traits: { ff_email: true }, renamed: [] });
+    expect(map(flagsOf({ mail: null }), { traitPrefix: "e" })).toMatchObject({ traits: { flag_email: true } });
   });
 
   it("wins over an earlier flag with the same name, which is reported", () => {
-    const { entries, overwritten } = map([
-      { name: "email", value: "first" },
-      { name: "flag_email", value: "second" },
-    ]);
-    expect(entries).toEqual([["flag_email", "second"]]);
-    expect(overwritten).toEqual(["flag_email"]);
+    const flags = flagsOf({ email: "first", flag_email: null });
+    expect(map(flags)).toMatchObject({ traits: { flag_email: true }, overwritten: ["flag_email"] });
+    expect(map(flags, typed)).toEqual({ traits: { flag_email: true }, overwritten: ["flag_email"], renamed: ["flag_email"] });
   });
 
   it("is sent only if its name without the prefix is selected", () => {
     const selectsFlag = compileSelection({ include: ["beta_*", "x"], exclude: ["*_off"] });
-    const names = ["beta_a", "beta_off", "x", "xy"].map((name) => ({ name }));
-    expect(map(names, { selectsFlag, traitPrefix: "p_" }).entries).toEqual([
-      ["p_beta_a", true],
-      ["p_x", true],
-    ]);
-  });
-});
-
-describe("a flag, with traitStyle: typed,", () => {
-  it.each([
-    [
-      { enabled: true, value: "v" },
-      [
-        ["f", true],
-        ["f_value", "v"],
-      ],
-    ],
-    [
-      { enabled: true, value: 0 },
-      [
-        ["f", true],
-        ["f_value", 0],
-      ],
-    ],
-    [
-      { enabled: false, value: "v" },
-      [
-        ["f", false],
-        ["f_value", null],
-      ],
-    ],
-    [{ enabled: true, value: null }, [["f", true]]],
-    [{ enabled: false, value: null }, [["f", false]]],
-  ])("%j becomes %j", (flag, expected) => {
-    expect(map([{ name: "f", ...flag }], { traitStyle: "typed" }).entries).toEqual(expected);
-  });
-
-  it("gives both traits if an earlier flag has the same name", () => {
-    const flags = [
-      { name: "f", value: "old" },
-      { name: "f", value: null },
-    ];
-    const { entries, overwritten } = map(flags, { traitStyle: "typed" });
-    expect(entries).toEqual([["f", true]]);
-    expect(overwritten).toEqual(["f"]);
-  });
-
-  it("is renamed in both traits if its name is reserved", () => {
-    expect(map([{ name: "email", value: 1 }], { traitStyle: "typed" }).entries).toEqual([
-      ["flag_email", true],
-      ["flag_email_value", 1],
-    ]);
+    const flags = flagsOf({ beta_a: null, beta_off: null, x: null, xy: null });
+    expect(map(flags, { selectsFlag, traitPrefix: "p_" }).traits).toEqual({ p_beta_a: true, p_x: true });
   });
 });
 
 describe("beside flags,", () => {
-  const traits = [
-    { trait_key: "plan", trait_value: "gold" },
-    { trait_key: "email", trait_value: "a@b.example" },
-  ];
+  const traits = Object.entries({ plan: "gold", email: "a@b.example" }).map(([key, value]) => ({ key, value }));
 
   it("Flagsmith's traits are sent only if they are selected", () => {
-    expect(map([], {}, { traits }).entries).toEqual([]);
-    expect(map([], { selectsTrait: (key) => key === "plan" }, { traits }).entries).toEqual([["plan", "gold"]]);
+    expect(map([], {}, { traits }).traits).toEqual({});
+    expect(map([], { selectsTrait: (key) => key === "plan" }, { traits }).traits).toEqual({ plan: "gold" });
   });
 
   it("Flagsmith's traits keep their names, and a flag of the same name wins", () => {
-    const options = { selectsTrait: () => true, traitPrefix: "" };
-    expect(map([{ name: "plan", value: 1 }], options, { traits })).toMatchObject({
-      entries: [
-        ["plan", 1],
-        ["email", "a@b.example"],
-      ],
+    expect(map(flagsOf({ plan: 1 }), { selectsTrait: () => true }, { traits })).toEqual({
+      traits: { plan: 1, email: "a@b.example" },
       overwritten: ["plan"],
       renamed: [],
     });
   });
 
   it("segments are sent sorted and distinct, without those of Flagsmith's experiments", () => {
-    const segments = ["b", "a", "experiment-7-rollout", "b", "experiment-x-rollout"].map((name) => ({ name, member: true }));
-    expect(map([], { segments: true }, { segments }).entries).toEqual([
-      ["flagsmith_segments", ["a", "b", "experiment-x-rollout"]],
-    ]);
-    expect(map([], { segments: true }).entries).toEqual([["flagsmith_segments", []]]);
+    const segments = ["b", "a", "experiment-7-rollout", "b", "experiment-x-rollout"];
+    expect(map([], { segments: true }, { segments }).traits).toEqual({
+      flagsmith_segments: ["a", "b", "experiment-x-rollout"],
+    });
+    expect(map([], { segments: true }).traits).toEqual({ flagsmith_segments: [] });
   });
 });
 
