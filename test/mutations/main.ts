@@ -37,11 +37,10 @@ async function main(): Promise<void> {
   if (unnoticed > 0) process.exitCode = 1;
 }
 
-/** Returns the names of the tests that fail with the mutation. @throws Error if the rule is not where the table says. */
-function failuresOf(copy: string, { rule, file, find, replace, tests }: Mutation): readonly string[] {
+/** Returns the names of the tests that fail with the mutation. */
+function failuresOf(copy: string, { file, find, replace, tests }: Mutation): readonly string[] {
   const path = join(copy, file);
   const source = readFileSync(path, "utf8");
-  if (source.split(find).length !== 2) throw new Error(`${rule}: ${file} must have this once: ${find}`);
   writeFileSync(
     path,
     source.replace(find, () => replace),

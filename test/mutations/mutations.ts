@@ -13,6 +13,8 @@ export interface Mutation {
 const UNIT = ["test/unit", "test/property", "test/fuzz"];
 const TABLE = ["test/integration/delivered-table"];
 const WIRING = ["test/integration/wiring"];
+const RELEASES = ["test/integration/release-2"];
+const LOG_SETTINGS = ["test/integration/log-settings"];
 const MONITORING = ["test/integration/monitoring"];
 const INFRA = ["test/infra", "test/integration/least-privilege"];
 const COMMANDS = ["test/integration/command-dead-letters"];
@@ -79,8 +81,8 @@ const RECEIVE = [
   ]),
   ...within("lambda/identify-call.ts", UNIT, [
     ["a call has 32,000 bytes at most", "MAX_CALL_BYTES = 32_000", "MAX_CALL_BYTES = 33_000"],
-    ["sentAt is never before timestamp", "Math.max(nowMs, call.receivedAtMs)", "nowMs"],
-    ["what SQS refuses is escaped", "call.body.replace(REFUSED_BY_SQS", "call.body.replace(/(?!)/g"],
+    ["sentAt is never before timestamp", "Math.max(nowMs, receivedAtMs)", "nowMs"],
+    ["what SQS refuses is escaped", "json.replace(REFUSED_BY_SQS", "json.replace(/(?!)/g"],
   ]),
 ];
 
@@ -169,16 +171,16 @@ const DELIVER = [
     ["a 429 ends the invocation", "if (answer.status === 429)", "if (answer.status === 420)"],
     ["no unit begins without time", "if (!hasTime())", "if (false)"],
     ["a dry run writes nothing", "if (dryRun) return", "if (dryRun && record === undefined) return"],
-    ["fingerprints are removed before the call is sent", "await record?.remove(call, key, messages[0].message.sequence);", ""],
+    ["fingerprints are removed before the call is sent", "await record?.remove(unit, key, messages[0].message.sequence);", ""],
     ["a call that Segment may know is not recorded after a receive", "message.receiveCount > 1 || ", ""],
     ["a redriven call is not recorded", " || message.sentAtMs - call.receivedAtMs > MINUTE_MS", ""],
     ["a merged call is recorded", "others.length === 0 && (", "(true && "],
-    ["recorded up to the last message", "(messages.at(-1) ?? messages[0]).message", "messages[0].message"],
+    ["recorded up to the last message", "(unit.messages.at(-1) ?? unit.messages[0]).message", "unit.messages[0].message"],
   ]),
+  ...within("lambda/deliver/changes.ts", RELEASES, [["records of release 2 are another source", "FORMAT = 2", "FORMAT = 1"]]),
   ...within("lambda/deliver/changes.ts", UNIT, [
-    ["records of release 2 are another source", "FORMAT = 2", "FORMAT = 1"],
     ["another source's record says nothing", "this.#record?.source !== source) return", "this.#record === undefined) return"],
-    ["a record expires", "this.now() / 1_000 + this.changes.refreshSeconds", "this.changes.refreshSeconds"],
+    ["a record expires", "this.options.now() / 1_000 + this.options.refreshSeconds + DAY_SECONDS", "DAY_SECONDS"],
     ["a due trait is sent", " && !this.#isDue(known);", ";"],
     ["removed up to the message before", "sequence: firstSequence - 1n", "sequence: firstSequence"],
     ["after a failed write the record is read again", "this.#mustRead = true;\n    await", "await"],
@@ -187,8 +189,8 @@ const DELIVER = [
       "source === source ? this.#record.fingerprints",
       "source ? this.#record.fingerprints",
     ],
-    ["the kind of id is part of the source", "this.changes.endpoint, kind, ", "this.changes.endpoint, "],
-    ["the endpoint is part of the source", "[FORMAT, this.changes.endpoint, kind", "[FORMAT, kind"],
+    ["the kind of id is part of the source", "this.options.endpoint, kind, ", "this.options.endpoint, "],
+    ["the endpoint is part of the source", "[FORMAT, this.options.endpoint, kind", "[FORMAT, kind"],
   ]),
   ...within("lambda/adapters/delivered-table.ts", TABLE, [
     ["an older record never replaces a newer one", "#sequence <= :sequence", "#sequence <= :sequence OR #sequence > :sequence"],
@@ -232,10 +234,10 @@ const DELIVER = [
     ["a wrong secret is read again after ten seconds", "machine.timing.secretRefreshMs", "machine.timing.writeKeyRefreshMs"],
     ["a dry run merges nothing", "options.mergeBacklog && !dryRun", "options.mergeBacklog"],
   ]),
+  ...within("lambda/log.ts", LOG_SETTINGS, [["no variable is read while a logger is constructed", "process.env = {};", ""]]),
   ...within("lambda/log.ts", UNIT, [
     ["a foreign error's message is not logged", "error: { name, stack", "error: { name, message, stack"],
     ["users are hashed", "hashIdentity(value)", "value"],
-    ["no variable is read while a logger is constructed", "process.env = {};", ""],
     ["a hiding level is logged", 'HIDING_LEVELS: readonly unknown[] = ["WARN", ', "HIDING_LEVELS: readonly unknown[] = ["],
     ["Lambda's highest level is FATAL", 'logLevel === "CRITICAL" ? "FATAL" : logLevel', "logLevel"],
   ]),
