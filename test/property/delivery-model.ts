@@ -44,6 +44,8 @@ class Killed extends Error {}
 
 /** Moves users' evaluations from the queue to Segment, with all failures that may happen in between. The same seed gives the same run. */
 export class DeliveryModel {
+  /** All models hash with the same key. */
+  static #hashes: ReadonlyMap<string, Trait> | undefined;
   readonly clock = { now: NOON };
   readonly log = new RecordingLog();
   /** What Segment has, by user. */
@@ -63,7 +65,6 @@ export class DeliveryModel {
   readonly #containers: DeliverHandler[];
   readonly #records: FakeRecords;
   readonly #changes: ChangesDependencies;
-  #hashes: ReadonlyMap<string, Trait> | undefined;
   /** Operations that the invocation can still do before it is killed. */
   #operationsLeft = Number.POSITIVE_INFINITY;
   #numbers = 0;
@@ -125,8 +126,8 @@ export class DeliveryModel {
 
   /** Returns the fingerprints in the table that differ from what Segment has. */
   async wrongFingerprints(): Promise<readonly string[]> {
-    this.#hashes ??= await hashesOf(this.#changes);
-    const known = this.#hashes;
+    DeliveryModel.#hashes ??= await hashesOf(this.#changes);
+    const known = DeliveryModel.#hashes;
     return Object.entries(this.profiles).flatMap(([user, profile]) => {
       const { fingerprints = new Map() } = this.#records.records.get(hashIdentity(user)) ?? {};
       return [...fingerprints].flatMap(([name, { value }]) => {

@@ -55,8 +55,10 @@ describeProperties("forward: changes", () => {
       await fc.assert(
         fc.asyncProperty(options, history, fc.boolean(), async (given, steps, refusesUser) => {
           const model = new DeliveryModel(given);
+          // After each of 100,000 invocations `expect` would take a sixth of the time.
           const check = async () => {
-            expect(await model.wrongFingerprints()).toEqual([]);
+            const wrong = await model.wrongFingerprints();
+            if (wrong.length > 0) throw new Error(wrong.join(", "));
           };
           const half = Math.floor(steps.length / 2);
           if (refusesUser) {

@@ -284,6 +284,12 @@ describe("with forward: changes, deliver", () => {
     return queueRecord({ id, messageId: `m-${id}`, sequence, traits: { plan }, ...input });
   };
 
+  it("sends the evaluations that changed something: three of A, B, B, A and A", async () => {
+    const { deliver, segment } = setUpDeliver({ changes: changesOf() });
+    for (const [index, plan] of ["A", "B", "B", "A", "A"].entries()) await deliver(evaluation(index + 1, plan));
+    expect(idsOf(segment)).toEqual(["m-1", "m-2", "m-4"]);
+  });
+
   it("sends nothing while the record can't be read, whatever the message", async () => {
     const changes = changesOf(new FakeRecords((operation) => operation === "read"));
     const { deliver, segment, log } = setUpDeliver({ changes });
