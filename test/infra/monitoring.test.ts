@@ -1,17 +1,23 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { App, Stack } from "aws-cdk-lib";
+import { App, Aspects, type IAspect, Stack } from "aws-cdk-lib";
 import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
+import { CfnAlarm } from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
-import { Monitoring } from "../../infra/monitoring/monitoring";
+import { Monitoring, type MonitoringProps } from "../../infra/monitoring/monitoring";
 import { QUERIES } from "../../infra/monitoring/queries";
 import { PLACEHOLDERS } from "../../lambda/names";
 import { alarmsOver, type Series } from "../support/alarm";
-import { synthesizeApp, templateOf } from "../support/synth";
+import { templateOf } from "../support/synth";
 
 const template = templateOf();
 const complete = templateOf({ forward: "changes", expectTraffic: 2, runbookUrl: "https://wiki.example.com/flagsmith" });
+const unmerged = templateOf({ mergeBacklog: false });
+
+const alarmsOf = (from: Template) =>
+  Object.values(from.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: properties }) => properties);
 
 /** Two hours, in periods of five minutes. */
 const PERIODS = 24;
@@ -98,29 +104,26 @@ describe("alarms", () => {
     expect(alarmsOver(complete, series, PERIODS)).toEqual(Object.fromEntries(expected.map((title) => [title, 1])));
   });
 
-  it.each(
-    Object.values(complete.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => [alarm.AlarmName, alarm]),
-  )("have a complete text within CloudWatch's limit, whatever the region: %s", (_, alarm) => {
-    const text = deployed(alarm.AlarmDescription);
-    expect(text).toMatch(
-      /^\[(loss|delay)\] \S.+\.\nFix: .+[.?]\nDashboard: https:\/\/\S+#dashboards\/dashboard\/\S+\nSaved query: (.+)\nRunbook: \S.+$/,
-    );
-    // Environment names have up to 100 characters; the shortest region is 9 and the longest 14.
-    expect(text.length + 2 * (100 - "production".length)).toBeLessThanOrEqual(1_024);
-    const saved = Object.keys(QUERIES).map((question) => `FlagsmithToSegment-production/${question}?`);
-    expect(saved).toContain(/^Saved query: (.+)$/m.exec(text)?.[1]);
-  });
+  it.each(alarmsOf(complete).map((alarm) => [alarm.AlarmName, alarm]))(
+    "have a complete text within CloudWatch's limit, whatever the region: %s",
+    (_, alarm) => {
+      const text = deployed(alarm.AlarmDescription);
+      expect(text).toMatch(
+        /^\[(loss|delay)\] \S.+\.\nFix: .+[.?]\nDashboard: https:\/\/\S+#dashboards\/dashboard\/\S+\nSaved query: (.+)\nRunbook: \S.+$/,
+      );
+      // Environment names have up to 100 characters; the shortest region is 9 and the longest 14.
+      expect(text.length + 2 * (100 - "production".length)).toBeLessThanOrEqual(1_024);
+      const saved = Object.keys(QUERIES).map((question) => `FlagsmithToSegment-production/${question}?`);
+      expect(saved).toContain(/^Saved query: (.+)$/m.exec(text)?.[1]);
+    },
+  );
 
-  it("have an article of the same title in the runbook", () => {
+  it("have an article of the same title in the runbook, or in the operator's own", () => {
     const runbook = readFileSync(join(__dirname, "../../infra/RUNBOOK.md"), "utf8");
-    const titles = Object.values(complete.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) =>
-      String(alarm.AlarmName).replace(/^\S+ /, ""),
-    );
+    const titles = alarmsOf(complete).map(({ AlarmName: name }) => String(name).replace(/^\S+ /, ""));
     expect(titles.filter((title) => !runbook.includes(`### ${title}\n`))).toEqual([]);
-    expect(deployed(template.findResources("AWS::CloudWatch::Alarm"))).toContain(
-      'infra/RUNBOOK.md of flagsmith-to-segment, \\"Backlog\\"',
-    );
-    expect(deployed(complete.findResources("AWS::CloudWatch::Alarm"))).toContain("Runbook: https://wiki.example.com/flagsmith");
+    expect(deployed(alarmsOf(template))).toContain('infra/RUNBOOK.md of flagsmith-to-segment, \\"Backlog\\"');
+    expect(deployed(alarmsOf(complete))).toContain("Runbook: https://wiki.example.com/flagsmith");
   });
 
   it("have a runbook whose placeholders for secrets are those that the functions reject", () => {
@@ -130,40 +133,8 @@ describe("alarms", () => {
     expect(pasted.sort()).toEqual([PLACEHOLDERS.webhookSecret, PLACEHOLDERS.writeKey]);
   });
 
-  it("notify the receivers of the options, also when they end", () => {
-    const alarmTopicArn = "arn:aws:sns:us-east-1:123456789012:on-call";
-    const configured = templateOf({ alarmEmail: "on-call@example.com", alarmTopicArn });
-    configured.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "on-call@example.com" });
-    configured.hasResourceProperties("AWS::SNS::TopicPolicy", {
-      PolicyDocument: {
-        Statement: Match.arrayWith([
-          Match.objectLike({ Effect: "Allow", Action: "sns:Publish", Principal: { Service: "cloudwatch.amazonaws.com" } }),
-        ]),
-      },
-    });
-    const actions = [alarmTopicArn, { Ref: Match.stringLikeRegexp("Alarms") }];
-    configured.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: actions, OKActions: actions });
-  });
-
-  it("notify no receiver by default, and synth warns of that", () => {
-    const environments = { production: {}, staging: { alarmEmail: "on-call@example.com" } };
-    const { stacks } = synthesizeApp(environments, { warns: true });
-    template.resourceCountIs("AWS::SNS::Topic", 0);
-    const printed = jest.spyOn(console, "error").mockImplementation(() => {});
-    const [silent, notified] = stacks.map((stack) => Annotations.fromStack(stack).findWarning("*", Match.anyValue()));
-    expect(silent).toMatchObject([
-      { entry: { data: expect.stringMatching(/^No one is notified of alarms: .*no-alarm-receiver\]$/) } },
-    ]);
-    expect(notified).toEqual([]);
-    expect(printed).toHaveBeenCalled();
-    printed.mockRestore();
-  });
-
   it("are those of the options that are on", () => {
-    const titles = (from: Template) =>
-      Object.values(from.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: alarm }) => alarm.AlarmName);
-    expect(titles(complete)).toHaveLength(21);
-    expect(titles(templateOf({ mergeBacklog: false }))).toHaveLength(18);
+    expect([alarmsOf(complete).length, alarmsOf(unmerged).length]).toEqual([21, 18]);
   });
 });
 
@@ -178,39 +149,70 @@ function deployed(value: unknown): string {
     .replaceAll("\\n", "\n");
 }
 
-describe("Monitoring", () => {
-  const stackWith = (props: object) => {
-    const stack = new Stack();
-    const pipeline = new FlagsmithToSegment(stack, "Pipeline", { environmentName: "production" });
-    return { stack, monitoring: () => new Monitoring(stack, "Monitoring", { pipeline, ...props }) };
-  };
+/** A stack of the app's own with a pipeline and its monitoring. */
+function setUp(props: (stack: Stack) => Partial<MonitoringProps> = () => ({}), { region = "", context = {} } = {}) {
+  const app = new App({ context });
+  const stack = new Stack(app, "Own", region === "" ? {} : { env: { region, account: "123456789012" } });
+  const pipeline = new FlagsmithToSegment(stack, "Pipeline", { environmentName: "production" });
+  return { app, stack, monitoring: new Monitoring(stack, "Monitoring", { pipeline, ...props(stack) }) };
+}
 
-  it.each([
-    [{ alarmEmail: "nobody" }, "Monitoring.alarmEmail: allowed is an e-mail address"],
-    [{ expectTraffic: 0 }, "Monitoring.expectTraffic: allowed is a whole number of hours from 1 to 24"],
+describe("Monitoring", () => {
+  const untyped = (text: string) => JSON.parse(text);
+
+  it.each<[string, MonitoringProps, RegExp]>([
+    ["no object", untyped("null"), /allowed is an object of props/],
+    ["no pipeline and a wrong option", untyped('{"alarmEmail":1}'), /pipeline: allowed is a FlagsmithToSegment\n.*alarmEmail/],
     [
-      { segments: true },
-      "Monitoring.segments: unknown option; allowed are alarmEmail, alarmTopicArn, runbookUrl, expectTraffic",
+      "an option of the pipeline",
+      untyped('{"segments":true}'),
+      /segments: unknown option; allowed are alarmEmail, alarmTopicArn,/,
     ],
-  ])("rejects %j", (props, message) => {
-    expect(stackWith(props).monitoring).toThrow(message);
+  ])("rejects wrong props with all errors at the same time: %s", (_, props, message) => {
+    expect(() => new Monitoring(new Stack(), "Monitoring", props)).toThrow(message);
   });
 
-  it("accepts the ARN of a topic in the same app", () => {
-    const { stack, monitoring } = stackWith({});
-    const alarmTopicArn = new Topic(stack, "Topic").topicArn;
-    expect(stackWith({ alarmTopicArn }).monitoring).not.toThrow();
-    expect(monitoring).not.toThrow();
+  it("notifies all receivers of each alarm, also when it ends", () => {
+    const { stack } = setUp((own) => ({
+      alarmTopicArn: new Topic(own, "OfTheSameApp").topicArn,
+      alarmEmail: "on-call@example.com",
+      alarmTopics: [new Topic(own, "One"), new Topic(own, "Two")],
+    }));
+    const configured = Template.fromStack(stack);
+    const actions = ["OfTheSameApp", "MonitoringAlarms", "One", "Two"].map((id) => ({ Ref: Match.stringLikeRegexp(`^${id}`) }));
+    configured.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: actions, OKActions: actions });
+    configured.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "on-call@example.com" });
+    const publish = { Effect: "Allow", Action: "sns:Publish", Principal: { Service: "cloudwatch.amazonaws.com" } };
+    configured.hasResourceProperties("AWS::SNS::TopicPolicy", {
+      PolicyDocument: { Statement: Match.arrayWith([Match.objectLike(publish)]) },
+    });
+  });
+
+  const central: IAspect = {
+    visit: (node) => {
+      if (node instanceof CfnAlarm) node.alarmActions = ["arn:aws:sns:eu-west-1:123456789012:central"];
+    },
+  };
+
+  it.each<[string, number, (set: ReturnType<typeof setUp>) => void]>([
+    ["warns at synth if no one is notified of alarms", 1, () => {}],
+    ["does not warn of an alarm's action that an aspect added", 0, ({ app }) => Aspects.of(app).add(central)],
+    [
+      "does not warn of an action that the app added to an alarm by its id",
+      0,
+      ({ monitoring, stack }) => monitoring.alarms.DeadLetters.addAlarmAction(new SnsAction(new Topic(stack, "Topic"))),
+    ],
+  ])("%s", (_, expected, change) => {
+    const set = setUp();
+    change(set);
+    set.app.synth();
+    const warnings = Annotations.fromStack(set.stack).findWarning("/Own/Monitoring", Match.anyValue());
+    expect(warnings).toMatchObject(Array(expected).fill({ entry: { data: expect.stringMatching(/^No one is notified/) } }));
   });
 
   it("links to the console of a partition that is known only at deploy", () => {
-    const { stack, monitoring } = stackWith({});
-    monitoring();
-    const [domains] = Object.values(Template.fromStack(stack).findMappings("*"));
-    expect(domains).toMatchObject({
-      "aws-cn": { domain: "console.amazonaws.cn" },
-      "aws-us-gov": { domain: expect.anything() },
-    });
+    const [domains] = Object.values(template.findMappings("*"));
+    expect(domains).toMatchObject({ "aws-cn": { domain: "console.amazonaws.cn" } });
   });
 
   it.each([
@@ -218,11 +220,9 @@ describe("Monitoring", () => {
     ["cn-north-1", "https://cn-north-1.console.amazonaws.cn/"],
     ["us-gov-west-1", "https://us-gov-west-1.console.amazonaws-us-gov.com/"],
   ])("links to the console of %s", (region, start) => {
-    const app = new App({ context: { "@aws-cdk/core:enablePartitionLiterals": true } });
-    const stack = new Stack(app, "Stack", { env: { region, account: "123456789012" } });
-    const pipeline = new FlagsmithToSegment(stack, "Pipeline", { environmentName: "production" });
-    expect(stack.resolve(new Monitoring(stack, "Monitoring", { pipeline }).dashboardUrl)).toBe(
-      `${start}cloudwatch/home?region=${region}#dashboards/dashboard/${stack.stackName}_Pipeline-0029350c-${region}`,
+    const { stack, monitoring } = setUp(undefined, { region, context: { "@aws-cdk/core:enablePartitionLiterals": true } });
+    expect(stack.resolve(monitoring.dashboardUrl)).toMatch(
+      `${start}cloudwatch/home?region=${region}#dashboards/dashboard/Own_Pipeline-`,
     );
   });
 });
@@ -272,7 +272,7 @@ describe("the dashboard", () => {
 
   it("has no widgets of options that are off", () => {
     expect(titlesOf(template).join()).toContain("Merged messages");
-    expect(titlesOf(templateOf({ mergeBacklog: false })).join()).not.toContain("Merged messages");
+    expect(titlesOf(unmerged).join()).not.toContain("Merged messages");
     expect(titlesOf(complete)).toContain("## Changes only");
   });
 });
@@ -285,26 +285,22 @@ describe("several pipelines in one stack", () => {
   }
   const both = Template.fromStack(stack);
 
-  it("have no name and no metric in common", () => {
-    const names = ["AWS::CloudWatch::Alarm/AlarmName", "AWS::CloudWatch::Dashboard/DashboardName"];
-    names.push("AWS::Logs::QueryDefinition/Name", "AWS::ApiGatewayV2::Api/Name", "AWS::Logs::LogGroup/LogGroupName");
-    for (const name of names) {
-      const [type = "", property = ""] = name.split(/\/(?=\w+$)/);
-      const found = Object.values(both.findResources(type)).flatMap(({ Properties: properties }) => properties[property] ?? []);
-      expect(found).toEqual([...new Set(found)]);
-      expect(found).not.toEqual([]);
-    }
+  it.each([
+    ["AWS::CloudWatch::Alarm", "AlarmName"],
+    ["AWS::CloudWatch::Dashboard", "DashboardName"],
+    ["AWS::Logs::QueryDefinition", "Name"],
+    ["AWS::ApiGatewayV2::Api", "Name"],
+    ["AWS::Logs::LogGroup", "LogGroupName"],
+  ])("have no %s in common", (type, property) => {
+    const found = Object.values(both.findResources(type)).flatMap(({ Properties: properties }) => properties[property] ?? []);
+    expect(found).toEqual([...new Set(found)]);
+    expect(found).not.toEqual([]);
+  });
+
+  it("have no metric in common", () => {
     const filters = Object.values(both.findResources("AWS::Logs::MetricFilter"));
-    const namespaces = new Set(
-      filters.map(
-        ({
-          Properties: {
-            MetricTransformations: [{ MetricNamespace: name }],
-          },
-        }) => name,
-      ),
-    );
-    expect([...namespaces]).toEqual(["Flags/Pipeline-production", "Flags/Pipeline-staging"]);
+    const namespaces = filters.map(({ Properties: filter }) => filter.MetricTransformations[0].MetricNamespace);
+    expect([...new Set(namespaces)]).toEqual(["Flags/Pipeline-production", "Flags/Pipeline-staging"]);
   });
 
   it("synthesize without a warning", () => {

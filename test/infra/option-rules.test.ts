@@ -31,18 +31,20 @@ const every: { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefi
   kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/1",
 };
 
-const faultsOf = (input: unknown, region?: string): string => optionErrors(input, { where: "production", region }).join("\n");
+const errorsOf = (input: unknown, region?: string): string => optionErrors(input, { where: "production", region }).join("\n");
+const topic = (region: string, name = "alarms") => `arn:aws:sns:${region}:123456789012:${name}`;
+const key = (region: string, partition = "aws") => `arn:${partition}:kms:${region}:123456789012:key/1`;
 
 describe("options", () => {
   it("are all optional, and may all be given", () => {
-    expect(faultsOf({ ...every, segmentRegion: undefined })).toBe("");
-    expect(faultsOf({})).toBe("");
+    expect(errorsOf({ ...every, segmentRegion: undefined })).toBe("");
+    expect(errorsOf({})).toBe("");
   });
 
   it("are rejected with all errors at the same time, and with what is allowed", () => {
-    const faults = faultsOf({ segmentRegion: "mars", colour: "red" });
-    expect(faults).toContain('production.segmentRegion: allowed is "us" or "eu"; got "mars"');
-    expect(faults).toContain("production.colour: unknown option; allowed are segmentRegion, segmentEndpoint,");
+    const errors = errorsOf({ segmentRegion: "mars", colour: "red" });
+    expect(errors).toContain('production.segmentRegion: allowed is "us" or "eu"; got "mars"');
+    expect(errors).toContain("production.colour: unknown option; allowed are segmentRegion, segmentEndpoint,");
   });
 
   const NOT_ALLOWED: Readonly<Record<string, readonly unknown[]>> = {
@@ -58,15 +60,17 @@ describe("options", () => {
       "https://:password@segment.example.com",
       "https://api.segment.io/v1/identify",
     ],
-    traitPrefix: [42, "x".repeat(101)],
+    traitPrefix: [42, "x".repeat(101), "{{resolve:ssm:/name}}"],
     traitStyle: ["loose"],
-    flags: [["a"], { includes: ["a"] }, { include: "a" }, { include: [""] }],
+    flags: [["a"], { includes: ["a"] }, { include: "a" }, { include: [""] }, { include: ["{{resolve:ssm:/name}}"] }],
     flagsmithTraits: ["plan"],
     segments: ["true"],
     identities: [["guest"]],
     anonymousIdentities: ["ignore"],
     markActive: [1],
     forward: ["some"],
+    experiments: ["checkout"],
+    removeTraits: [[""]],
     refreshHours: [0, "24", 8_761],
     dryRun: [null],
     logUserId: [true],
@@ -77,54 +81,62 @@ describe("options", () => {
     paused: ["yes"],
     runbookUrl: ["http://wiki.example.com"],
     expectTraffic: [25, 1.5],
-    alarmEmail: ["nobody"],
-    alarmTopicArn: ["arn:aws:sns:"],
+    alarmEmail: ["nobody", "ö@example.com", `${"a".repeat(65)}@example.com`],
+    alarmTopicArn: ["arn:aws:sns:", `${topic("eu-west-1")}:subscription`, topic("eu-west-1", "alarms.fifo")],
     kmsKeyArn: ["alias/mine", "arn:aws:kms:", "arn:aws:kms:eu-west-1:123456789012:alias/mine"],
   };
 
   it.each(Object.entries(NOT_ALLOWED).flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
     "are rejected: %s %j",
     (name, value) => {
-      expect(faultsOf({ [name]: value })).toContain(`production.${name}: allowed is `);
+      expect(errorsOf({ [name]: value })).toContain(`production.${name}: allowed is `);
     },
   );
 
-  it.each(["http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000"])(
-    "may have an http endpoint on loopback: %s",
-    (url) => {
-      expect(faultsOf({ segmentEndpoint: url })).toBe("");
-    },
-  );
-
-  it("are rejected with what to do if an earlier release had them", () => {
-    expect(faultsOf({ placeholderIdentities: "identify" })).toMatch(
-      /production\.placeholderIdentities: this release has no such option; remove it: .* "identities": \{ "include": \["\*", "undefined"/,
-    );
+  it.each(["http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000"])("may have %s as endpoint", (url) => {
+    expect(errorsOf({ segmentEndpoint: url })).toBe("");
   });
 
-  it("are rejected if region and endpoint of Segment are both given", () => {
-    expect(faultsOf({ segmentRegion: "eu", segmentEndpoint: "https://segment.example.com" })).toContain(
-      "production: segmentRegion and segmentEndpoint both say where Segment is",
-    );
+  it.each<[string, unknown, string]>([
+    ["null", null, ": allowed is an object of options"],
+    ["a list", [], ": allowed is an object of options"],
+    ["a text", "production", ": allowed is an object of options"],
+    ["the name of a property of Object.prototype", { constructor: 1 }, ".constructor: unknown option"],
+    ["a name in lower case", { segmentregion: 1 }, ".segmentregion: unknown option, did you mean segmentRegion?"],
+    ["a misspelt name", { flagSmithTrait: 1 }, ".flagSmithTrait: unknown option, did you mean flagsmithTraits?"],
+    ["a name with a syllable less", { alarmMail: 1 }, ".alarmMail: unknown option, did you mean alarmEmail?"],
+    ["an option of an earlier release", { placeholderIdentities: "identify" }, "; remove it: undefined, null, NaN and"],
+    [
+      "region and endpoint",
+      { segmentRegion: "eu", segmentEndpoint: "https://a.b" },
+      ": segmentRegion and segmentEndpoint both",
+    ],
+    ["experiments without changes", { experiments: ["a"] }, '.experiments: it needs "forward": "changes"'],
+    ["a topic in another region", { alarmTopicArn: topic("us-east-1") }, ".alarmTopicArn: it is in us-east-1"],
+    [
+      "a key in another region",
+      { kmsKeyArn: key("us-east-1") },
+      ".kmsKeyArn: it is in us-east-1, and the stack is in eu-west-1",
+    ],
+    ["a key of another partition", { kmsKeyArn: key("eu-west-1", "aws-cn") }, ".kmsKeyArn: eu-west-1 is in partition aws"],
+  ])("are rejected if they are or have %s", (_, input, message) => {
+    const errors = errorsOf(input, "eu-west-1");
+    expect(errors).toMatch(/^production/);
+    expect(errors).toContain(message);
   });
 
-  it.each([null, [], "production"])("are rejected if they are not an object: %j", (input) => {
-    expect(faultsOf(input)).toContain("production: allowed is an object of options");
+  it("may have an ARN of the stack's region, and of any region while the stack's is not known", () => {
+    expect(errorsOf({ alarmTopicArn: topic("eu-west-1"), kmsKeyArn: key("eu-west-1") }, "eu-west-1")).toBe("");
+    expect(errorsOf({ alarmTopicArn: topic("us-east-1"), kmsKeyArn: key("us-east-1") })).toBe("");
   });
 
-  it("are limited to 3,000 bytes of names, because Lambda's variables have 4 KB", () => {
-    const cyrillic = { include: ["ж".repeat(1_490)] };
-    expect(faultsOf({ flags: cyrillic })).toContain(
-      "production: allowed are 2800 bytes for traitPrefix, flags, flagsmithTraits, identities, experiments, removeTraits together, in which a quote counts twice",
-    );
-    expect(faultsOf({ flags: cyrillic.include.length, flagsmithTraits: true })).toContain("production.flags: allowed is ");
-    expect(faultsOf({ flags: { include: ["x".repeat(1_390)] }, flagsmithTraits: ["y".repeat(1_300)] })).toBe("");
-    const sixLetters = (count: number) => ({ flags: { include: Array.from({ length: count }, (_, i) => `f${10_000 + i}`) } });
-    expect([faultsOf(sixLetters(150)), faultsOf(sixLetters(329)).slice(0, 30)]).toEqual(["", "production: allowed are 2800 b"]);
-  });
-
-  it("are rejected if they have the name of a property of Object.prototype", () => {
-    expect(faultsOf({ constructor: 1 })).toContain("production.constructor: unknown option");
+  it("are limited to 2,800 bytes of names, in which a quote counts twice", () => {
+    const flags = (...include: readonly string[]) => ({ flags: { include } });
+    const sixLetters = (count: number) => flags(...Array.from({ length: count }, (_, index) => `f${10_000 + index}`));
+    expect(errorsOf({ ...flags("x".repeat(1_390)), flagsmithTraits: ["y".repeat(1_300)] })).toBe("");
+    expect(errorsOf(sixLetters(150))).toBe("");
+    expect(errorsOf(flags("ж".repeat(1_490)))).toContain("production: allowed are 2800 bytes for traitPrefix, flags,");
+    expect(errorsOf(sixLetters(329))).toContain("production: allowed are 2800 bytes");
   });
 });
 
@@ -141,7 +153,6 @@ describe("options that are not given", () => {
   });
 
   it("are replaced by the endpoint of the region, for Segment", () => {
-    expect(resolveOptions({}).segmentEndpoint).toBe("https://api.segment.io");
     expect(resolveOptions({ segmentRegion: "eu" }).segmentEndpoint).toBe("https://events.eu1.segmentapis.com");
     expect(resolveOptions(every).segmentEndpoint).toBe("https://segment.example.com/proxy");
   });

@@ -1,29 +1,57 @@
-import { Stack } from "aws-cdk-lib";
+import { App } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import cdkJson from "../../cdk.json";
-import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
 import { OPTION_RULES } from "../../infra/option-rules";
+import { addStacks } from "../../infra/stack";
 import { CONFIG_VARIABLE } from "../../lambda/config";
+import type { Options } from "../../lambda/options";
 import { TIMING } from "../../lambda/timing";
 import before from "../support/fixtures/template-of-1.0.0.json";
 import { synthesizeApp, templateOf } from "../support/synth";
-import { resolve } from "../support/template";
+import { type References, resolve } from "../support/template";
+
+const OF_RECEIVE: Options = {
+  traitPrefix: "ff_",
+  traitStyle: "typed",
+  flags: { include: ["a*"] },
+  flagsmithTraits: ["plan"],
+  segments: true,
+  identities: { exclude: ["guest"] },
+  anonymousIdentities: "drop",
+  markActive: false,
+  experiments: ["checkout"],
+  removeTraits: ["old"],
+};
+const OF_DELIVER: Options = { segmentEndpoint: "https://segment.example.com", mergeBacklog: false, dryRun: true };
+const OF_BOTH: Options = { kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/1", logUserId: "hashed" };
 
 const template = templateOf();
+const configured = templateOf({
+  ...OF_RECEIVE,
+  ...OF_DELIVER,
+  ...OF_BOTH,
+  forward: "changes",
+  refreshHours: 12,
+  logRetentionDays: 90,
+  throttle: { rateLimit: 5 },
+  maxConcurrency: 2,
+  reservedConcurrency: 5,
+  paused: true,
+  alarmEmail: "a@example.com",
+});
 
 /** The only resource of a type whose properties match. */
-function only(from: Template, type: string, properties: object = {}): { readonly id: string; readonly properties: unknown } {
-  const [found, ...others] = Object.entries(from.findResources(type, { Properties: properties }));
-  if (found === undefined || others.length > 0) throw new Error(`${others.length + 1} resources of ${type}`);
-  return { id: found[0], properties: found[1].Properties };
+function only(from: Template, type: string, wanted: object = {}) {
+  const [[id, resource] = [], ...others] = Object.entries(from.findResources(type, { Properties: wanted }));
+  if (id === undefined || resource === undefined || others.length > 0) throw new Error(`not one resource of ${type}`);
+  return { id, properties: resource.Properties, dependsOn: resource.DependsOn };
 }
 
-const configOf = (from: Template, description: RegExp) => {
-  const { properties } = only(from, "AWS::Lambda::Function", functionOf(description));
-  return JSON.parse(resolve(Object(properties).Environment.Variables[CONFIG_VARIABLE], (reference) => reference));
-};
-
-const functionOf = (description: RegExp) => ({ Description: Match.stringLikeRegexp(description.source) });
+const functionOf = (from: Template, verb: "Verifies" | "Delivers") =>
+  only(from, "AWS::Lambda::Function", { Description: Match.stringLikeRegexp(`^${verb}`) }).properties;
+const queueOf = (from: Template) => only(from, "AWS::SQS::Queue", { RedrivePolicy: Match.anyValue() });
+const configOf = (from: Template, verb: "Verifies" | "Delivers", references: References = (reference) => reference) =>
+  resolve(functionOf(from, verb).Environment.Variables[CONFIG_VARIABLE], references);
 
 describe("the API", () => {
   it("has no other route than the webhook's", () => {
@@ -34,26 +62,22 @@ describe("the API", () => {
   });
 
   it("throttles by default and as configured", () => {
-    const throttled = (rate: number, burst: number) => ({
-      DefaultRouteSettings: { ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst },
-    });
-    template.hasResourceProperties("AWS::ApiGatewayV2::Stage", throttled(1_000, 2_000));
-    const configured = templateOf({ throttle: { rateLimit: 5 } });
-    configured.hasResourceProperties("AWS::ApiGatewayV2::Stage", throttled(5, 2_000));
+    const limitsOf = (from: Template) => only(from, "AWS::ApiGatewayV2::Stage").properties.DefaultRouteSettings;
+    expect(limitsOf(template)).toEqual({ ThrottlingRateLimit: 1_000, ThrottlingBurstLimit: 2_000 });
+    expect(limitsOf(configured)).toEqual({ ThrottlingRateLimit: 5, ThrottlingBurstLimit: 2_000 });
   });
 
-  it("logs access as JSON", () => {
-    const { properties } = only(template, "AWS::ApiGatewayV2::Stage");
-    const format = Object(properties).AccessLogSettings.Format;
-    expect(Object.keys(JSON.parse(format))).toEqual(expect.arrayContaining(["apiRequestId", "status", "sourceIp"]));
+  it("invokes receive through an alias, which switches only once API Gateway may invoke it", () => {
+    const { id } = only(template, "AWS::Lambda::Alias", { Name: "live" });
+    const permission = only(template, "AWS::Lambda::Permission", { FunctionName: { Ref: id } });
+    const integration = only(template, "AWS::ApiGatewayV2::Integration", { IntegrationUri: { Ref: id } });
+    expect(integration.dependsOn).toEqual([permission.id]);
   });
-});
 
-it("the access log's name begins with /aws/vendedlogs, and has no character of the construct's id that names of logs can't have", () => {
-  const stack = new Stack(undefined, "Flags");
-  new FlagsmithToSegment(stack, "My pipeline (eu)", { environmentName: "production" });
-  const named = { LogGroupName: "/aws/vendedlogs/flagsmith-to-segment/Flags/My_pipeline__eu_-b3cd8a0d" };
-  Template.fromStack(stack).hasResourceProperties("AWS::Logs::LogGroup", named);
+  it("has an access log with a name that needs no statement in the account's policy", () => {
+    const LogGroupName = "/aws/vendedlogs/flagsmith-to-segment/FlagsmithToSegment-production";
+    template.hasResourceProperties("AWS::Logs::LogGroup", { LogGroupName });
+  });
 });
 
 describe("the queues", () => {
@@ -68,32 +92,26 @@ describe("the queues", () => {
     });
   });
 
-  it("refuse what does not come over TLS", () => {
-    template.resourceCountIs("AWS::SQS::QueuePolicy", 2);
-    template.allResourcesProperties("AWS::SQS::QueuePolicy", {
-      PolicyDocument: {
-        Statement: [Match.objectLike({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } })],
-      },
-    });
+  it("are connected by SQS's highest receive limit, because deliver decides what is dead-lettered", () => {
+    const { id } = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.absent() });
+    const policy = { deadLetterTargetArn: { "Fn::GetAtt": [id, "Arn"] }, maxReceiveCount: 1_000 };
+    expect(queueOf(template).properties.RedrivePolicy).toEqual(policy);
   });
 
-  it("are connected by SQS's highest receive limit, because deliver decides what is dead-lettered", () => {
-    const dead = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.absent() }).id;
-    template.hasResourceProperties("AWS::SQS::Queue", {
-      RedrivePolicy: { deadLetterTargetArn: { "Fn::GetAtt": [dead, "Arn"] }, maxReceiveCount: 1_000 },
-    });
+  it("are all that is kept of a deleted stack, except after a first deploy that failed", () => {
+    const all = Object.values<Readonly<Record<string, unknown>>>(configured.toJSON().Resources);
+    const kept = all.filter(({ DeletionPolicy: policy = "Delete" }) => policy !== "Delete");
+    const queue = { Type: "AWS::SQS::Queue", DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" };
+    expect(kept).toMatchObject([queue, queue]);
   });
 });
 
 describe("the functions", () => {
-  it("have the memory that the costs and the cold start were measured with", () => {
-    template.hasResourceProperties("AWS::Lambda::Function", { ...functionOf(/^Verifies/), MemorySize: 512 });
-    template.hasResourceProperties("AWS::Lambda::Function", { ...functionOf(/^Delivers/), MemorySize: 256 });
-  });
-
-  it("run on arm64 under Node.js 24", () => {
+  it("run on arm64 under Node.js 24, with the memory that the costs and the cold start were measured with", () => {
     template.resourceCountIs("AWS::Lambda::Function", 2);
     template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Architectures: ["arm64"] });
+    expect(functionOf(template, "Verifies").MemorySize).toBe(512);
+    expect(functionOf(template, "Delivers").MemorySize).toBe(256);
   });
 
   it("have no right to decrypt with a customer's key unless there is one", () => {
@@ -102,21 +120,19 @@ describe("the functions", () => {
 
   it("have log groups of their own, kept for 30 days or as configured", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 3);
-    template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
-    templateOf({ logRetentionDays: 90 }).allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 90 });
+    template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
+    configured.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 90 });
   });
 
-  it.each([
-    ["receive", /^Verifies/, ["queueUrl", "stackName", "traitPrefix", "urlSuffix", "webhookSecretParameter"]],
-    ["deliver", /^Delivers/, ["changes", "deadLetterQueueUrl", "queueArn", "queueUrl", "segmentEndpoint", "writeKeyParameter"]],
-  ] as const)("include %s, whose configuration is in one variable", (_, description, names) => {
-    const config = configOf(templateOf({ forward: "changes" }), description);
-    expect(Object.keys(config)).toEqual(expect.arrayContaining([...names]));
+  it("get each option that is about them", () => {
+    const changes = { table: only(configured, "AWS::DynamoDB::Table").id, refreshHours: 12 };
+    expect(JSON.parse(configOf(configured, "Verifies"))).toMatchObject({ ...OF_RECEIVE, ...OF_BOTH });
+    expect(JSON.parse(configOf(configured, "Delivers"))).toMatchObject({ ...OF_DELIVER, ...OF_BOTH, changes });
   });
 
   it("stay within Lambda's 4 KB of variables with the longest options", () => {
-    const longest = {
+    const longest: Options = {
       traitPrefix: "🚩".repeat(50),
       flags: { include: ["x".repeat(1_300)] },
       flagsmithTraits: ["y".repeat(1_140)],
@@ -124,159 +140,93 @@ describe("the functions", () => {
       kmsKeyArn: `arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-${"1".repeat(32)}`,
       segmentEndpoint: `https://${"a".repeat(60)}.example.com/${"b".repeat(400)}`,
       forward: "changes",
-    } as const;
-    const { stacks } = synthesizeApp({ [`e${"x".repeat(99)}`]: longest });
-    for (const description of [/^Verifies/, /^Delivers/]) {
-      const { properties } = only(Template.fromStack(stacks[0] as Stack), "AWS::Lambda::Function", functionOf(description));
-      const text = resolve(Object(properties).Environment.Variables[CONFIG_VARIABLE], (reference) =>
-        // A queue's name has up to 80 characters, a table's up to 255 of which CloudFormation uses 60 or so.
-        reference.includes("Queue")
-          ? `https://sqs.us-gov-west-1.amazonaws.com/123456789012/${"q".repeat(80)}`
-          : "t".repeat(100),
+    };
+    const [stack] = synthesizeApp({ [`e${"x".repeat(99)}`]: longest }).stacks;
+    if (stack === undefined) throw new Error("no stack");
+    // A queue's name has up to 80 characters, a table's up to 255 of which CloudFormation uses 60 or so.
+    const queueUrl = `https://sqs.us-gov-west-1.amazonaws.com/123456789012/${"q".repeat(80)}`;
+    for (const verb of ["Verifies", "Delivers"] as const) {
+      const text = configOf(Template.fromStack(stack), verb, (reference) =>
+        reference.includes("Queue") ? queueUrl : "t".repeat(100),
       );
       // As AWS counts: the JSON of all variables, in which each quote of the text is escaped.
       expect(Buffer.byteLength(JSON.stringify({ [CONFIG_VARIABLE]: text }))).toBeLessThan(4_096);
     }
   });
 
-  it("include deliver, which is invoked with batches and reports messages that failed", () => {
-    const queue = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.anyValue() }).id;
-    template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
+  it("have the capacity of ten batches at the same time and no reserved concurrency, or as configured", () => {
+    const sourceOf = (from: Template) => only(from, "AWS::Lambda::EventSourceMapping").properties;
+    expect(sourceOf(template)).toMatchObject({
       BatchSize: 10,
-      EventSourceArn: { "Fn::GetAtt": [queue, "Arn"] },
+      Enabled: true,
+      EventSourceArn: { "Fn::GetAtt": [queueOf(template).id, "Arn"] },
       FunctionResponseTypes: ["ReportBatchItemFailures"],
       ScalingConfig: { MaximumConcurrency: 10 },
     });
+    expect(sourceOf(configured)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 2 }, Enabled: false });
+    template.allResourcesProperties("AWS::Lambda::Function", { ReservedConcurrentExecutions: Match.absent() });
+    expect(functionOf(configured, "Verifies").ReservedConcurrentExecutions).toBe(5);
   });
+});
 
-  it("include deliver, whose timeout is a sixth of the queue's visibility timeout", () => {
-    const { properties } = only(template, "AWS::Lambda::Function", functionOf(/^Delivers/));
-    expect(Object(properties).Timeout).toBe(TIMING.deliverFunctionMs / 1_000);
-    template.hasResourceProperties("AWS::SQS::Queue", {
-      RedrivePolicy: Match.anyValue(),
-      VisibilityTimeout: (6 * TIMING.deliverFunctionMs) / 1_000,
-    });
+describe("the timeouts are chosen so that", () => {
+  const { awsCallMs, segmentAttemptMs, deliverUnitMs } = TIMING;
+  const receiveMs = 1_000 * functionOf(template, "Verifies").Timeout;
+  const deliverMs = 1_000 * functionOf(template, "Delivers").Timeout;
+  const { VisibilityTimeout: visibilitySeconds, RedrivePolicy: redrivePolicy } = queueOf(template).properties;
+  /** The record read again, the key read twice, the call sent twice, the record written twice; then dead letter and visibility. */
+  const longestUnitMs = 5 * awsCallMs + 2 * segmentAttemptMs + 2 * awsCallMs;
+
+  it.each<[string, number, number]>([
+    ["an AWS call ends within the budget of receive", awsCallMs, TIMING.receiveBudgetMs],
+    ["receive answers before the function is stopped", TIMING.receiveBudgetMs, receiveMs - 1_000],
+    ["receive is stopped before Flagsmith stops waiting", receiveMs, TIMING.senderTimeoutMs - 1_000],
+    ["connecting ends within an attempt at Segment", TIMING.segmentConnectMs, segmentAttemptMs - 1],
+    ["the longest unit ends in the time that is reserved for it", longestUnitMs, deliverUnitMs],
+    ["deliver has time for the longest unit", deliverUnitMs, deliverMs],
+    ["deliver has time to begin another unit after a slow one", segmentAttemptMs, deliverMs - deliverUnitMs],
+    ["a batch ends before its messages become visible again", 6 * deliverMs, 1_000 * visibilitySeconds],
+    ["a secret can be refreshed before it expires", TIMING.secretRefreshMs, TIMING.parameterTtlMs],
+    ["crashes of a day do not reach the receive limit", 24 * 3_600, visibilitySeconds * redrivePolicy.maxReceiveCount - 1],
+  ])("%s", (_, shorter, longer) => {
+    expect(shorter).toBeLessThanOrEqual(longer);
   });
 });
 
 describe("the table", () => {
-  it("exists only with forward: changes", () => {
+  it("exists only with forward: changes, is billed per request, and deletes expired records", () => {
     template.resourceCountIs("AWS::DynamoDB::Table", 0);
-  });
-
-  it("is billed per request, and deletes expired records", () => {
-    const changes = templateOf({ forward: "changes" });
-    const { id } = only(changes, "AWS::DynamoDB::Table");
-    changes.hasResourceProperties("AWS::DynamoDB::Table", {
+    configured.hasResourceProperties("AWS::DynamoDB::Table", {
       BillingMode: "PAY_PER_REQUEST",
       KeySchema: [{ AttributeName: "identity", KeyType: "HASH" }],
       TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
     });
-    changes.hasResourceProperties("AWS::Lambda::Function", { ...functionOf(/^Delivers/) });
-    expect(configOf(changes, /^Delivers/).changes).toEqual({ table: id, refreshHours: 24 });
   });
 });
 
 describe("the outputs", () => {
+  const outputOf = (from: Template, name: string) => resolve(from.findOutputs(name)[name]?.Value, (reference) => reference);
+
   it("are the URLs and the commands", () => {
-    expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
-      ...["CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "NextStep", "RedriveDeadLetters", "WebhookUrl"],
+    const names = ["CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "NextStep", "RedriveDeadLetters", "WebhookUrl"];
+    expect(Object.keys(template.findOutputs("*")).sort()).toEqual(names);
+    expect(outputOf(template, "NextStep")).toContain("npm run setup -- --region us-east-1");
+  });
+
+  it("create the parameters, and overwrite none that exists", () => {
+    const command = "aws ssm put-parameter --region us-east-1 --name /flagsmith-to-segment/production";
+    expect(["CreateWebhookSecret", "CreateWriteKey"].map((name) => outputOf(template, name))).toEqual([
+      `${command}/webhook-secret --type SecureString --value "$(openssl rand -hex 32)"`,
+      `${command}/segment-write-key --type SecureString --value '<the write key>'`,
     ]);
-    const commands = JSON.stringify(template.findOutputs("*"));
-    expect(commands).toContain("npm run setup -- --region ");
-    expect(commands).toContain("--name /flagsmith-to-segment/production/webhook-secret --type SecureString");
-    expect(commands).toContain("--name /flagsmith-to-segment/production/segment-write-key --type SecureString");
-  });
-});
-
-describe("the redrive of dead letters", () => {
-  // SQS refuses one without a destination for messages that were sent there, as deliver's are: CouldNotDetermineMessageSource.
-  it("has the queue as its destination", () => {
-    const arnOf = (id: string) => ({ "Fn::GetAtt": [expect.stringMatching(`^FlagsmithToSegment${id}[0-9A-F]+$`), "Arn"] });
-    const [{ Value: command } = { Value: undefined }] = Object.values(template.findOutputs("RedriveDeadLetters"));
-    expect(Object(command)["Fn::Join"][1]).toEqual([
-      "aws sqs start-message-move-task --region ",
-      { Ref: "AWS::Region" },
-      " --source-arn ",
-      arnOf("DeadLetterQueue"),
-      " --destination-arn ",
-      arnOf("Queue"),
-    ]);
-  });
-});
-
-describe("the commands that create the parameters", () => {
-  it("generate a secret, and overwrite no parameter that exists", () => {
-    const [secret, key] = ["CreateWebhookSecret", "CreateWriteKey"].map((name) => JSON.stringify(template.findOutputs(name)));
-    expect(secret).toContain('--value \\"$(openssl rand -hex 32)\\"');
-    expect(key).toContain("--value '<the write key>'");
-    expect([secret, key].join()).not.toContain("--overwrite");
+    expect(outputOf(configured, "CreateWriteKey")).toContain(`--key-id ${OF_BOTH.kmsKeyArn}`);
   });
 
-  it("have the region, and the customer's key if there is one", () => {
-    const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
-    const commands = (from: Template) => JSON.stringify(from.findOutputs("*"));
-    expect(commands(template)).toContain('--region ",{"Ref":"AWS::Region"}');
-    expect(commands(template)).not.toContain("--key-id");
-    expect(commands(templateOf({ kmsKeyArn }))).toContain(`--key-id ${kmsKeyArn}`);
-  });
-});
-
-describe("the queues of a deleted stack", () => {
-  it("are all that is kept, except after a first deploy that failed", () => {
-    const changes = templateOf({ forward: "changes" }).toJSON().Resources;
-    const kept = Object.values<Readonly<Record<string, unknown>>>(changes).filter(
-      ({ DeletionPolicy: policy = "Delete" }) => policy !== "Delete",
-    );
-    expect(kept.map(({ Type: type }) => type)).toEqual(["AWS::SQS::Queue", "AWS::SQS::Queue"]);
-    for (const queue of Object.values(template.findResources("AWS::SQS::Queue"))) {
-      expect(queue).toMatchObject({ DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" });
-    }
-  });
-});
-
-describe("capacity", () => {
-  it("is ten batches at the same time and no reserved concurrency, or as configured", () => {
-    const source = (from: Template) => only(from, "AWS::Lambda::EventSourceMapping").properties;
-    expect(source(template)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 10 }, Enabled: true });
-    expect(
-      template.findResources("AWS::Lambda::Function", { Properties: { ReservedConcurrentExecutions: Match.anyValue() } }),
-    ).toEqual({});
-    const configured = templateOf({ maxConcurrency: 2, reservedConcurrency: 5, paused: true });
-    expect(source(configured)).toMatchObject({ ScalingConfig: { MaximumConcurrency: 2 }, Enabled: false });
-    configured.hasResourceProperties("AWS::Lambda::Function", {
-      Description: Match.stringLikeRegexp("^Verifies"),
-      ReservedConcurrentExecutions: 5,
-    });
-  });
-});
-
-describe("options that are undefined", () => {
-  it("count as not given", () => {
-    const given = Object.fromEntries(Object.keys(OPTION_RULES).map((name) => [name, undefined]));
-    expect(templateOf(given).toJSON()).toEqual(template.toJSON());
-  });
-});
-
-describe("the construct in another stack", () => {
-  it("rejects an environment without a name, which plain JavaScript allows", () => {
-    const props = JSON.parse("{}");
-    expect(() => new FlagsmithToSegment(new Stack(), "Pipeline", props)).toThrow(/starts with a letter/);
-  });
-
-  it("rejects a name that can't be part of a parameter's name", () => {
-    const stack = new Stack();
-    expect(() => new FlagsmithToSegment(stack, "Pipeline", { environmentName: "my env/x" })).toThrow(
-      "Pipeline.environmentName: an environment's name starts with a letter",
-    );
-  });
-
-  it("rejects a second construct of the same environment, whose parameters it would share", () => {
-    const stack = new Stack(undefined, "Own");
-    new FlagsmithToSegment(stack, "One", { environmentName: "production" });
-    new FlagsmithToSegment(new Stack(), "Other", { environmentName: "production" });
-    expect(() => new FlagsmithToSegment(stack, "Two", { environmentName: "production" })).toThrow(
-      "Two.environmentName: production is that of Own/One already",
+  // SQS refuses a redrive without a destination for messages that deliver sent there: CouldNotDetermineMessageSource.
+  it("redrive dead letters with the queue as destination", () => {
+    const { id } = only(template, "AWS::SQS::Queue", { RedrivePolicy: Match.absent() });
+    expect(outputOf(template, "RedriveDeadLetters")).toBe(
+      `aws sqs start-message-move-task --region us-east-1 --source-arn ${id}.Arn --destination-arn ${queueOf(template).id}.Arn`,
     );
   });
 });
@@ -293,7 +243,7 @@ describe("cdk.json", () => {
 
 describe("an update of version 1.0.0", () => {
   // A new id, or a change of one of these properties, replaces the resource in users' accounts. CHANGELOG.md lists both.
-  const updated = templateOf({ forward: "changes", alarmEmail: "a@example.com" }).toJSON().Resources;
+  const updated = configured.toJSON().Resources;
   const names = new Set(
     Object.values<object>(before).flatMap((resource) => Object.keys(resource).filter((name) => name !== "Type")),
   );
@@ -303,21 +253,18 @@ describe("an update of version 1.0.0", () => {
     const kinds = gone.map(
       ([id, { Type: type }]) => `${type} ${id.replace(/[0-9A-F]{8}$/, "").replace(/.*(Metric|Monitoring)/, "")}`,
     );
-    expect(kinds.sort()).toEqual([
-      "AWS::CloudWatch::Alarm FunctionErrors",
-      ...["Accepted", "Delivered", "DryRun", "Ignored", "LatencyMs", "Retrying", "SegmentMs", "Split", "TraitsPerCall"].map(
-        (name) => `AWS::Logs::MetricFilter ${name}`,
-      ),
-      ...["Unauthorized", "Unchanged"].map((name) => `AWS::Logs::MetricFilter ${name}`),
-    ]);
+    const metrics = ["Accepted", "Delivered", "DryRun", "Ignored", "LatencyMs", "Retrying", "SegmentMs", "Split"];
+    metrics.push("TraitsPerCall", "Unauthorized", "Unchanged");
+    const filters = metrics.map((name) => `AWS::Logs::MetricFilter ${name}`);
+    expect(kinds.sort()).toEqual(["AWS::CloudWatch::Alarm FunctionErrors", ...filters]);
   });
 
   it("replaces only the dashboard and the access log", () => {
     const replaced = Object.entries<Readonly<Record<string, unknown>>>(before).filter(([id, was]) => {
       const is = updated[id]?.Properties;
-      return (
-        is !== undefined && [...names].some((name) => JSON.stringify(was[name]) !== JSON.stringify(isNamed(was, is, name)))
-      );
+      // Routes and queries have names that may change in place.
+      if (is === undefined || /Route|QueryDefinition/.test(String(was.Type))) return false;
+      return [...names].some((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]));
     });
     expect(replaced.map(([id]) => id)).toEqual([
       // Of the alias instead of the function; the new one is there before the integration changes.
@@ -328,31 +275,24 @@ describe("an update of version 1.0.0", () => {
   });
 });
 
-/** Routes and queries have names that may change in place. */
-function isNamed(was: object, is: Readonly<Record<string, unknown>>, name: string): unknown {
-  const changeable = ["AWS::ApiGatewayV2::Route", "AWS::Logs::QueryDefinition"];
-  return changeable.includes(Object(was).Type) ? undefined : is[name];
-}
-
 describe("environments", () => {
-  it("have a stack each", () => {
-    const { stacks } = synthesizeApp({ production: {}, staging: { dryRun: true } });
-    expect(stacks.map(({ stackName }) => stackName)).toEqual(["FlagsmithToSegment-production", "FlagsmithToSegment-staging"]);
-  });
-
-  it("are one called production if cdk.json has none", () => {
-    expect(synthesizeApp(undefined).stacks.map(({ stackName }) => stackName)).toEqual(["FlagsmithToSegment-production"]);
-  });
-
-  it("are read from JSON text as well, which -c environments= gives", () => {
-    expect(synthesizeApp('{"blue":{"segmentRegion":"eu"}}').stacks.map(({ stackName }) => stackName)).toEqual([
-      "FlagsmithToSegment-blue",
-    ]);
+  it.each<[string, unknown, readonly string[]]>([
+    ["have a stack each", { production: {}, staging: { dryRun: true } }, ["production", "staging"]],
+    ["are one called production if cdk.json has none", undefined, ["production"]],
+    ["are read from JSON text as well, which -c environments= gives", '{"blue":{"segmentRegion":"eu"}}', ["blue"]],
+  ])("%s", (_, environments, names) => {
+    const stackNames = synthesizeApp(environments).stacks.map(({ stackName }) => stackName);
+    expect(stackNames).toEqual(names.map((name) => `FlagsmithToSegment-${name}`));
   });
 
   it("may have an account and a region", () => {
     const { stacks } = synthesizeApp({ production: { account: "123456789012", region: "eu-west-1" } });
-    expect(stacks.map(({ account, region }) => [account, region])).toEqual([["123456789012", "eu-west-1"]]);
+    expect(stacks).toMatchObject([{ account: "123456789012", region: "eu-west-1" }]);
+  });
+
+  it("may have options that are undefined, which count as not given", () => {
+    const given = Object.fromEntries(Object.keys(OPTION_RULES).map((name) => [name, undefined]));
+    expect(templateOf(given).toJSON()).toEqual(template.toJSON());
   });
 
   it.each([
@@ -362,14 +302,24 @@ describe("environments", () => {
     ["a text that is not JSON", "{production", "or its JSON text; got a text that is not JSON"],
     ["an unknown option", { staging: { regions: "eu" } }, "environments.staging.regions: unknown option; allowed are"],
     ["options that are not an object", { staging: "eu" }, "environments.staging: allowed is an object of options"],
-    [
-      "a wrong account",
-      { staging: { account: 123456789012 } },
-      "environments.staging.account: allowed is a string of 12 digits",
-    ],
+    ["a wrong account", { staging: { account: 1 } }, "environments.staging.account: allowed is a string of 12 digits"],
     ["a wrong AWS region", { staging: { region: "Ireland" } }, "environments.staging.region: allowed is a region"],
-    ["a wrong region", { staging: { segmentRegion: "uk" } }, 'environments.staging.segmentRegion: allowed is "us" or "eu"'],
+    [
+      "a key in another region",
+      { staging: { region: "eu-west-1", kmsKeyArn: "arn:aws:kms:us-west-1:123456789012:key/1" } },
+      "environments.staging.kmsKeyArn: it is in us-west-1",
+    ],
   ])("are rejected for %s, with what is allowed", (_, environments, message) => {
     expect(() => synthesizeApp(environments)).toThrow(message);
+  });
+
+  it.each(["segmentRegion", "region", "placeholderIdentities"])("are rejected if %s stands beside them in context", (name) => {
+    const app = new App({ context: { environments: { production: {} }, [name]: "eu" } });
+    expect(() => addStacks(app)).toThrow(`${name}: it belongs into an entry of context environments`);
+  });
+
+  it("may stand beside feature flags and the context of another library", () => {
+    const context = { environments: { production: {} }, "@aws-cdk/core:enablePartitionLiterals": true, other: "mine" };
+    expect(() => addStacks(new App({ context }))).not.toThrow();
   });
 });

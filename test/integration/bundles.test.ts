@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bundle } from "../../infra/bundle";
-import { BundleHost, cdkSynth, hostBundles } from "../support/bundles";
+import { BundleHost, hostBundles, synthesize } from "../support/bundles";
 import { evaluations, fixture, REAL_SECRET, type RealWebhook, realWebhooks, signatures } from "../support/fixtures";
 import ofRelease1 from "../support/fixtures/message-of-1.0.0.json";
 import { type Pipeline, startPipeline } from "./pipeline";
+
+const FUNCTIONS = join(__dirname, "../../dist/functions");
 
 /** Reserved names are sent as `flag_<name>`, and a value that exceeds a call gives way to the flag's state. */
 function withSpecialCases(builtin: RealWebhook["builtin"]) {
@@ -109,21 +111,19 @@ describe.each([
   });
 });
 
-describe("cdk synth", () => {
+describe("the app", () => {
   it("deploys the bundles", () => {
-    const { status, output, directory } = cdkSynth({ production: {} });
+    const { status, output, directory } = synthesize({ production: {} });
     expect({ status, output }).toMatchObject({ status: 0 });
     const assets = readdirSync(directory).filter((name) => name.startsWith("asset."));
     const deployed = assets.map((name) => readFileSync(join(directory, name, "index.js"), "utf8"));
     rmSync(directory, { recursive: true });
-    const bundles = (["receive", "deliver"] as const).map((name) =>
-      readFileSync(join(bundle(name).directory, "index.js"), "utf8"),
-    );
+    const bundles = ["receive", "deliver"].map((name) => readFileSync(join(FUNCTIONS, name, "index.js"), "utf8"));
     expect(deployed.sort()).toEqual(bundles.sort());
   });
 
   it("says what is allowed if cdk.json is wrong, without a stack trace", () => {
-    const { status, output, directory } = cdkSynth({ production: { segmentRegion: "mars", flagz: true } });
+    const { status, output, directory } = synthesize({ production: { segmentRegion: "mars", flagz: true } });
     rmSync(directory, { recursive: true });
     expect(status).toBe(1);
     expect(output).toContain('environments.production.segmentRegion: allowed is "us" or "eu"');

@@ -143,14 +143,9 @@ describe("the synthesized policies", () => {
     );
   });
 
-  it.each(["receive", "deliver"] as const)("have no statement for %s that no call needs", (caller) => {
-    const needless = ofRole(caller).filter((statement) => !uses.some((use) => use.caller === caller && allows(statement, use)));
-    expect(ofRole(caller).length).toBeGreaterThan(3);
-    expect(needless).toEqual([]);
-  });
-
   it("allow no action that no call needs, except what Lambda requires of an event source", () => {
     expect(statements).toHaveLength(ofRole("receive").length + ofRole("deliver").length);
+    expect(JSON.stringify(template.findResources("AWS::IAM::Role"))).not.toContain("ManagedPolicyArns");
     const given = statements.flatMap(({ role, actions, resources }) =>
       actions.flatMap((action) => resources.map((resource) => ({ role, action, resource }))),
     );
@@ -161,23 +156,9 @@ describe("the synthesized policies", () => {
     expect(needless.map(({ action }) => action)).toEqual(["sqs:GetQueueAttributes"]);
   });
 
-  it("allow only deliver to read the write key, and only receive the webhook secret", () => {
-    const { webhookSecret, writeKey } = pipeline.cloud.parameterNames;
-    const reads = (caller: Caller, name: string) =>
-      ofRole(caller).some((each) => each.resources.some((resource) => resource.endsWith(name)));
-    expect([reads("receive", webhookSecret), reads("deliver", writeKey)]).toEqual([true, true]);
-    expect([reads("receive", writeKey), reads("deliver", webhookSecret)]).toEqual([false, false]);
-  });
-
   it("allow a customer's key to decrypt only the parameter of the function", () => {
     const decrypting = statements.filter(({ actions }) => actions.includes("kms:Decrypt"));
     const conditions = { "kms:EncryptionContext:PARAMETER_ARN": expect.stringContaining(":parameter/flagsmith-to-segment/") };
     expect(decrypting.map((each) => each.conditions)).toEqual([conditions, conditions]);
-  });
-
-  it("have no wildcard, and the roles have no managed policy", () => {
-    expect(JSON.stringify(template.findResources("AWS::IAM::Role"))).not.toContain("ManagedPolicyArns");
-    const text = statements.flatMap(({ actions, resources }) => [...actions, ...resources]);
-    expect(text.filter((each) => each.includes("*"))).toEqual([]);
   });
 });

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { TIMING } from "../../lambda/timing";
 import { environmentsOf, NAMES } from "../cloud/environments";
 import { callBody, queueEvent, queueRecord, SECRET, webhookEvent } from "../cloud/events";
 import { close, listen } from "../cloud/server";
@@ -15,9 +14,6 @@ import { type Behaviour, CERTIFICATE, Loopback } from "../support/loopback";
  * What the deployed bundles do over TLS, in processes of their own. On a slow machine an attempt may time out before its answer
  * comes, so no test counts attempts.
  */
-
-/** Milliseconds that a container stands still: longer than idle connections are used for. */
-const FREEZE_MS = TIMING.maxIdleMs + 2_000;
 
 const stops: (() => Promise<unknown>)[] = [];
 // All run at the same time, because most of their time is waiting.
@@ -60,17 +56,6 @@ async function deliver(host: BundleHost): Promise<Readonly<Record<string, unknow
   return host.entries.findLast((entry) => entry.messageId === messageId);
 }
 
-/** The process stands still, as a container of Lambda's between two invocations, while the server may close its sockets. */
-async function freeze(host: BundleHost, server: Loopback, sockets: "closed" | "open"): Promise<void> {
-  host.child.kill("SIGSTOP");
-  if (sockets === "closed") server.closeConnections();
-  await new Promise((resolve) => setTimeout(resolve, FREEZE_MS));
-  host.child.kill("SIGCONT");
-}
-
-/** The ports of the client's connections, of these requests. */
-const portsOf = (requests: Loopback["requests"]) => requests.map(({ clientPort }) => clientPort);
-
 describe.each([
   ["receive", STORED, async (host: BundleHost) => expect(await receive(host)).toMatchObject({ statusCode: 202 })],
   ["deliver", {}, async (host: BundleHost) => expect(await deliver(host)).toMatchObject({ event: "delivered" })],
@@ -80,23 +65,10 @@ describe.each([
     const host = await start(name, server.url);
     // undici uses two connections by turns.
     for (let i = 0; i < 5; i++) await invoke(host);
-    expect(new Set(portsOf(server.requests)).size).toBeLessThan(server.requests.length);
+    const clientPorts = new Set(server.requests.map(({ clientPort }) => clientPort));
+    expect(clientPorts.size).toBeLessThan(server.requests.length);
     expect(server.requests[0]?.headers["user-agent"]).toMatch(/^flagsmith-to-segment\/\d/);
   });
-
-  it.concurrent.each(["closed", "open"] as const)(
-    "are not used again after the container was frozen, whether the server left them %s",
-    async (sockets) => {
-      const server = await serve(() => answer);
-      const host = await start(name, server.url);
-      await invoke(host);
-      const before = portsOf(server.requests);
-      await freeze(host, server, sockets);
-      await invoke(host);
-      const after = portsOf(server.requests).slice(before.length);
-      expect(after.filter((port) => before.includes(port))).toEqual([]);
-    },
-  );
 });
 
 describe("deliver", () => {

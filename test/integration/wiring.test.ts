@@ -1,4 +1,5 @@
-import { composeDeliver, composeReceive } from "../../lambda/wiring";
+import { readReceiveConfig } from "../../lambda/config";
+import { composeDeliver, composeReceive, mappingOf } from "../../lambda/wiring";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
 import { environmentsOf, NAMES, TABLE } from "../cloud/environments";
 import { NOON, queueEvent, queueRecord, webhookEvent } from "../cloud/events";
@@ -147,6 +148,14 @@ describe("with forward: changes", () => {
       "unchanged",
       "delivered",
     ]);
+  });
+});
+
+describe("the flags of experiments", () => {
+  it("are those that the option names", () => {
+    const { receive } = environmentsOf(places, { experiments: ["checkout*"], forward: "changes" });
+    const { selectsExperiment } = mappingOf(readReceiveConfig(receive));
+    expect(["checkout-b", "other"].map(selectsExperiment)).toEqual([true, false]);
   });
 });
 
