@@ -1,6 +1,8 @@
 import * as cdk from "aws-cdk-lib";
 import { App, Aspects, type CfnResource, type IAspect, Stack } from "aws-cdk-lib";
 import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
+import { ApiMapping, type CfnApi, DomainName } from "aws-cdk-lib/aws-apigatewayv2";
+import { Certificate } from "aws-cdk-lib/aws-certificatemanager";
 import { SecurityGroup, Vpc } from "aws-cdk-lib/aws-ec2";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
@@ -80,6 +82,17 @@ describe("names", () => {
     expect(new Set(namesOf("a b", "a_b", "a(b")).size).toBe(3);
     expect(new Set(namesOf(`${"x".repeat(200)}1`, `${"x".repeat(200)}2`)).size).toBe(2);
   });
+});
+
+it("a domain of one's own is mapped to the API's stage, and the API's own address can be switched off", () => {
+  const { stack, pipeline } = setUp();
+  const certificate = Certificate.fromCertificateArn(stack, "Certificate", "arn:aws:acm:eu-west-1:123456789012:certificate/1");
+  const domainName = new DomainName(stack, "Domain", { domainName: "flags.example.com", certificate });
+  new ApiMapping(stack, "Mapping", { api: pipeline.api, stage: pipeline.stage, domainName });
+  (pipeline.api.node.defaultChild as CfnApi).disableExecuteApiEndpoint = true;
+  const template = Template.fromStack(stack);
+  template.hasResourceProperties("AWS::ApiGatewayV2::ApiMapping", { Stage: "$default" });
+  template.hasResourceProperties("AWS::ApiGatewayV2::Api", { DisableExecuteApiEndpoint: true });
 });
 
 describe("a function that rotates a secret", () => {

@@ -7,6 +7,7 @@ import { CONFIG_VARIABLE } from "../../lambda/config";
 import type { Options } from "../../lambda/options";
 import { TIMING } from "../../lambda/timing";
 import before from "../support/fixtures/template-of-1.0.0.json";
+import release2 from "../support/fixtures/template-of-2.0.0.json";
 import { synthesizeApp, templateOf } from "../support/synth";
 import { type References, resolve } from "../support/template";
 
@@ -273,6 +274,14 @@ describe("an update of version 1.0.0", () => {
       "MonitoringDashboard0C3675C6",
     ]);
   });
+});
+
+it("an update of version 2.0.0 keeps both queues, the table, the API and its URL", () => {
+  const updated = configured.toJSON().Resources;
+  const kept = /^AWS::(SQS::Queue|DynamoDB::Table|ApiGatewayV2::(Api|Stage|Route))$/;
+  const resources = Object.entries<{ readonly Type: string }>(release2).filter(([, { Type: type }]) => kept.test(type));
+  expect(resources).toHaveLength(6);
+  expect(resources.filter(([id, { Type: type }]) => updated[id]?.Type !== type)).toEqual([]);
 });
 
 describe("environments", () => {

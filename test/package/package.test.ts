@@ -14,6 +14,33 @@ import {
   typesOf,
 } from "./consumer";
 
+/** The declarations that an app can see: those of the constructs, and those that they refer to. */
+const DECLARATIONS = [
+  "infra/environment-name.d.ts",
+  "infra/flagsmith-to-segment.d.ts",
+  "infra/index.d.ts",
+  "infra/monitoring/alarms.d.ts",
+  "infra/monitoring/dashboard.d.ts",
+  "infra/monitoring/deliver-alarms.d.ts",
+  "infra/monitoring/metrics.d.ts",
+  "infra/monitoring/monitoring.d.ts",
+  "infra/monitoring/queries.d.ts",
+  "infra/monitoring/receive-alarms.d.ts",
+  "infra/name.d.ts",
+  "infra/option-checks.d.ts",
+  "infra/option-rules.d.ts",
+  "infra/overrides.d.ts",
+  "infra/pipeline-function.d.ts",
+  "infra/storage.d.ts",
+  "infra/webhook-api.d.ts",
+  "lambda/config.d.ts",
+  "lambda/errors.d.ts",
+  "lambda/json.d.ts",
+  "lambda/names.d.ts",
+  "lambda/options.d.ts",
+  "lambda/timing.d.ts",
+];
+
 let tarball: string;
 /** An app's installed package. */
 let home: string;
@@ -51,10 +78,15 @@ describe("the package, installed in an empty app,", () => {
     for (const name of Object.keys(TSCONFIGS)) expect(() => compile(app, name)).not.toThrow();
   });
 
-  it("has the commands, and no tests, sources or declarations of the commands", () => {
+  it("has these declarations, and no other", () => {
+    const declarations = filesBelow(join(home, "dist")).filter((name) => name.endsWith(".d.ts"));
+    expect(declarations.sort()).toEqual(DECLARATIONS);
+  });
+
+  it("has the commands, and no tests or sources", () => {
     expect(run(home, process.execPath, "dist/cli/index.js", "--help")).toMatch(/^usage: flagsmith-to-segment/);
     const strange = filesBelow(home).filter((name) =>
-      /\.ts$|test\/.*\.(?!md$)|node_modules|cdk\.json|cli\/.*\.d$/.test(name.replace(/\.d\.ts$/, ".d")),
+      /\.ts$|test\/.*\.(?!md$)|node_modules|cdk\.json/.test(name.replace(/\.d\.ts$/, "")),
     );
     expect(strange).toEqual([]);
     const { sources, sourcesContent } = JSON.parse(readFileSync(join(home, "dist/functions/receive/index.js.map"), "utf8"));
