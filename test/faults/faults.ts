@@ -27,6 +27,8 @@ export interface Fault {
   readonly invocation?: (random: Random) => InvocationFault;
   /** Seconds from the start during which Segment's port is closed. */
   readonly down?: readonly [from: number, to: number];
+  /** True = each call to Segment has a connection of its own. @default - connections are used again */
+  readonly ownConnections?: boolean;
   /** Share of name look-ups that fail. */
   readonly lookupFails?: number;
   /** Seconds from the start. From `atSegment` on, Segment accepts only the new write key; from `atSsm` on, SSM has it. */
@@ -137,7 +139,7 @@ const FAULTS: readonly Fault[] = [
   { name: "accepts and hangs", ...often(0.1, "hanging") },
   { name: "a byte now and then", ...often(0.1, "dripping") },
   { name: "garbage instead of HTTP", ...often(0.2, "garbage") },
-  { name: "DNS failure", lookupFails: 0.3 },
+  { name: "DNS failure", lookupFails: 0.3, ownConnections: true },
   { name: "SSM throttled", ...ssm(0.6, "throttled") },
   { name: "SSM denied", ...ssm(0.6, "denied") },
   { name: "SSM hanging", ...ssm(0.3, "hanging") },
@@ -258,6 +260,7 @@ const FAULTS: readonly Fault[] = [
     events: 320,
     users: 60,
     // Every fifth connection reaches the bad node.
+    ownConnections: true,
     segment: ({ clientPort = 0 }) => ({ status: Math.floor(clientPort / 2) % 5 === 0 ? 400 : 200 }),
     within: 30 * MINUTE,
   },
