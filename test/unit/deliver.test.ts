@@ -24,19 +24,23 @@ const idsOf = (segment: FakeSegment) => segment.calls.map(({ call }) => call.mes
 
 describe("an invocation of deliver", () => {
   it("sends the call of a message and logs it", async () => {
-    const { deliver, segment, log } = setUpDeliver();
-    expect(await deliver(queueRecord({ receiveCount: 3 }))).toEqual([]);
-    expect(segment.calls).toMatchObject([{ call: { body: callBody() }, writeKey: "key" }]);
+    const segment = new FakeSegment(() => {
+      clock.nowMs += 7;
+      return answered(200);
+    });
+    const { deliver, log, clock } = setUpDeliver({ segment });
+    expect(await deliver(queueRecord({ identity: "ж", receiveCount: 3 }))).toEqual([]);
+    expect(segment.calls).toMatchObject([{ call: { body: callBody({ identity: "ж" }) }, writeKey: "key" }]);
     expect(log.entry).toMatchObject({
       event: "delivered",
       requestId: "invocation-1",
       messageId: "stack-request-1",
-      userId: "user-1",
+      userId: "ж",
       environment: 23,
       traitCount: 1,
-      bytes: Buffer.byteLength(callBody()),
-      durationMs: 0,
-      latencyMs: 250,
+      bytes: Buffer.byteLength(callBody({ identity: "ж" })),
+      durationMs: 7,
+      latencyMs: 257,
       segmentMs: 120,
       status: 200,
       attempt: 3,
@@ -104,7 +108,7 @@ describe("a message that fails", () => {
     expect(await deliver(...inOrder(["1", "2", "3"]))).toEqual(["1", "2", "3"]);
     expect(deadLetterQueue.sent).toEqual([]);
     expect(queue.visibility).toEqual(["1", "2", "3"].map((id) => ({ id, seconds: 33 })));
-    const why = { code: "server-error", status: 500, reason: "status 500", actor: undefined };
+    const why = { code: "server-error", status: 500, reason: "status 500", actor: undefined, segmentMs: 120, durationMs: 0 };
     expect(log.entry).toMatchObject({ event: "retrying", messageId: "1", ...why, ageMs: 250, retryInSeconds: 33, held: 2 });
   });
 
@@ -208,7 +212,7 @@ describe("a message", () => {
     const { deliver, segment, log } = setUpDeliver();
     expect(await deliver(queueRecord({ attributes: { ...ATTRIBUTES, [name]: attribute } }))).toEqual(["sqs-1"]);
     expect(segment.calls).toEqual([]);
-    expect(log.entry).toMatchObject({ event: "retrying", code: "unknown-version", retryInSeconds: 60 });
+    expect(log.entry).toMatchObject({ event: "retrying", code: "unknown-version", attempt: 1, retryInSeconds: 60 });
   });
 
   it.each([{}, undefined])("is delivered without kind and version, as in release 1: %j", async (messageAttributes) => {
