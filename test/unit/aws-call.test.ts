@@ -151,8 +151,10 @@ describe("a call to AWS", () => {
       nowMs += 2 * SHORT_MS;
       return "hang" as const;
     };
+    const timeout = jest.spyOn(globalThis, "setTimeout");
     const call = await start(hang, { now: () => nowMs });
     await expect(call.send("Act", {}, NOON + SHORT_MS)).rejects.toMatchObject({ code: "timeout" });
+    expect(timeout.mock.calls.map(([, ms]) => ms)).not.toContain(long.awsAttemptMs);
     expect(aws.requests).toHaveLength(1);
   });
 

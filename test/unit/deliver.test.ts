@@ -47,9 +47,13 @@ describe("an invocation of deliver", () => {
     });
   });
 
-  it.each([200, 400, 401, 500, undefined])("writes no trait to the log, whatever Segment answers: %s", async (status) => {
+  it.each([
+    ...[200, 408, 429, 500, undefined].map((status) => [status, undefined] as const),
+    ...[301, 400, 401, 404, 501].map((status) => [status, "operator"] as const),
+  ])("writes no trait to the log, whatever Segment answers, and who must act: %s, %s", async (status, actor) => {
     const { deliver, log } = setUpDeliver({ segment: answering(status) });
     await deliver(queueRecord({ traits: { NAME: "VALUE" } }));
+    expect(log.entry.actor).toBe(actor);
     expect(JSON.stringify(log.entry)).not.toMatch(/NAME|VALUE/);
   });
 

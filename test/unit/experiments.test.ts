@@ -105,11 +105,12 @@ describe("the event", () => {
 
 describe("deliver", () => {
   let number = 0;
-  /** An evaluation with this variation. undefined = the flag is disabled. Its trait never changes. */
+  /** An evaluation with this variation. undefined = the flag is disabled. Its trait, of the same name, never changes. */
   const evaluation = (checkout: string | undefined, receiveCount = 1) => {
     number++;
     const attributes = checkout === undefined ? ATTRIBUTES : withVariation(checkout);
-    return queueRecord({ id: String(number), messageId: `m-${number}-1`, sequence: number, attributes, receiveCount });
+    const traits = { checkout: true };
+    return queueRecord({ id: String(number), messageId: `m-${number}-1`, sequence: number, attributes, receiveCount, traits });
   };
   const eventsOf = (segment: FakeSegment) => segment.calls.flatMap(({ events }) => events.map((event) => JSON.parse(event)));
   const variationsOf = (segment: FakeSegment) => eventsOf(segment).map(({ properties }) => properties.variation_id);
@@ -134,12 +135,12 @@ describe("deliver", () => {
     expect(segment.calls).toMatchObject([{ events: [] }]);
   });
 
-  it("sends the event of a merged backlog under the same id as singly, and counts it once", async () => {
+  it("sends the event of a merged backlog under the same id as singly or redriven, and counts it once", async () => {
     const flood = Array.from({ length: 5 }, () => evaluation("A"));
     const merged = setUpDeliver({ changes: changesOf() });
     await merged.deliver(...flood);
     const single = setUpDeliver({ changes: changesOf() });
-    await single.deliver(...flood.slice(0, 1));
+    await single.deliver(...flood.slice(0, 1).map((record) => ({ ...record, messageId: "redriven" })));
     expect(variationsOf(merged.segment)).toEqual(["A"]);
     expect(eventsOf(merged.segment)).toEqual(eventsOf(single.segment));
     expect(merged.log.entries.map(({ experiments }) => experiments)).toEqual([...Array(4).fill(undefined), 1]);

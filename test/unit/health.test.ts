@@ -78,11 +78,13 @@ describe("a streak", () => {
     expect(health.countFailure("user", NOON + laterMs)).toBe(expected);
   });
 
-  it("is remembered for 10,000 users", () => {
+  it("is remembered for the last 10,000 users", () => {
     const health = healthAfter([]);
     health.countFailure("user", NOON);
     for (let i = 1; i < 10_000; i++) health.countFailure(`other-${i}`, NOON);
     expect(health.countFailure("user", NOON)).toBe(2);
+    for (let i = 1; i < 10_000; i++) health.countFailure(`newer-${i}`, NOON);
+    expect(health.countFailure("user", NOON)).toBe(3);
     for (let i = 0; i < 10_000; i++) health.countFailure(`newer-${i}`, NOON);
     expect(health.countFailure("user", NOON)).toBe(1);
   });
