@@ -44,7 +44,7 @@ describe("an evaluation", () => {
 
   it("has a hash in its message id if that would have 100 characters or more, and the id stays unique", () => {
     const ids = ["a", "b"].map((end) => {
-      const from = { ...receipt, stackName: "S".repeat(128), requestId: `request-${end}` };
+      const from = { ...receipt, stackName: "S".repeat(85), requestId: `request-${end}` };
       return map({}, {}, from).calls[0].messageId;
     });
     expect(new Set(ids).size).toBe(2);

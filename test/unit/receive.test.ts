@@ -81,7 +81,7 @@ describe("an evaluation with the right signature", () => {
     expect(ids).toEqual(["stack-JKJaXmPLvHcESHA=-1", "stack-JKJaXmPLvHcESHA=-2"]);
     expect(queue.sent.map(({ attributes }) => attributes.experiments)).toEqual([undefined, '{"f0":"\\uffff"}']);
     expect(queue.sent[0]?.body).toContain('"f0":"\\uffff"');
-    expect(log.entry).toMatchObject({ calls: 2, traitCount: 300 });
+    expect(log.entry).toMatchObject({ calls: 2, traitCount: 300, messageId: ids[0] });
   });
 
   it("has an entry with the number and the first names of flags that were renamed, overwritten, cut or that a warehouse loses", async () => {
@@ -107,9 +107,9 @@ describe("an evaluation with the right signature", () => {
     const get = (deadlineMs?: number) => answer(deadlineMs, ["old"]);
     const refresh = (deadlineMs?: number) => answer(deadlineMs, [SECRET]);
     const send = async (_: unknown, deadlineMs?: number) => void (await answer(deadlineMs, []));
-    expect(await setUp({ secret: { name: "/secret", get, refresh }, queue: { send } }).post()).toMatchObject({
-      statusCode: 202,
-    });
+    expect(
+      await setUp({ secret: { name: "/secret", get, refresh }, queue: { send } }).post({ at: NOON - 60_000 }),
+    ).toMatchObject({ statusCode: 202 });
     expect(deadlines).toEqual(Array(3).fill(NOON + 6_000));
   });
 });

@@ -65,7 +65,7 @@ describe("beside flags,", () => {
   });
 
   it("Flagsmith's traits keep their names, and a flag of the same name wins", () => {
-    expect(map(flagsOf({ plan: 1 }), { selectsTrait: () => true }, { traits })).toEqual({
+    expect(map(flagsOf({ an: 1 }), { selectsTrait: () => true, traitPrefix: "pl" }, { traits })).toEqual({
       traits: { plan: 1, email: "a@b.example" },
       overwritten: ["plan"],
       renamed: [],
