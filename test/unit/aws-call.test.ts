@@ -108,8 +108,11 @@ describe("a call to AWS", () => {
   const refusals = ["AccessDeniedException", "NotAuthorized", "UnrecognizedClientException", "KMSDisabled", "InvalidKeyId"];
 
   it.each(refusals)("has AWS's message in its error if access was refused: %s", async (code) => {
-    const call = await start(() => fault(code, 400, "role x may not read y"));
-    await expect(call.send("Act", {})).rejects.toThrow(`sqs:Act failed: ${code} (role x may not read y)`);
+    const messages = [{ message: "role x may not read y" }, { Message: "role x may not read y" }];
+    const call = await start((index) => ({ status: 400, body: JSON.stringify({ __type: code, ...messages[index] }) }));
+    for (const _ of messages) {
+      await expect(call.send("Act", {})).rejects.toThrow(`sqs:Act failed: ${code} (role x may not read y)`);
+    }
   });
 
   it("has no other message of AWS in its error, because it may quote the request", async () => {

@@ -36,6 +36,7 @@ describe("the endpoint", () => {
     ["is not healthy if no first receive was accepted", false, times(5, retried(accepted))],
     ["ignores retries in the first share", true, [...times(4, accepted), ...times(2, retried(failed))]],
     ["is not healthy if over a third of all failed", false, [...times(4, accepted), ...times(3, retried(failed))]],
+    ["counts attempts of less than ten minutes ago", true, [agoMs(10 * MINUTE - 1, accepted)]],
     ["ignores attempts of ten minutes ago", false, [agoMs(10 * MINUTE, accepted)]],
     ["ignores failures of ten minutes ago", true, [accepted, ...times(9, agoMs(10 * MINUTE, failed))]],
     ["ignores attempts from before the clock went back", false, [agoMs(-MINUTE, accepted)]],
