@@ -23,7 +23,10 @@ async function start(behaviour: Behaviour, path = "", now?: () => number): Promi
   );
 }
 
-afterEach(() => loopback.stop());
+afterEach(() => {
+  jest.restoreAllMocks();
+  return loopback.stop();
+});
 
 describe("an attempt at Segment", () => {
   it("sends the call with its time, and the write key as user of Basic auth", async () => {
@@ -43,6 +46,13 @@ describe("an attempt at Segment", () => {
     const events = ['{"type":"track"}'];
     await (await start({})).send(call, events, "key");
     expect(loopback.requests).toMatchObject([{ path: "/v1/batch", body: requestOf(call, events, NOON + 5).body }]);
+  });
+
+  it("has 8 s until the end of the answer", async () => {
+    loopback = await Loopback.start(() => ({}));
+    const timeout = jest.spyOn(globalThis, "setTimeout");
+    await new Segment(loopback.url, machine()).send(call, [], "key");
+    expect(timeout.mock.calls).toContainEqual([expect.any(Function), 8_000]);
   });
 
   it("returns how long the answer asks to wait", async () => {
