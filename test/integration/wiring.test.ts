@@ -2,10 +2,10 @@ import { readReceiveConfig } from "../../lambda/config";
 import { composeDeliver, composeReceive, mappingOf } from "../../lambda/wiring";
 import { createDynamodb, createTable } from "../cloud/dynamodb";
 import { environmentsOf, NAMES, TABLE } from "../cloud/environments";
-import { NOON, queueEvent, queueRecord, webhookEvent } from "../cloud/events";
+import { bytesOf, evaluationPayload, NOON, queueEvent, queueRecord, webhookEvent } from "../cloud/events";
 import { FifoQueue } from "../cloud/fifo-queue";
 import { FakeSegment } from "../cloud/segment";
-import { close, listen } from "../cloud/server";
+import { close, listen, REGION } from "../cloud/server";
 import { FakeSqs } from "../cloud/sqs";
 import { FakeSsm } from "../cloud/ssm";
 import { captureOutput } from "../support/capture";
@@ -129,6 +129,22 @@ describe("a parameter", () => {
       ssmFails = true;
     };
     expect(await readsAt([300_000, 309_999, 310_000], fail)).toEqual([1, 1, 2]);
+    expect(capture.lines().filter(({ event }) => event === "parameter-stale")).toHaveLength(2);
+  });
+
+  it("that holds only blanks has an entry with the command that sets it", async () => {
+    const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/1";
+    const { receive, deliver } = environmentsOf(places, { kmsKeyArn });
+    for (const name of [NAMES.webhookSecret, NAMES.writeKey]) ssm.set(name, " ");
+    await composeReceive(receive, testMachine())(webhookEvent(), { awsRequestId: "invocation" });
+    const context = { awsRequestId: "invocation", getRemainingTimeInMillis: () => 60_000 };
+    await composeDeliver(deliver, testMachine())(queueEvent(queueRecord()), context);
+    const commandOf = (name: string, value: string) =>
+      `aws ssm put-parameter --region ${REGION} --name ${name} --type SecureString --key-id ${kmsKeyArn} --value '${value}' --overwrite`;
+    expect(capture.lines().map(({ remedy }) => remedy)).toEqual([
+      commandOf(NAMES.webhookSecret, "<the secret set in Flagsmith>"),
+      commandOf(NAMES.writeKey, "<the write key>"),
+    ]);
   });
 });
 
@@ -169,6 +185,23 @@ describe("a webhook", () => {
     const event = webhookEvent({ secret: "old secret" });
     expect(await receive(event, { awsRequestId: "invocation" })).toMatchObject({ statusCode: 503 });
     expect(capture.lines()).toMatchObject([{ event: "unavailable", actor: "aws" }]);
+    // Each attempt takes 150 ms of the budget.
+    expect(reads).toBeLessThanOrEqual(5);
+  });
+
+  it("is queued with the configuration of an earlier release, which does not have the newest options", async () => {
+    const { receive: environment } = environmentsOf(places);
+    const { experiments: _, removeTraits: __, ...earlier } = JSON.parse(environment.CONFIG ?? "");
+    const receive = composeReceive({ ...environment, CONFIG: JSON.stringify(earlier) }, testMachine());
+    const event = webhookEvent({ secret: "old secret" });
+    expect(await receive(event, { awsRequestId: "invocation" })).toMatchObject({ statusCode: 202 });
+  });
+
+  it.each([true, false])("has Flagsmith's traits in its call with flagsmithTraits: %s", async (flagsmithTraits) => {
+    const receive = composeReceive(environmentsOf(places, { flagsmithTraits }).receive, testMachine());
+    const body = bytesOf(evaluationPayload({ traits: [{ trait_key: "plan", trait_value: "pro" }] }));
+    await receive(webhookEvent({ secret: "old secret", body }), { awsRequestId: "invocation" });
+    expect(capture.lines()).toMatchObject([{ event: "accepted", traitCount: flagsmithTraits ? 2 : 1 }]);
   });
 });
 

@@ -1,3 +1,4 @@
+import timers from "node:timers/promises";
 import { AwsCall } from "../../lambda/adapters/aws-call";
 import type { AwsService } from "../../lambda/config";
 import { TIMING } from "../../lambda/timing";
@@ -19,7 +20,10 @@ async function start(answer: (index: number) => Behaviour, overrides: MachineOve
   const options = { region: "eu-west-1", credentials, endpointOf: () => aws.url };
   return new AwsCall(service, options, machine({ ...overrides, timing: { ...long, ...overrides.timing } }));
 }
-afterEach(() => aws.stop());
+afterEach(() => {
+  jest.restoreAllMocks();
+  return aws.stop();
+});
 
 const fault = (type: string, status = 400, message = "", headers: Record<string, string> = {}): Behaviour => {
   return { status, headers, body: JSON.stringify({ __type: `com.amazonaws.sqs#${type}`, message }) };
@@ -104,8 +108,11 @@ describe("a call to AWS", () => {
   const refusals = ["AccessDeniedException", "NotAuthorized", "UnrecognizedClientException", "KMSDisabled", "InvalidKeyId"];
 
   it.each(refusals)("has AWS's message in its error if access was refused: %s", async (code) => {
-    const call = await start(() => fault(code, 400, "role x may not read y"));
-    await expect(call.send("Act", {})).rejects.toThrow(`sqs:Act failed: ${code} (role x may not read y)`);
+    const messages = [{ message: "role x may not read y" }, { Message: "role x may not read y" }];
+    const call = await start((index) => ({ status: 400, body: JSON.stringify({ __type: code, ...messages[index] }) }));
+    for (const _ of messages) {
+      await expect(call.send("Act", {})).rejects.toThrow(`sqs:Act failed: ${code} (role x may not read y)`);
+    }
   });
 
   it("has no other message of AWS in its error, because it may quote the request", async () => {
@@ -127,9 +134,18 @@ describe("a call to AWS", () => {
     expect(dates).toEqual(["20261123T120000Z", "20261123T121000Z", "20261123T121000Z"]);
   });
 
-  it("has the error of its last complete attempt if the deadline ends another attempt", async () => {
-    const call = await start((index) => (index === 0 ? "reset" : "hang"));
+  it.each([
+    ["its last complete attempt if the deadline ends another attempt", long.awsAttemptMs, NOON + SHORT_MS, "ECONNRESET"],
+    ["its last attempt if that had all its time", SHORT_MS, undefined, "timeout"],
+  ])("has the error of %s", async (_, awsAttemptMs, deadlineMs, code) => {
+    const call = await start((index) => (index === 0 ? "reset" : "hang"), { timing: { awsAttemptMs } });
+    await expect(call.send("Act", {}, deadlineMs)).rejects.toMatchObject({ code });
+  });
+
+  it("has no pause that would end after the deadline", async () => {
+    const call = await start(() => "reset", { timing: { awsPauseMs: 4 * SHORT_MS, awsMaxPauseMs: 4 * SHORT_MS } });
     await expect(call.send("Act", {}, NOON + SHORT_MS)).rejects.toMatchObject({ code: "ECONNRESET" });
+    expect(aws.requests).toHaveLength(1);
   });
 
   it("has no attempt that begins or ends after the deadline", async () => {
@@ -138,17 +154,23 @@ describe("a call to AWS", () => {
       nowMs += 2 * SHORT_MS;
       return "hang" as const;
     };
+    const timeout = jest.spyOn(globalThis, "setTimeout");
     const call = await start(hang, { now: () => nowMs });
     await expect(call.send("Act", {}, NOON + SHORT_MS)).rejects.toMatchObject({ code: "timeout" });
+    expect(timeout.mock.calls.map(([, ms]) => ms)).not.toContain(long.awsAttemptMs);
     expect(aws.requests).toHaveLength(1);
   });
 
-  it("has a limited number of attempts, with a random pause before each", async () => {
-    const random = jest.fn(() => 0);
-    const timing = { awsAttempts: TIMING.awsAttempts, awsMaxPauseMs: 1 };
-    const call = await start(() => fault("ThrottlingException"), { random, timing });
+  it.each([
+    [0, [25, 50, 100, 200, 400, 500, 500, 500, 500, 500, 500]],
+    [1, [50, 100, 200, 400, 800, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000]],
+  ])("has 12 attempts at most, with a pause before each that doubles and is random: %d, %j", async (random, pauses) => {
+    const sleep = jest.spyOn(timers, "setTimeout").mockResolvedValue(undefined);
+    const { awsAttempts, awsPauseMs, awsMaxPauseMs } = TIMING;
+    const timing = { awsAttempts, awsPauseMs, awsMaxPauseMs };
+    const call = await start(() => fault("ThrottlingException"), { random: () => random, timing });
     await expect(call.send("Act", {})).rejects.toMatchObject({ code: "ThrottlingException" });
-    expect(random).toHaveBeenCalledTimes(TIMING.awsAttempts);
-    expect(aws.requests).toHaveLength(TIMING.awsAttempts);
+    expect(sleep.mock.calls).toEqual(pauses.map((ms) => [ms]));
+    expect(aws.requests).toHaveLength(12);
   });
 });

@@ -94,6 +94,16 @@ describe("before a call is sent", () => {
     expect([await isUnchanged({ b: 1 }), await isUnchanged({ a: 1 })]).toEqual([true, false]);
   });
 
+  it("the fingerprint of a variation that changed is removed, so that the way back is an event again", async () => {
+    const record = await setUp().open();
+    const withValue = (value: string) => ({ ...unitOf({}), variations: [{ flag: "checkout", value, since: "m-1" }] });
+    const a = withValue("A");
+    await record.add(a, { traits: true, variations: a.variations }, "key", 5n);
+    expect(record.newVariations(a, "key")).toEqual([]);
+    await record.remove(withValue("B"), "key", 6n);
+    expect(record.newVariations(a, "key")).toEqual(a.variations);
+  });
+
   it("nothing is written without a record, or without a fingerprint of its traits", async () => {
     const { deliver, open, records } = setUp();
     await (await open()).remove(unitOf({ a: 1 }), "key", 4n);

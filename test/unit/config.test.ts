@@ -12,11 +12,15 @@ describe("CONFIG", () => {
     expect(readDeliverConfig({ CONFIG: JSON.stringify(deliver) })).toEqual(deliver);
   });
 
-  it.each([
+  it.each<[string, string | undefined]>([
     ["missing", undefined],
     ["not JSON", "{"],
     ["not an object", "[]"],
     ["another function's", JSON.stringify(receive)],
+    ...Object.keys(deliver).map((name): [string, string] => [
+      `without ${name}`,
+      JSON.stringify({ ...deliver, [name]: undefined }),
+    ]),
   ])("is rejected if it is %s", (_, CONFIG) => {
     expect(() => readDeliverConfig({ CONFIG })).toThrow("CONFIG: not what the stack writes; deploy it again");
   });

@@ -24,28 +24,36 @@ const idsOf = (segment: FakeSegment) => segment.calls.map(({ call }) => call.mes
 
 describe("an invocation of deliver", () => {
   it("sends the call of a message and logs it", async () => {
-    const { deliver, segment, log } = setUpDeliver();
-    expect(await deliver(queueRecord({ receiveCount: 3 }))).toEqual([]);
-    expect(segment.calls).toMatchObject([{ call: { body: callBody() }, writeKey: "key" }]);
+    const segment = new FakeSegment(() => {
+      clock.nowMs += 7;
+      return answered(200);
+    });
+    const { deliver, log, clock } = setUpDeliver({ segment });
+    expect(await deliver(queueRecord({ identity: "ж", receiveCount: 3 }))).toEqual([]);
+    expect(segment.calls).toMatchObject([{ call: { body: callBody({ identity: "ж" }) }, writeKey: "key" }]);
     expect(log.entry).toMatchObject({
       event: "delivered",
       requestId: "invocation-1",
       messageId: "stack-request-1",
-      userId: "user-1",
+      userId: "ж",
       environment: 23,
       traitCount: 1,
-      bytes: Buffer.byteLength(callBody()),
-      durationMs: 0,
-      latencyMs: 250,
+      bytes: Buffer.byteLength(callBody({ identity: "ж" })),
+      durationMs: 7,
+      latencyMs: 257,
       segmentMs: 120,
       status: 200,
       attempt: 3,
     });
   });
 
-  it.each([200, 400, 401, 500, undefined])("writes no trait to the log, whatever Segment answers: %s", async (status) => {
+  it.each([
+    ...[200, 408, 429, 500, undefined].map((status) => [status, undefined] as const),
+    ...[301, 400, 401, 404, 501].map((status) => [status, "operator"] as const),
+  ])("writes no trait to the log, whatever Segment answers, and who must act: %s, %s", async (status, actor) => {
     const { deliver, log } = setUpDeliver({ segment: answering(status) });
     await deliver(queueRecord({ traits: { NAME: "VALUE" } }));
+    expect(log.entry.actor).toBe(actor);
     expect(JSON.stringify(log.entry)).not.toMatch(/NAME|VALUE/);
   });
 
@@ -104,7 +112,7 @@ describe("a message that fails", () => {
     expect(await deliver(...inOrder(["1", "2", "3"]))).toEqual(["1", "2", "3"]);
     expect(deadLetterQueue.sent).toEqual([]);
     expect(queue.visibility).toEqual(["1", "2", "3"].map((id) => ({ id, seconds: 33 })));
-    const why = { code: "server-error", status: 500, reason: "status 500", actor: undefined };
+    const why = { code: "server-error", status: 500, reason: "status 500", actor: undefined, segmentMs: 120, durationMs: 0 };
     expect(log.entry).toMatchObject({ event: "retrying", messageId: "1", ...why, ageMs: 250, retryInSeconds: 33, held: 2 });
   });
 
@@ -134,11 +142,14 @@ describe("a message", () => {
   const old = { sentAt: NOON - 4_000 * HOUR_SECONDS, receiveCount: 9 };
 
   it("is dead-lettered at its fourth failure in a row, and the messages behind it become visible immediately", async () => {
-    const { deliver, deadLetterQueue, queue, log } = setUpDeliver({ segment: refusing("1", 400) });
+    const segment = new FakeSegment(({ messageId }) => answered(["1", "e", "f"].includes(messageId) ? 400 : 200));
+    const { deliver, deadLetterQueue, queue, log } = setUpDeliver({ segment });
     const user = inOrder(["1", "2"], { ...old, attributes: withVariation("A") });
+    // Retries do not count for the first of the two shares.
+    const retried = ["e", "f"].map((id) => queueRecord({ id, identity: id, messageId: id, receiveCount: 2 }));
     const failed: (readonly string[])[] = [];
-    for (let i = 0; i < 4; i++) failed.push(await deliver(...user, ...messagesOf("a", "b", "c", "d")));
-    expect(failed).toEqual([["1", "2"], ["1", "2"], ["1", "2"], ["2"]]);
+    for (let i = 0; i < 4; i++) failed.push(await deliver(...retried, ...user, ...messagesOf("a", "b", "c", "d")));
+    expect(failed.map((ids) => ids.slice(2))).toEqual([["1", "2"], ["1", "2"], ["1", "2"], ["2"]]);
     const about = { reason: "isolated-failure", status: 400, messageId: "1" };
     const attributes = { kind: "identify", version: 1, environment: 23, experiments: '{"checkout":"A"}', ...about };
     const groupId = queueRecord().attributes.MessageGroupId;
@@ -195,7 +206,9 @@ describe("a message", () => {
     expect(await invoke({ Records: [broken, ...messagesOf("b")] })).toEqual([]);
     expect(idsOf(segment)).toEqual(["b"]);
     const about = { reason: "unreadable-message", messageId: "broken" };
-    expect(deadLetterQueue.sent).toMatchObject([{ body: broken.body ?? "null", deduplicationId: "broken", attributes: about }]);
+    const groupId = broken.attributes?.MessageGroupId ?? "broken";
+    const sent = { body: broken.body ?? "null", groupId, deduplicationId: "broken", attributes: about };
+    expect(deadLetterQueue.sent).toMatchObject([sent]);
     const message = `moved to the dead-letter queue: queue message: expected ${expected}`;
     expect(log.entries.find(({ event }) => event === "dead-lettered")).toMatchObject({ ...about, message });
   });
@@ -208,7 +221,7 @@ describe("a message", () => {
     const { deliver, segment, log } = setUpDeliver();
     expect(await deliver(queueRecord({ attributes: { ...ATTRIBUTES, [name]: attribute } }))).toEqual(["sqs-1"]);
     expect(segment.calls).toEqual([]);
-    expect(log.entry).toMatchObject({ event: "retrying", code: "unknown-version", retryInSeconds: 60 });
+    expect(log.entry).toMatchObject({ event: "retrying", code: "unknown-version", attempt: 1, retryInSeconds: 60 });
   });
 
   it.each([{}, undefined])("is delivered without kind and version, as in release 1: %j", async (messageAttributes) => {

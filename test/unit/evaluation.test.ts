@@ -35,7 +35,7 @@ describe("parseEvaluation", () => {
   });
 
   it("reads each segment of which the identity is a member", () => {
-    const segments = [{ id: 1, name: "beta", member: true }, { name: "out", member: false }, {}, "vip", { member: true }];
+    const segments = [{ id: 1, name: "beta", member: true }, { name: "out", member: false }, {}, "vip", { name: "unknown" }];
     expect(parse({ segments })).toMatchObject({ segments: ["beta"] });
     expect(parse({ segments: "none" })).toMatchObject({ segments: [] });
   });
@@ -77,7 +77,7 @@ describe("parseEvaluation", () => {
   const VALUE = "feature_state_value: expected a string, number, boolean or null";
 
   it.each([
-    ["no identity", { identity: undefined }, "identity: expected a non-empty string, got nothing"],
+    ["no identity", { identity: undefined, event_type: "FLAG_UPDATED" }, "identity: expected a non-empty string, got nothing"],
     ["an empty identity", { identity: "" }, "identity: expected a non-empty string, got an empty string"],
     ["an identity that is a number", { identity: 7 }, "identity: expected a non-empty string, got a value of type number"],
     ["a very long identity", { identity: "x".repeat(12_000) }, "identity: expected at most 12000 bytes"],
@@ -110,6 +110,7 @@ it.each([
   ["5d41402abc4b2a76b9719d911017c592", true],
   ["2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", true],
   ["5D41402ABC4B2A76B9719D911017C592", false],
+  ["aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", false],
   ["5d41402a-bc4b-2a76-b971-9d911017c592", false],
   ["user_test", false],
 ])("Flagsmith generated the identity %s: %s", (identity, expected) => {

@@ -1,12 +1,5 @@
-import {
-  experimentEvents,
-  fitVariations,
-  MAX_BATCH_REQUEST_BYTES,
-  parseVariations,
-  requestOf,
-  variationValue,
-} from "../../lambda/experiments";
-import { MAX_CALL_BYTES, parseIdentifyCall } from "../../lambda/identify-call";
+import { experimentEvents, fitVariations, parseVariations, requestOf, variationValue } from "../../lambda/experiments";
+import { parseIdentifyCall } from "../../lambda/identify-call";
 import type { Flag } from "../../lambda/receive/evaluation";
 import { toIdentifyCalls } from "../../lambda/receive/identify";
 import { compileSelection } from "../../lambda/receive/selection";
@@ -18,10 +11,10 @@ const call = parseIdentifyCall(callBody());
 const variation = { flag: "checkout", value: "b", since: "m-1" };
 
 describe("receive writes the variations of an evaluation", () => {
+  const receipt = { stackName: "stack", requestId: "request", receivedAtMs: NOON };
   /** The attribute of the message, with `experiments: ["checkout*", "__proto__"]`. */
   const experimentsOf = (flags: readonly Flag[], options: Partial<typeof identifyOptions> = {}) => {
     const selectsExperiment = compileSelection({ include: ["checkout*", "__proto__"] });
-    const receipt = { stackName: "stack", requestId: "request", receivedAtMs: NOON };
     return toIdentifyCalls(evaluationOf({ flags }), receipt, { ...identifyOptions, selectsExperiment, ...options }).experiments;
   };
   const disabled = { name: "checkout", enabled: false, value: "b" };
@@ -56,13 +49,15 @@ describe("receive writes the variations of an evaluation", () => {
     expect(kept.length + cut.length).toBe(2_000);
     expect(cut.length).toBeGreaterThan(0);
     const { body } = requestOf(call, experimentEvents(call, kept), NOON);
-    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MAX_BATCH_REQUEST_BYTES - MAX_CALL_BYTES);
+    // Segment accepts 500 KB, and any call may have 32,000 bytes.
+    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(500_000 - 32_000);
   });
 
   it("without an event of more than 32,000 bytes", () => {
-    const long = { ...variation, flag: "f".repeat(12_000), value: "ж".repeat(200) };
-    const large = parseIdentifyCall(callBody({ identity: "u".repeat(11_000) }));
-    expect(fitVariations(large, [long])).toMatchObject({ kept: [], cut: [{ name: long.flag }] });
+    const long = "f".repeat(11_900);
+    const evaluation = evaluationOf({ identity: "u".repeat(11_000), flags: flagsOf({ [long]: "ж".repeat(200) }) });
+    const { experiments, cut } = toIdentifyCalls(evaluation, receipt, { ...identifyOptions, selectsExperiment: () => true });
+    expect([experiments, cut]).toEqual([undefined, [{ name: long, bytes: expect.any(Number) }]]);
   });
 });
 
@@ -110,11 +105,12 @@ describe("the event", () => {
 
 describe("deliver", () => {
   let number = 0;
-  /** An evaluation with this variation. undefined = the flag is disabled. Its trait never changes. */
+  /** An evaluation with this variation. undefined = the flag is disabled. Its trait, of the same name, never changes. */
   const evaluation = (checkout: string | undefined, receiveCount = 1) => {
     number++;
     const attributes = checkout === undefined ? ATTRIBUTES : withVariation(checkout);
-    return queueRecord({ id: String(number), messageId: `m-${number}-1`, sequence: number, attributes, receiveCount });
+    const traits = { checkout: true };
+    return queueRecord({ id: String(number), messageId: `m-${number}-1`, sequence: number, attributes, receiveCount, traits });
   };
   const eventsOf = (segment: FakeSegment) => segment.calls.flatMap(({ events }) => events.map((event) => JSON.parse(event)));
   const variationsOf = (segment: FakeSegment) => eventsOf(segment).map(({ properties }) => properties.variation_id);
@@ -139,12 +135,12 @@ describe("deliver", () => {
     expect(segment.calls).toMatchObject([{ events: [] }]);
   });
 
-  it("sends the event of a merged backlog under the same id as singly, and counts it once", async () => {
+  it("sends the event of a merged backlog under the same id as singly or redriven, and counts it once", async () => {
     const flood = Array.from({ length: 5 }, () => evaluation("A"));
     const merged = setUpDeliver({ changes: changesOf() });
     await merged.deliver(...flood);
     const single = setUpDeliver({ changes: changesOf() });
-    await single.deliver(...flood.slice(0, 1));
+    await single.deliver(...flood.slice(0, 1).map((record) => ({ ...record, messageId: "redriven" })));
     expect(variationsOf(merged.segment)).toEqual(["A"]);
     expect(eventsOf(merged.segment)).toEqual(eventsOf(single.segment));
     expect(merged.log.entries.map(({ experiments }) => experiments)).toEqual([...Array(4).fill(undefined), 1]);

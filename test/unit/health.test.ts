@@ -36,6 +36,7 @@ describe("the endpoint", () => {
     ["is not healthy if no first receive was accepted", false, times(5, retried(accepted))],
     ["ignores retries in the first share", true, [...times(4, accepted), ...times(2, retried(failed))]],
     ["is not healthy if over a third of all failed", false, [...times(4, accepted), ...times(3, retried(failed))]],
+    ["counts attempts of less than ten minutes ago", true, [agoMs(10 * MINUTE - 1, accepted)]],
     ["ignores attempts of ten minutes ago", false, [agoMs(10 * MINUTE, accepted)]],
     ["ignores failures of ten minutes ago", true, [accepted, ...times(9, agoMs(10 * MINUTE, failed))]],
     ["ignores attempts from before the clock went back", false, [agoMs(-MINUTE, accepted)]],
@@ -78,11 +79,13 @@ describe("a streak", () => {
     expect(health.countFailure("user", NOON + laterMs)).toBe(expected);
   });
 
-  it("is remembered for 10,000 users", () => {
+  it("is remembered for the last 10,000 users", () => {
     const health = healthAfter([]);
     health.countFailure("user", NOON);
     for (let i = 1; i < 10_000; i++) health.countFailure(`other-${i}`, NOON);
     expect(health.countFailure("user", NOON)).toBe(2);
+    for (let i = 1; i < 10_000; i++) health.countFailure(`newer-${i}`, NOON);
+    expect(health.countFailure("user", NOON)).toBe(3);
     for (let i = 0; i < 10_000; i++) health.countFailure(`newer-${i}`, NOON);
     expect(health.countFailure("user", NOON)).toBe(1);
   });

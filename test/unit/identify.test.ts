@@ -24,7 +24,9 @@ describe("an evaluation", () => {
   });
 
   it("does not count as activity with markActive: false", () => {
-    expect(bodiesOf({}, { markActive: false })).toMatchObject([{ context: { active: false } }]);
+    expect(bodiesOf({}, { markActive: false })).toMatchObject([
+      { context: { active: false, library: { name: "flagsmith-to-segment" } } },
+    ]);
   });
 
   it("has an anonymousId if its identity is anonymous and the option says so", () => {
@@ -42,7 +44,7 @@ describe("an evaluation", () => {
 
   it("has a hash in its message id if that would have 100 characters or more, and the id stays unique", () => {
     const ids = ["a", "b"].map((end) => {
-      const from = { ...receipt, stackName: "S".repeat(128), requestId: `request-${end}` };
+      const from = { ...receipt, stackName: "S".repeat(85), requestId: `request-${end}` };
       return map({}, {}, from).calls[0].messageId;
     });
     expect(new Set(ids).size).toBe(2);
@@ -58,9 +60,11 @@ describe("an evaluation", () => {
   });
 
   it("has the state of a flag whose value is too large for any call, and lacks such a trait of Flagsmith", () => {
-    const value = "x".repeat(40_000);
+    const value = "ж".repeat(20_000);
     const evaluation = { flags: flagsOf({ huge: value, next: 1 }), traits: [{ key: "bio", value }] };
     expect(bodiesOf(evaluation, { selectsTrait: () => true })).toMatchObject([{ traits: { huge: true, next: 1 } }]);
+    const typed = { huge: true, huge_value: null, next: true, next_value: 1 };
+    expect(bodiesOf({ flags: evaluation.flags }, { traitStyle: "typed" })).toMatchObject([{ traits: typed }]);
     expect(map(evaluation, { selectsTrait: () => true }).cut).toEqual([
       { name: "bio", bytes: 40_008 },
       { name: "huge", bytes: 40_009 },

@@ -1,5 +1,6 @@
 import { AwsCallError, ParameterError, TableError } from "../../lambda/errors";
-import { createLog, type Outcome } from "../../lambda/log";
+import { createLog, type LogFields, type Outcome } from "../../lambda/log";
+import type { LogEvent } from "../../lambda/names";
 import { captureOutput } from "../support/capture";
 
 const options = { functionName: "receive", logUserId: "plain", lambdaLogLevel: undefined } as const;
@@ -33,13 +34,15 @@ describe("a log entry", () => {
     ]);
   });
 
-  it.each([
-    ["retrying", {}, "WARN"],
-    ["retrying", { actor: "operator" }, "ERROR"],
-    ["dead-lettered", {}, "ERROR"],
-    ["delivered", {}, "INFO"],
-  ] as const)("has the level of its event, and ERROR if the operator must act: %s %j", (event, fields, level) => {
-    expect(lineOf({ event, message: "", fields })).toMatchObject({ level });
+  it.each<[string, readonly LogEvent[]]>([
+    ["INFO", ["accepted", "ignored", "delivered", "merged", "unchanged", "dry-run"]],
+    ["WARN", ["unauthorized", "invalid", "retrying", "parameter-stale", "not-recorded", "unknown-source"]],
+    ["ERROR", ["unavailable", "dead-lettered", "misconfigured"]],
+  ])("has the level of its event, and ERROR if the operator must act: %s %j", (level, events) => {
+    const levelsOf = (fields: LogFields) =>
+      linesOf(events.map((event) => ({ event, message: "", fields }))).map((line) => line.level);
+    expect(levelsOf({})).toEqual(events.map(() => level));
+    expect(levelsOf({ actor: "operator" })).toEqual(events.map(() => "ERROR"));
   });
 
   it("has code and actor of an error of this product, and the messages of its causes as reason", () => {
@@ -61,6 +64,7 @@ describe("a log entry", () => {
     ["names a missing right for a key of KMS", "KmsAccessDenied", false, waitFirst],
     ["names a key that can't be used", "KMS.DisabledException", false, /^The KMS key is disabled/],
     ["names a queue that was deleted", "QueueDoesNotExist", false, /deploy a new stack/],
+    ["names a table that was deleted", "ResourceNotFoundException", false, /deploy a new stack/],
     ["has no remedy for what passes by itself", "ThrottlingException", true, undefined],
     ["has no remedy for what is not known", "ValidationException", false, undefined],
   ])("%s, of SQS and of DynamoDB", (_, code, retryable, expected) => {
@@ -80,20 +84,22 @@ describe("a log entry", () => {
     expect(lineOf({ event: "unavailable", message: "", error: "SECRET" })).toMatchObject({ reason: "a thrown string" });
   });
 
-  it("has texts cut to a number of bytes, between two characters", () => {
-    const fields = {
-      userId: "x".repeat(101),
-      visibility: "ж".repeat(81),
-      reason: "y".repeat(600),
-      renamed: `2: ${"🚩".repeat(20)}`,
-      remedy: "y".repeat(1_000),
-    };
+  it.each(
+    Object.entries({
+      ...{ userId: 100, renamed: 50, overwritten: 50, cut: 50, reservedColumns: 50, sameColumn: 50 },
+      ...{ reason: 600, remedy: 1_000, visibility: 160 },
+    }),
+  )("has at most so many bytes of field %s: %d", (field, bytes) => {
+    const written = (text: string) => lineOf({ event: "retrying", message: "", fields: Object({ [field]: text }) })?.[field];
+    expect(written("x".repeat(bytes))).toBe("x".repeat(bytes));
+    expect(written("x".repeat(bytes + 1))).toBe(`${"x".repeat(bytes)}…`);
+  });
+
+  it("has texts cut between two characters", () => {
+    const fields = { visibility: "ж".repeat(81), renamed: `2: ${"🚩".repeat(20)}` };
     expect(lineOf({ event: "retrying", message: "", fields })).toMatchObject({
-      userId: `${"x".repeat(100)}…`,
       visibility: `${"ж".repeat(80)}…`,
-      reason: "y".repeat(600),
       renamed: `2: ${"🚩".repeat(11)}…`,
-      remedy: "y".repeat(1_000),
     });
   });
 

@@ -83,6 +83,7 @@ describe("a merged call", () => {
         traits: { a: 3, b: 2, c: null },
       },
     ]);
+    expect(mergeBacklog(messages, "request")[0]?.call.receivedAtMs).toBe(Date.parse(timestamp));
   });
 
   it("has the last variation of each flag, with the call since which it is so", () => {

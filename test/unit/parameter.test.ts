@@ -7,7 +7,9 @@ import { machine } from "../support/machine";
 const TTL = 1_000;
 const REFRESH = 100;
 const STALE = 50;
-const FAILURE = 10;
+/** 10 ms less 20 %. */
+const FAILURE = 8;
+const timing = { parameterTtlMs: TTL, parameterStaleMs: STALE, parameterFailureMs: 10 };
 const NAME = "/flagsmith-to-segment/test/webhook-secret";
 
 /** A parameter over an SSM that gives one answer per call, the last one again and again. */
@@ -25,12 +27,12 @@ function store(...answers: readonly (unknown | Error)[]) {
         return answer;
       },
     },
-    ...machine({ now: () => clock.now, timing: { parameterTtlMs: TTL, parameterStaleMs: STALE, parameterFailureMs: FAILURE } }),
+    ...machine({ now: () => clock.now, random: () => 0, timing }),
     refreshIntervalMs: REFRESH,
     onStale: (error) => stale.push(error),
     placeholder: PLACEHOLDERS.webhookSecret,
     region: "eu-west-1",
-    keyId: undefined,
+    keyId: "arn:key",
   });
   return { parameter, calls, clock, stale };
 }
@@ -135,7 +137,7 @@ describe("a parameter", () => {
     await expect(store(holding("<another text>")).parameter.get()).resolves.toEqual(["<another text>"]);
   });
 
-  const create = `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --value '<the secret set in Flagsmith>'`;
+  const create = `aws ssm put-parameter --region eu-west-1 --name ${NAME} --type SecureString --key-id arn:key --value '<the secret set in Flagsmith>'`;
 
   const right = expect.stringMatching(/^If the stack was deployed .*, wait\. .*right/);
   const check = expect.stringMatching(/^check what the reason names: /);

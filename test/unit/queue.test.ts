@@ -13,43 +13,45 @@ type Entries = readonly Readonly<Record<string, unknown>>[];
 
 /** A queue over an SQS that confirms every entry, unless there is another answer. */
 function queue(answer?: unknown) {
-  const calls: { action: string; entries: Entries }[] = [];
-  const send = async (action: string, payload: object) => {
+  const calls: { action: string; entries: Entries; deadlineMs: number | undefined }[] = [];
+  const send = async (action: string, payload: object, deadlineMs?: number) => {
     const { QueueUrl, Entries: entries }: { QueueUrl: string; Entries: Entries } = Object(payload);
     expect(QueueUrl).toBe("https://sqs/queue.fifo");
-    calls.push({ action, entries });
+    calls.push({ action, entries, deadlineMs });
     return answer ?? { Successful: entries.map(({ Id }) => ({ Id })) };
   };
   return { queue: new Queue({ send }, "https://sqs/queue.fifo"), calls };
 }
 
 describe("a queue", () => {
-  it("sends a message with its group, its deduplication id and its attributes", async () => {
+  it("sends a message with its group, its deduplication id and its attributes, until the deadline", async () => {
     const { queue: fifo, calls } = queue();
-    await fifo.send([message(1, { attributes: { environment: 23, reason: "r", status: undefined } })]);
+    await fifo.send([message(1, { attributes: { environment: 23, reason: "r", status: undefined } })], NOON);
     const MessageAttributes = {
       environment: { DataType: "Number", StringValue: "23" },
       reason: { DataType: "String", StringValue: "r" },
     };
     const ids = { Id: "0", MessageGroupId: "group", MessageDeduplicationId: "id-1" };
     const entries = [{ ...ids, MessageBody: "body 1", MessageAttributes }];
-    expect(calls).toEqual([{ action: "SendMessageBatch", entries }]);
+    expect(calls).toEqual([{ action: "SendMessageBatch", entries, deadlineMs: NOON }]);
   });
 
   // Ten bodies of 26,214 bytes are 256 KiB without their attributes.
   it.each([
-    [1, 0],
-    [26_214, 0],
-    [32_000, 0],
-    [96_000, 0],
-    [96_000, 96_000],
-  ])("sends 20 messages of %d bytes with %d of experiments in order, within SQS's limits", async (bytes, ofExperiments) => {
+    [2, 0, 2],
+    [26_214, 0, 3],
+    [32_000, 0, 3],
+    [96_000, 0, 10],
+    [96_000, 96_000, 20],
+  ])("sends 20 messages of %d bytes with %d of experiments in order, within SQS's limits: %d requests", async (...given) => {
+    const [bytes, ofExperiments, requests] = given;
     const { queue: fifo, calls } = queue();
-    const attributes = { kind: "identify", version: 1, environment: 23, experiments: "x".repeat(ofExperiments) };
-    await fifo.send(Array.from({ length: 20 }, (_, n) => message(n, { body: "x".repeat(bytes), attributes })));
+    const attributes = { kind: "identify", version: 1, environment: 23, experiments: "ж".repeat(ofExperiments / 2) };
+    await fifo.send(Array.from({ length: 20 }, (_, n) => message(n, { body: "ж".repeat(bytes / 2), attributes })));
+    expect(calls).toHaveLength(requests);
     for (const { entries } of calls) {
       expect(entries.length).toBeLessThanOrEqual(10);
-      expect(JSON.stringify(entries).length).toBeLessThanOrEqual(256 * 1024);
+      expect(Buffer.byteLength(JSON.stringify(entries))).toBeLessThanOrEqual(256 * 1024);
     }
     const ids = calls.flatMap(({ entries }) => entries.map(({ MessageDeduplicationId }) => MessageDeduplicationId));
     expect(ids).toEqual(Array.from({ length: 20 }, (_, n) => `id-${n}`));

@@ -66,24 +66,35 @@ describe("an evaluation with the right signature", () => {
     expect(await setUp().post(input)).toMatchObject({ statusCode: 202 });
   });
 
-  it("is queued in several messages, in order, if it is too large for one call", async () => {
-    const { post, queue, log } = setUp();
-    const flags = Array.from({ length: 300 }, (_, i) => flagPayload({ name: `f${i}` }));
+  it("has API Gateway's request id in its entry if the message id does not contain it", async () => {
+    const { post, log } = setUp({ stackName: "S".repeat(128) });
+    await post();
+    expect(log.entry).toMatchObject({ event: "accepted", apiRequestId: "JKJaXmPLvHcESHA=" });
+  });
+
+  it("is queued in several messages, in order and as SQS accepts them, the last one with the variations", async () => {
+    const mapping = { ...identifyOptions, selectsExperiment: (name: string) => name === "f0" };
+    const { post, queue, log } = setUp({ mapping });
+    const flags = Array.from({ length: 300 }, (_, i) => flagPayload({ name: `f${i}`, value: "\uFFFF" }));
     await post({ body: bytesOf(evaluationPayload({ flags })) });
     const ids = queue.sent.map(({ deduplicationId }) => deduplicationId);
     expect(ids).toEqual(["stack-JKJaXmPLvHcESHA=-1", "stack-JKJaXmPLvHcESHA=-2"]);
-    expect(log.entry).toMatchObject({ calls: 2, traitCount: 300 });
+    expect(queue.sent.map(({ attributes }) => attributes.experiments)).toEqual([undefined, '{"f0":"\\uffff"}']);
+    expect(queue.sent[0]?.body).toContain('"f0":"\\uffff"');
+    expect(log.entry).toMatchObject({ calls: 2, traitCount: 300, messageId: ids[0] });
   });
 
-  it("has an entry with the number and the first names of flags that were renamed, overwritten or cut", async () => {
+  it("has an entry with the number and the first names of flags that were renamed, overwritten, cut or that a warehouse loses", async () => {
     const { post, log } = setUp();
-    const names = ["email", "email", "name", "phone", "age", "id", "title"];
+    const names = ["email", "email", "name", "phone", "age", "id", "title", "uuid", "darkMode", "dark_mode"];
     const flags = [...names.map((name) => flagPayload({ name })), flagPayload({ name: "huge", value: "x".repeat(40_000) })];
     await post({ body: bytesOf(evaluationPayload({ flags })) });
     expect(log.entry).toMatchObject({
       renamed: "7: flag_email, flag_email, flag_name, flag_phone, flag_age",
       overwritten: "1: flag_email",
       cut: "1: 40009 bytes huge",
+      reservedColumns: "1: uuid",
+      sameColumn: "2: darkMode, dark_mode",
     });
   });
 
@@ -96,9 +107,9 @@ describe("an evaluation with the right signature", () => {
     const get = (deadlineMs?: number) => answer(deadlineMs, ["old"]);
     const refresh = (deadlineMs?: number) => answer(deadlineMs, [SECRET]);
     const send = async (_: unknown, deadlineMs?: number) => void (await answer(deadlineMs, []));
-    expect(await setUp({ secret: { name: "/secret", get, refresh }, queue: { send } }).post()).toMatchObject({
-      statusCode: 202,
-    });
+    expect(
+      await setUp({ secret: { name: "/secret", get, refresh }, queue: { send } }).post({ at: NOON - 60_000 }),
+    ).toMatchObject({ statusCode: 202 });
     expect(deadlines).toEqual(Array(3).fill(NOON + 6_000));
   });
 });
@@ -115,15 +126,25 @@ describe("a webhook that is not queued", () => {
   const UNAUTHORIZED = "the X-Flagsmith-Signature header is missing or wrong";
   const NO_IDENTITY = "identity: expected a non-empty string, got an empty string";
   const otherEvent = fixture("not-identity/env-flag-updated.json");
+  const from = { parameter: new FakeParameter([SECRET]).name, sourceIp: "192.0.2.1" };
+  const unsigned = { code: "signature-missing", reason: expect.stringMatching(/^no X-/) };
+  const wrong = { code: "signature-wrong", reason: expect.stringContaining("does not match") };
+  const invalid = { error: { code: "invalid-evaluation", actor: "sender" } };
   const notFlagsmiths = bytesOf({ event_type: "SOME_SECRET_TEXT" });
 
   it.each<[string, WebhookInput, number, unknown, object]>([
-    ["401 without a signature", { signature: null }, 401, UNAUTHORIZED, { code: "signature-missing" }],
-    ["401 with an empty signature", { signature: "" }, 401, UNAUTHORIZED, { code: "signature-wrong" }],
-    ["401 with a wrong signature", { secret: "wrong" }, 401, UNAUTHORIZED, { code: "signature-wrong" }],
+    ["401 without a signature", { signature: null }, 401, UNAUTHORIZED, { ...unsigned, ...from }],
+    ["401 with an empty signature", { signature: "" }, 401, UNAUTHORIZED, wrong],
+    ["401 with a wrong signature", { secret: "wrong" }, 401, UNAUTHORIZED, { ...wrong, ...from }],
     ["401 before its body is read", { secret: "wrong", body: bytesOf("no JSON") }, 401, UNAUTHORIZED, {}],
-    ["400 with the field's path", { body: bytesOf(evaluationPayload({ identity: "" })) }, 400, NO_IDENTITY, {}],
-    ["200 if it is another event", { body: otherEvent }, 200, expect.stringContaining("FLAG_UPDATED: this URL belongs"), {}],
+    ["400 with the field's path", { body: bytesOf(evaluationPayload({ identity: "" })) }, 400, NO_IDENTITY, invalid],
+    [
+      "200 if it is another event",
+      { body: otherEvent },
+      200,
+      expect.stringContaining("FLAG_UPDATED: this URL belongs"),
+      { code: "other-event" },
+    ],
     ["200 without an unknown event's name", { body: notFlagsmiths }, 200, expect.not.stringContaining("SOME_SECRET"), {}],
   ])("is answered with %s", async (_, input, statusCode, reason, entry) => {
     const { post, queue, log } = setUp();
@@ -133,16 +154,21 @@ describe("a webhook that is not queued", () => {
     expect(log.entry).toMatchObject({ event: status, ...entry });
   });
 
+  it.each(["AUDIT_LOG_CREATED", "FLAG_DELETED", "NEW_VERSION_PUBLISHED"])("is named if it is %s", async (type) => {
+    const { body } = await setUp().post({ body: bytesOf({ event_type: type }) });
+    expect(body.reason).toContain(type);
+  });
+
   it.each([
-    ["placeholder-identity", {}, "undefined"],
-    ["unselected-identity", { identities: { exclude: ["guest*"] } }, "guest-1"],
-    ["nameless-identity", { anonymousIdentities: "drop" }, "5d41402abc4b2a76b9719d911017c592"],
+    ["placeholder-identity", {}, "undefined", "option identities.include"],
+    ["unselected-identity", { identities: { exclude: ["guest*"] } }, "guest-1", "option identities excludes"],
+    ["nameless-identity", { anonymousIdentities: "drop" }, "5d41402abc4b2a76b9719d911017c592", "anonymousIdentities is drop"],
   ] as const)(
     "is answered with 200 if its identity is skipped as %s, and the entry names it",
-    async (code, options, identity) => {
+    async (code, options, identity, option) => {
       const { post, queue, log } = setUp({ reasonToSkip: compileSkip(resolveOptions(options)) });
       const { statusCode, body } = await post({ body: bytesOf(evaluationPayload({ identity })) });
-      expect([statusCode, body, queue.sent]).toEqual([200, { status: "ignored", reason: expect.any(String) }, []]);
+      expect([statusCode, body, queue.sent]).toEqual([200, { status: "ignored", reason: expect.stringContaining(option) }, []]);
       expect(body.reason).not.toContain(identity);
       expect(log.entry).toMatchObject({ event: "ignored", code, userId: identity, environment: 23, reason: body.reason });
     },

@@ -6,6 +6,7 @@ describe("what an answer asks to wait", () => {
 
   it.each<[string, Record<string, string | string[]>, number | undefined]>([
     ["seconds", { "retry-after": "7" }, 7],
+    ["seconds with a fraction", { "retry-after": "7.5" }, 7.5],
     ["a date", { "retry-after": inAMinute }, 60],
     ["a date in the past", { "retry-after": new Date(NOON - 1).toUTCString() }, 0],
     ["a reset in seconds", { "x-ratelimit-reset": "12" }, 12],

@@ -83,7 +83,7 @@ describe("a message is retried after", () => {
 
   it.each<[string, Partial<FailedMessage>, readonly number[]]>([
     ["20 % more or less", { ageSeconds: 40 }, [16, 24]],
-    ["up to 20 % more than the answer asks for", { ageSeconds: 0, failure: notAccepted(503, 100) }, [100, 120]],
+    ["up to 20 % more than the answer asks for", { ageSeconds: 0, failure: notAccepted(503, 100.5) }, [101, 121]],
   ])("%s", (_, overrides, expected) => {
     expect([0, 1].map((random) => waitSeconds(overrides, random))).toEqual(expected);
   });

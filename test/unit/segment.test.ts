@@ -1,4 +1,5 @@
 import { type AnswerCode, codeOfStatus, Segment } from "../../lambda/adapters/segment";
+import { requestOf } from "../../lambda/experiments";
 import { parseIdentifyCall } from "../../lambda/identify-call";
 import { callBody, NOON } from "../cloud/events";
 import { type Behaviour, Loopback } from "../support/loopback";
@@ -8,19 +9,29 @@ let loopback: Loopback;
 
 const call = parseIdentifyCall(callBody());
 
-async function start(behaviour: Behaviour, path = "", now = () => NOON + 5): Promise<Segment> {
-  loopback = await Loopback.start(() => behaviour);
+async function start(behaviour: Behaviour, path = "", now?: () => number): Promise<Segment> {
+  let nowMs = NOON + 5;
+  loopback = await Loopback.start(() => {
+    nowMs += 7;
+    return behaviour;
+  });
   // Short only where the answer never ends: on a busy machine any other answer may take long.
   const endless = behaviour === "hang" || behaviour === "drip" || (typeof behaviour === "object" && behaviour.rest === "drips");
-  return new Segment(loopback.url + path, machine({ now, timing: { segmentAttemptMs: endless ? 1_000 : 60_000 } }));
+  return new Segment(
+    loopback.url + path,
+    machine({ now: now ?? (() => nowMs), timing: { segmentAttemptMs: endless ? 1_000 : 60_000 } }),
+  );
 }
 
-afterEach(() => loopback.stop());
+afterEach(() => {
+  jest.restoreAllMocks();
+  return loopback.stop();
+});
 
 describe("an attempt at Segment", () => {
   it("sends the call with its time, and the write key as user of Basic auth", async () => {
     const segment = await start({ body: '{"success":true}' });
-    const answer = { code: "accepted", status: 200, reason: "status 200", askedSeconds: undefined, elapsedMs: 0 };
+    const answer = { code: "accepted", status: 200, reason: "status 200", askedSeconds: undefined, elapsedMs: 7 };
     await expect(segment.send(call, [], "key")).resolves.toEqual(answer);
     const headers = {
       authorization: `Basic ${btoa("key:")}`,
@@ -29,6 +40,19 @@ describe("an attempt at Segment", () => {
     };
     const body = JSON.stringify({ sentAt: "2026-11-23T12:00:00.005Z", ...JSON.parse(call.body) });
     expect(loopback.requests).toMatchObject([{ method: "POST", path: "/v1/identify", headers, body }]);
+  });
+
+  it("sends the call in a batch with its events", async () => {
+    const events = ['{"type":"track"}'];
+    await (await start({})).send(call, events, "key");
+    expect(loopback.requests).toMatchObject([{ path: "/v1/batch", body: requestOf(call, events, NOON + 5).body }]);
+  });
+
+  it("has 8 s until the end of the answer", async () => {
+    loopback = await Loopback.start(() => ({}));
+    const timeout = jest.spyOn(globalThis, "setTimeout");
+    await new Segment(loopback.url, machine()).send(call, [], "key");
+    expect(timeout.mock.calls).toContainEqual([expect.any(Function), 8_000]);
   });
 
   it("returns how long the answer asks to wait", async () => {
@@ -59,7 +83,7 @@ describe("an attempt at Segment", () => {
     ["an answer that is not HTTP", "garbage", "not-http"],
   ])("returns no-answer after %s", async (_, behaviour, reason) => {
     const segment = await start(behaviour);
-    const answer = { code: "no-answer", status: undefined, reason, askedSeconds: undefined, elapsedMs: 0 };
+    const answer = { code: "no-answer", status: undefined, reason, askedSeconds: undefined, elapsedMs: 7 };
     await expect(segment.send(call, [], "key")).resolves.toEqual(answer);
   });
 

@@ -65,7 +65,7 @@ describe("beside flags,", () => {
   });
 
   it("Flagsmith's traits keep their names, and a flag of the same name wins", () => {
-    expect(map(flagsOf({ plan: 1 }), { selectsTrait: () => true }, { traits })).toEqual({
+    expect(map(flagsOf({ an: 1 }), { selectsTrait: () => true, traitPrefix: "pl" }, { traits })).toEqual({
       traits: { plan: 1, email: "a@b.example" },
       overwritten: ["plan"],
       renamed: [],
@@ -73,11 +73,18 @@ describe("beside flags,", () => {
   });
 
   it("segments are sent sorted and distinct, without those of Flagsmith's experiments", () => {
-    const segments = ["b", "a", "experiment-7-rollout", "b", "experiment-x-rollout"];
-    expect(map([], { segments: true }, { segments }).traits).toEqual({
-      flagsmith_segments: ["a", "b", "experiment-x-rollout"],
-    });
+    const others = ["experiment-7-rollout-b", "experiment-x-rollout", "my-experiment-7-rollout"];
+    const segments = ["b", "a", "experiment-7-rollout", "b", ...others];
+    expect(map([], { segments: true }, { segments }).traits).toEqual({ flagsmith_segments: ["a", "b", ...others] });
     expect(map([], { segments: true }).traits).toEqual({ flagsmith_segments: [] });
+  });
+
+  it("segments win over a flag that is named like their trait", () => {
+    const overwritten = ["flagsmith_segments"];
+    expect(map(flagsOf({ flagsmith_segments: 1 }), { segments: true })).toMatchObject({
+      traits: { flagsmith_segments: [] },
+      overwritten,
+    });
   });
 });
 
