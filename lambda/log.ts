@@ -63,10 +63,11 @@ function withoutEnvironment<Result>(act: () => Result): Result {
   }
 }
 
-/** The call in a dry run's entry also has the identity. */
+/** The call in a dry run's entry also has the identity, and so has each event in a batch. */
 function withHashedNames<Fields extends object>(fields: Fields): Fields {
   const hashed = Object.entries(fields).flatMap(([name, value]) => {
     if (name === "call" && isJsonObject(value)) return [[name, withHashedNames(value)]];
+    if (name === "batch" && Array.isArray(value)) return [[name, value.map(withHashedNames)]];
     return (name === "userId" || name === "anonymousId") && typeof value === "string" ? [[name, hashIdentity(value)]] : [];
   });
   return { ...fields, ...Object.fromEntries(hashed) };

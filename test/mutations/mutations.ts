@@ -238,6 +238,7 @@ const DELIVER = [
   ...within("lambda/log.ts", UNIT, [
     ["a foreign error's message is not logged", "error: { name, stack", "error: { name, message, stack"],
     ["users are hashed", "hashIdentity(value)", "value"],
+    ["users are hashed in the events of a dry run", 'name === "batch" && ', "false && "],
     ["a hiding level is logged", 'HIDING_LEVELS: readonly unknown[] = ["WARN", ', "HIDING_LEVELS: readonly unknown[] = ["],
     ["Lambda's highest level is FATAL", 'logLevel === "CRITICAL" ? "FATAL" : logLevel', "logLevel"],
   ]),

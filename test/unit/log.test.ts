@@ -103,12 +103,15 @@ describe("a log entry", () => {
     });
   });
 
-  it("has a hash of the user with logUserId: hashed, also in the call of a dry run", () => {
-    const fields = { userId: "user-1", call: { anonymousId: "user-1", traits: {} } };
-    // printf user-1 | sha256sum
-    const hash = "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b";
-    const line = lineOf({ event: "dry-run", message: "", fields }, { logUserId: "hashed" });
-    expect(line).toMatchObject({ userId: hash, call: { anonymousId: hash } });
+  // printf user-1 | sha256sum
+  const hash = "c6c289e49e9c05b2145860387b73bcb18df43fb09a1e4a4a9713c76c88bb541b";
+
+  it.each<[string, object, object]>([
+    ["without events", { anonymousId: "user-1", traits: {} }, { anonymousId: hash }],
+    ["with events", { batch: [{ userId: "user-1" }, { userId: "user-1" }] }, { batch: [{ userId: hash }, { userId: hash }] }],
+  ])("has a hash of the user with logUserId: hashed, also in the call of a dry run %s", (_, call, hashed) => {
+    const outcome = { event: "dry-run", message: "", fields: { userId: "user-1", call } } as const;
+    expect(lineOf(outcome, { logUserId: "hashed" })).toMatchObject({ userId: hash, call: hashed });
   });
 });
 
