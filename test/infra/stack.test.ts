@@ -121,7 +121,9 @@ describe("the functions", () => {
 
   it("have log groups of their own, kept for 30 days or as configured", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 3);
-    template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
+    template.allResourcesProperties("AWS::Lambda::Function", {
+      LoggingConfig: { LogGroup: Match.anyValue(), LogFormat: "Text" },
+    });
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     configured.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 90 });
   });
@@ -211,7 +213,9 @@ describe("the outputs", () => {
   it("are the URLs and the commands", () => {
     const names = ["CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "NextStep", "RedriveDeadLetters", "WebhookUrl"];
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual(names);
-    expect(outputOf(template, "NextStep")).toContain("npm run setup -- --region us-east-1");
+    expect(outputOf(template, "NextStep")).toBe("npm run setup -- --region us-east-1 --environment production");
+    expect(outputOf(template, "WebhookUrl")).toMatch(/\/webhook$/);
+    expect(JSON.stringify(template.findOutputs("DashboardUrl"))).toContain("#dashboards/dashboard/");
   });
 
   it("create the parameters, and overwrite none that exists", () => {
@@ -311,7 +315,11 @@ describe("environments", () => {
     ["a text that is not JSON", "{production", "or its JSON text; got a text that is not JSON"],
     ["an unknown option", { staging: { regions: "eu" } }, "environments.staging.regions: unknown option; allowed are"],
     ["options that are not an object", { staging: "eu" }, "environments.staging: allowed is an object of options"],
-    ["a wrong account", { staging: { account: 1 } }, "environments.staging.account: allowed is a string of 12 digits"],
+    [
+      "a wrong account",
+      { staging: { account: "12345678901" } },
+      "environments.staging.account: allowed is a string of 12 digits",
+    ],
     ["a wrong AWS region", { staging: { region: "Ireland" } }, "environments.staging.region: allowed is a region"],
     [
       "a key in another region",
