@@ -105,7 +105,7 @@ describe.each([
 
   it("logs one entry if its configuration is not what the stack writes", async () => {
     const host = new BundleHost(functionName, { CONFIG: "{" });
-    await expect(host.invoke({ Records: [] })).rejects.toThrow("CONFIG: not what the stack writes");
+    await expect(host.invoke({ Records: [] })).rejects.toThrow(/^ConfigurationError: .*\n.*CONFIG: not what the stack writes/);
     await host.stop();
     expect(host.entries).toMatchObject([{ level: "ERROR", event: "misconfigured", code: "configuration" }]);
   });
