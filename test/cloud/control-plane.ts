@@ -213,7 +213,8 @@ export class ControlPlane {
       case "GetFunctionConcurrency":
         return { ReservedConcurrentExecutions: reserved };
       case "GetPolicy": {
-        if (apiId === undefined) return NOT_THERE;
+        // The function's own policy does not have the permissions of its alias.
+        if (apiId === undefined || alias !== (input.alias === "live")) return NOT_THERE;
         const SourceArn = `arn:aws:execute-api:${REGION}:${ACCOUNT}:${apiId}/*/*/webhook`;
         return { Policy: JSON.stringify({ SourceArn }) };
       }

@@ -88,6 +88,11 @@ describe("names", () => {
   it("begin with the top stack's in a nested stack, whose own is known only at a deploy", () => {
     const nested = new NestedStack(new Stack(undefined, "Flags"), "Nested");
     expect(new FlagsmithToSegment(nested, "Pipeline", { environmentName: "production" }).name).toBe("Flags/Nested/Pipeline");
+    const ofReceive = { Description: Match.stringLikeRegexp("^Verifies") };
+    const functions = Template.fromStack(nested).findResources("AWS::Lambda::Function", { Properties: ofReceive });
+    const [config] = Object.values(functions).map(({ Properties: { Environment } }) => Environment.Variables.CONFIG);
+    const names = { stackName: "Flags", pipelineName: "Flags/Nested/Pipeline" };
+    expect(JSON.parse(resolve(config, (reference) => reference))).toMatchObject(names);
   });
 
   it("differ for ids that differ in a character that no name can have, or beyond the length", () => {

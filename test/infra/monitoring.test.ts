@@ -87,6 +87,7 @@ const BESIDE_TRAFFIC: readonly Scenario[] = [
 /** At one evaluation in ten minutes, for example: AWS publishes nothing while nothing happens. */
 const WITHOUT_TRAFFIC: readonly Scenario[] = [
   ["a time without any data", {}, "No traffic"],
+  ["an evaluation not quite two hours ago", { [SENT]: during(0, 1, 1) }],
   ["the age of the oldest message alone", { [AGE]: outage[AGE] ?? [], [SENT]: steady(1) }, "Backlog"],
   ["wrong signatures only", { "Receive Invocations": every(2, 3), WrongSignature: every(2, 3) }, "Wrong secret", "No traffic"],
   ["unsigned webhooks only", { "Receive Invocations": every(2, 3), Unsigned: every(2, 3) }, "Unsigned webhooks", "No traffic"],

@@ -149,6 +149,9 @@ describe("options", () => {
     expect(errorsOf({ ...flags("x".repeat(1_390)), flagsmithTraits: ["y".repeat(1_300)] })).toBe("");
     expect(errorsOf(sixLetters(150))).toBe("");
     expect(errorsOf(flags("ж".repeat(1_490)))).toContain("production: allowed are 2800 bytes for traitPrefix, flags,");
+    const names = ["z".repeat(920)];
+    const others = { identities: { include: names }, experiments: names, removeTraits: names };
+    expect(errorsOf({ forward: "changes", ...others })).toContain("production: allowed are 2800 bytes");
     expect(errorsOf(sixLetters(329))).toContain("production: allowed are 2800 bytes");
   });
 });

@@ -68,6 +68,7 @@ describe("dead-letters", () => {
     expect(hidden.userId).toBe(hashIdentity("carol"));
     expect(hidden).not.toHaveProperty("traits");
     expect(unreadable.userId).toBe("");
+    expect(Date.parse(unreadable.receivedAt)).toBeGreaterThan(Date.now() - 600_000);
     const [shown] = JSON.parse((await local(["--json", "--show"])).out);
     const { body = "" } = queue().messages[0] ?? {};
     const about = { bytes: Buffer.byteLength(body), receivedAt: JSON.parse(body).timestamp };
@@ -120,6 +121,8 @@ describe("dead-letters", () => {
     expect(out).toContain("carol9-1");
     expect(progress).toMatch(/ended early: your credentials need sqs:ReceiveMessage$/);
     expect([code, queue().inFlight]).toEqual([1, 0]);
+    const unseen = await onAws(["--delete", "m-1", "--yes"]);
+    expect(unseen.progress).toMatch(/your credentials need sqs:ReceiveMessage$/);
   });
 
   it("makes the messages visible before Ctrl-C ends it", async () => {

@@ -25,7 +25,8 @@ beforeEach(() => {
 describe("doctor on AWS", () => {
   it("finds nothing wrong in a pipeline in good health, and prints the names that the runbook needs", async () => {
     state().oldest = 3;
-    state().functions = { deliver: { config: { changes: { table: "records", refreshHours: 24 } } } };
+    const receive = { config: { urlSuffix: "amazonaws.com.cn" } };
+    state().functions = { receive, deliver: { config: { changes: { table: "records", refreshHours: 24 } } } };
     const { found, at, code } = await doctor();
     expect(at("info").map(({ check, detail }) => [check, detail])).toEqual([
       ["log group of receive", "receive"],
@@ -36,7 +37,7 @@ describe("doctor on AWS", () => {
       ["dead-letter queue ARN", cloud().deadLetterQueue.arn],
       ["table", "records"],
       ["log group of API Gateway", "/aws/vendedlogs/access"],
-      ["webhook", expect.stringMatching(/^https:\/\/abc123\.execute-api\.us-east-1\.\S+\/webhook$/)],
+      ["webhook", expect.stringMatching(/^https:\/\/abc123\.execute-api\.us-east-1\.amazonaws\.com\.cn\/webhook$/)],
     ]);
     expect(at("skip", "warning", "failed")).toMatchObject([{ check: "write key at Segment", level: "skip" }]);
     expect(found.map(({ check }) => check)).toEqual(expect.arrayContaining(["concurrency", "alarm history", "oldest message"]));
@@ -123,9 +124,13 @@ describe("alarms", () => {
     const pipelineName = `${NAME}/staging`;
     state().functions = { receive: { config: { pipelineName } }, deliver: { config: { pipelineName } } };
     state().alarms = { [BACKLOG]: "ALARM", [`${pipelineName} Dead letters`]: "ALARM" };
+    state().alarmDetails = { [`${pipelineName} Dead letters`]: { StateUpdatedTimestamp: 1_790_000_000 } };
     const firing = (await doctor()).found.filter(({ detail }) => detail.startsWith("fires"));
     expect(firing).toMatchObject([
-      { check: `${pipelineName} Dead letters`, level: "warning", fix: "infra/RUNBOOK.md, Dead letters" },
+      {
+        ...{ check: `${pipelineName} Dead letters`, level: "warning", fix: "infra/RUNBOOK.md, Dead letters" },
+        detail: "fires since 2026-09-21T14:13:20.000Z",
+      },
     ]);
   });
 

@@ -188,6 +188,7 @@ describe("doctor --wait", () => {
 
   it("names the user as the log does", async () => {
     await restartWith({ logUserId: "hashed" });
+    await post("doctor");
     const waiting = wait("10");
     await post("ann");
     const detail = expect.stringContaining(`the user whose SHA-256 is ${hashIdentity("ann")}, `);
@@ -223,6 +224,7 @@ describe("a parameter", () => {
     ["the placeholder in it", PLACEHOLDERS.webhookSecret, "SecureString", true, "failed", /^holds the placeholder/],
     ["a line with a placeholder", `s\n${PLACEHOLDERS.webhookSecret}`, "SecureString", true, "warning", /^has a line with the/],
     ["nothing in it", " ", "SecureString", true, "failed", /^is empty/],
+    ["a blank line in it", "secret\n\nold", "SecureString", true, "warning", /^has blanks or blank lines/],
     ["the wrong type", "secret", "String", true, "warning", /^is a String/],
     ["two write keys", "one\ntwo", "SecureString", false, "warning", /^has more than one line/],
     ["two secrets, one per line", "secret\nold\n", "SecureString", true, "ok", /^is there/],
@@ -275,7 +277,7 @@ describe("the write key at Segment", () => {
   });
 
   it("is a warning with another length than 32 characters", async () => {
-    const [length, ...others] = await look(US_SOURCE, US, "short");
+    const [length, ...others] = await look(US_SOURCE, US, "s/ort");
     expect(length).toMatchObject({ check: "write key", level: "warning", detail: expect.stringMatching(/^has 5 characters/) });
     expect(others).toContainEqual(known);
   });

@@ -139,6 +139,8 @@ describe("setup before the deploy", () => {
     const operator = { cdkJson: cdkJsonWith({}), piped: WRITE_KEY };
     const nobody = await onAws(["--environment", "staging"], operator);
     expect([nobody.code, nobody.progress]).toEqual([1, expect.stringMatching(/^no one can answer here: .*--yes/)]);
+    const alone = await onAws(["--yes"], { piped: WRITE_KEY });
+    expect(alone.out).toMatch(/^ok {4}pipeline: deployed as stack \S+-production$/m);
     const several = await onAws(["--yes"], operator);
     expect(several.progress).toMatch(/^cdk.json has several environments, production, staging/);
     expect([several.code, stored()]).toEqual([2, UNTOUCHED]);
@@ -221,6 +223,9 @@ describe("setup and the write key", () => {
     const { out, code } = await unattended({ settings: UNKNOWN });
     expect(out).toMatch(/--yes: no source at Segment has the write key: .*; the write key is used as it is/);
     expect([code, stored()[1]]).toEqual([0, WRITE_KEY]);
+    ssm().delete(NAMES.writeKey);
+    const { questions } = await attended({ settings: UNKNOWN }, ["short"]);
+    expect(questions[1]).toMatch(/^the write key has 5 characters; Segment's have 32, and no source at Segment has/);
   });
 
   it("asks again for a key that can be none, and about one of another length", async () => {
@@ -292,10 +297,12 @@ describe("setup after the deploy", () => {
   });
 
   it.each([true, false])("prints the secret only after a question: %s", async (answer) => {
+    ssm().set(DEPLOYED.webhookSecret, "integration-secret\nolder");
     const { out, code } = await attended({ answer }, [], ...PRODUCTION, "--minutes", "0.001");
     expect(out).toContain("FAIL  first webhook: nothing arrived in 0.001 min");
     expect(code).toBe(1);
     expect(out.includes("integration-secret")).toBe(answer);
+    expect(out).not.toContain("older");
   });
 
   it("names the stack's output where it may not read the URL", async () => {

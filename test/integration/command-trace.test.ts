@@ -155,12 +155,12 @@ describe("the conclusion", () => {
       "one of several",
       [
         received("accepted", { messageId: "a" }),
-        entry("delivered", 10, { messageId: "a", latencyMs: 5 }),
         received("accepted", { messageId: "b" }),
         entry("unchanged", 10, { messageId: "b" }),
         received(),
+        entry("delivered", 9, { messageId: "a", latencyMs: 5 }),
       ],
-      "3 evaluations: 1 delivered, 1 unchanged, 1 accepted; the last one is accepted: deliver has logged nothing about it yet",
+      "3 evaluations: 1 unchanged, 1 accepted, 1 delivered; the last one is delivered 5 ms after reception",
     ],
   ])("is one sentence about an evaluation that is %s", (_, entries, sentence) => {
     expect(conclusionOf(entries, { nowMs: NOON, endpoint: "http://segment" })).toBe(sentence);

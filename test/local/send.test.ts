@@ -29,6 +29,8 @@ describe("send", () => {
       "--flag",
       "checkout=b",
       "--flag=limit=25",
+      "--flag=low=-3",
+      "--flag=id=1234567890123456",
       "--flag",
       "dark_mode",
       "--flag",
@@ -50,6 +52,8 @@ describe("send", () => {
     ).toEqual([
       ["checkout", true, "b"],
       ["limit", true, 25],
+      ["low", true, -3],
+      ["id", true, "1234567890123456"],
       ["dark_mode", true, null],
       ["beta", true, true],
       ["empty", true, ""],
