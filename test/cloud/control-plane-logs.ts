@@ -21,6 +21,8 @@ export function answerLogs(
   options: ControlPlaneOptions,
   settings: LogSettings,
 ): object | undefined {
+  // CloudWatch's limit for a pattern.
+  if (String(input.filterPattern).length > 1_024) return undefined;
   if (action === "FilterLogEvents") return filter(input, options, settings);
   return action === "DescribeMetricFilters" ? metricFilters(input, options, settings) : undefined;
 }

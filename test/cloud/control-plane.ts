@@ -61,7 +61,7 @@ export interface ControlPlaneState extends LogSettings {
   history: Readonly<Record<string, readonly HistoryItem[]>>;
   /** ARNs of the actions of every alarm. */
   actions: readonly string[];
-  /** ARN of each subscription to topic `TOPIC`, by the address. */
+  /** ARN of each subscription to topic `TOPIC`, by the address. Several of one address are separated by blanks. */
   subscriptions: Readonly<Record<string, string>>;
   /** The same for other topics, by the topic's ARN. */
   topics: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -213,18 +213,20 @@ export class ControlPlane {
       case "GetFunctionConcurrency":
         return { ReservedConcurrentExecutions: reserved };
       case "GetPolicy": {
-        if (apiId === undefined) return NOT_THERE;
+        // The function's own policy does not have the permissions of its alias.
+        if (apiId === undefined || alias !== (input.alias === "live")) return NOT_THERE;
         const SourceArn = `arn:aws:execute-api:${REGION}:${ACCOUNT}:${apiId}/*/*/webhook`;
         return { Policy: JSON.stringify({ SourceArn }) };
       }
       case "DescribeAlarms":
         return { MetricAlarms: this.#alarms(String(input.AlarmNamePrefix)) };
       case "DescribeAlarmHistory":
-        return { AlarmHistoryItems: history[String(input.AlarmName)] ?? [] };
-      case "GetMetricStatistics":
-        return {
-          Datapoints: oldest === undefined ? [] : [{ Timestamp: Date.now() / 1_000, Maximum: oldest, Unit: "Seconds" }],
-        };
+        return input.HistoryItemType === "Action" ? { AlarmHistoryItems: history[String(input.AlarmName)] ?? [] } : undefined;
+      case "GetMetricStatistics": {
+        if (`${input.Namespace} ${input.MetricName}` !== "AWS/SQS ApproximateAgeOfOldestMessage") return undefined;
+        const point = (minutesAgo: number, Maximum: number) => ({ Timestamp: Date.now() / 1_000 - 60 * minutesAgo, Maximum });
+        return { Datapoints: oldest === undefined ? [] : [point(1, 0), point(0, oldest), point(2, 0)] };
+      }
       default:
         return answerLogs(action, input, this.options, this.state);
     }
@@ -265,7 +267,8 @@ export class ControlPlane {
     }
     if (action !== "ListSubscriptionsByTopic") this.unexpected.push(form.toString());
     if (topic === undefined) return void refuseXml(response, "NotFound", "Topic does not exist");
-    const members = Object.entries(topic).map(([address, arn]) => {
+    const subscribed = Object.entries(topic).flatMap(([address, arns]) => arns.split(" ").map((arn) => [address, arn]));
+    const members = subscribed.map(([address, arn]) => {
       return `<member><Protocol>email</Protocol><Endpoint>${address}</Endpoint><SubscriptionArn>${arn}</SubscriptionArn></member>`;
     });
     answerXml(response, action, `<Subscriptions>${members.join("")}</Subscriptions>`);

@@ -56,6 +56,8 @@ export class FakeSqs {
   readonly moves: MoveTask[] = [];
   /** How often a list still lacks a redrive that was started: SQS may list it late. */
   movesListedLate = 0;
+  /** Why SQS ends each redrive after the first message. undefined = it ends none early. */
+  moveFailure: string | undefined;
   #unlisted = 0;
 
   constructor(options: FakeSqsOptions) {
@@ -121,7 +123,10 @@ export class FakeSqs {
     const to = this.#options.queues[name];
     if (to === undefined) throw new SqsFault("ResourceNotFoundException");
     const StartedTimestamp = Date.now() + this.moves.length;
-    this.moves.push({ Status: "COMPLETED", StartedTimestamp, ApproximateNumberOfMessagesMoved: from.moveTo(to) });
+    const FailureReason = this.moveFailure;
+    if (FailureReason === undefined) {
+      this.moves.push({ Status: "COMPLETED", StartedTimestamp, ApproximateNumberOfMessagesMoved: from.moveTo(to) });
+    } else this.moves.push({ Status: "FAILED", StartedTimestamp, ApproximateNumberOfMessagesMoved: 1, FailureReason });
     this.#unlisted = this.movesListedLate;
     return { TaskHandle: "task" };
   }

@@ -1,5 +1,5 @@
 import * as cdk from "aws-cdk-lib";
-import { App, Aspects, type CfnResource, type IAspect, Stack } from "aws-cdk-lib";
+import { App, Aspects, type CfnResource, type IAspect, NestedStack, Stack } from "aws-cdk-lib";
 import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
 import { ApiMapping, type CfnApi, DomainName } from "aws-cdk-lib/aws-apigatewayv2";
 import { Certificate } from "aws-cdk-lib/aws-certificatemanager";
@@ -10,6 +10,7 @@ import { CfnFunction } from "aws-cdk-lib/aws-lambda";
 import { CfnQueue } from "aws-cdk-lib/aws-sqs";
 import { FlagsmithToSegment, type FlagsmithToSegmentProps } from "../../infra/flagsmith-to-segment";
 import { warnOfOtherCdk } from "../../infra/overrides";
+import { resolve } from "../support/template";
 
 const KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
 
@@ -35,10 +36,16 @@ function warningsOf(props: (stack: Stack) => Props, aspect?: IAspect): readonly 
 const placeOf = (stack: Stack) => {
   const vpc = Vpc.fromVpcAttributes(stack, "Vpc", {
     vpcId: "vpc-0123456789abcdef0",
-    availabilityZones: ["eu-west-1a"],
-    privateSubnetIds: ["subnet-0123456789abcdef0"],
+    availabilityZones: ["eu-west-1a", "eu-west-1b"],
+    privateSubnetIds: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
   });
-  return { vpc, securityGroups: [new SecurityGroup(stack, "Group", { vpc })], encryptionKey: new Key(stack, "Key") };
+  const vpcSubnets = { availabilityZones: ["eu-west-1a"] };
+  return {
+    vpc,
+    vpcSubnets,
+    securityGroups: [new SecurityGroup(stack, "Group", { vpc })],
+    encryptionKey: new Key(stack, "Key"),
+  };
 };
 
 describe("wrong props", () => {
@@ -59,7 +66,7 @@ describe("wrong props", () => {
     const stack = new Stack(undefined, "Own");
     new FlagsmithToSegment(stack, "One", { environmentName: "production" });
     new FlagsmithToSegment(new Stack(), "Other", { environmentName: "production" });
-    expect(() => new FlagsmithToSegment(stack, "Two", { environmentName: "production" })).toThrow(
+    expect(() => new FlagsmithToSegment(new NestedStack(stack, "Nested"), "Two", { environmentName: "production" })).toThrow(
       "Two.environmentName: production is that of Own/One already",
     );
   });
@@ -76,6 +83,16 @@ describe("names", () => {
     const [own, second, long = "", odd] = namesOf("FlagsmithToSegment", "Second", "x".repeat(200), "My pipeline 🚩 (eu)");
     expect([own, second, long.length]).toEqual(["Flags", "Flags/Second", 128]);
     expect(odd).toMatch(/^Flags\/My_pipeline_+eu_-[0-9a-f]{8}$/);
+  });
+
+  it("begin with the top stack's in a nested stack, whose own is known only at a deploy", () => {
+    const nested = new NestedStack(new Stack(undefined, "Flags"), "Nested");
+    expect(new FlagsmithToSegment(nested, "Pipeline", { environmentName: "production" }).name).toBe("Flags/Nested/Pipeline");
+    const ofReceive = { Description: Match.stringLikeRegexp("^Verifies") };
+    const functions = Template.fromStack(nested).findResources("AWS::Lambda::Function", { Properties: ofReceive });
+    const [config] = Object.values(functions).map(({ Properties: { Environment } }) => Environment.Variables.CONFIG);
+    const names = { stackName: "Flags", pipelineName: "Flags/Nested/Pipeline" };
+    expect(JSON.parse(resolve(config, (reference) => reference))).toMatchObject(names);
   });
 
   it("differ for ids that differ in a character that no name can have, or beyond the length", () => {
@@ -127,7 +144,7 @@ describe("a pipeline with an encryption key and a VPC", () => {
     template.hasResourceProperties("AWS::KMS::Key", { KeyPolicy: { Statement: Match.arrayWith([statement]) } });
   });
 
-  it("has both functions in the VPC, with the security groups that were given", () => {
+  it("has both functions in the VPC, with the subnets and security groups that were given", () => {
     template.allResourcesProperties("AWS::Lambda::Function", {
       VpcConfig: {
         SubnetIds: ["subnet-0123456789abcdef0"],
@@ -169,12 +186,14 @@ describe("a warning at synth", () => {
   const level = (name: string) => ({ "LoggingConfig.LogFormat": "JSON", "LoggingConfig.ApplicationLogLevel": name });
 
   it.each<[string, IAspect, RegExp]>([
-    ["a log level above INFO", override(CfnFunction, level("WARN")), /ApplicationLogLevel WARN drops log entries/],
+    ...["WARN", "ERROR", "FATAL"].map((name): [string, IAspect, RegExp] => {
+      return [`log level ${name}`, override(CfnFunction, level(name)), /ApplicationLogLevel \w+ drops log entries/];
+    }),
     ["another log group", override(CfnFunction, { "LoggingConfig.LogGroup": "/central" }), /writes to another log group/],
     [
-      "a variable of Powertools",
-      override(CfnFunction, { "Environment.Variables.POWERTOOLS_DEV": "true" }),
-      /POWERTOOLS_DEV changes nothing/,
+      "variables of Powertools and Lambda",
+      override(CfnFunction, { "Environment.Variables": { POWERTOOLS_DEV: "true", AWS_LAMBDA_LOG_LEVEL: "WARN", OTHER: "x" } }),
+      /: POWERTOOLS_DEV, AWS_LAMBDA_LOG_LEVEL changes nothing/,
     ],
     ["a VPC", override(CfnFunction, { VpcConfig: { SubnetIds: ["subnet-1"] } }), /its role can't create network interfaces/],
     ["a key of a queue", override(CfnQueue, { KmsMasterKeyId: "alias/mine" }), /no right to use it/],
@@ -185,7 +204,13 @@ describe("a warning at synth", () => {
   it("has the statement that the policy of an imported key needs, as JSON", () => {
     const [warning = ""] = warningsOf((stack) => ({ encryptionKey: Key.fromKeyArn(stack, "Key", KEY_ARN) }));
     const [text = ""] = /(?<=Add this statement to it: )\{.*\}/.exec(warning) ?? [];
-    expect(JSON.parse(text)).toMatchObject({ Effect: "Allow", Principal: { Service: expect.anything() } });
+    const { Effect, Principal, Action, Condition } = JSON.parse(text);
+    const logs = resolve(Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"], String);
+    expect([Effect, resolve(Principal.Service, String)]).toEqual(["Allow", "logs.us-east-1.amazonaws.com"]);
+    expect(logs).toBe("arn:aws:logs:us-east-1:000000000000:log-group:*");
+    // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    const actions = ["Decrypt*", "Describe*", "Encrypt*", "GenerateDataKey*", "ReEncrypt*"];
+    expect(Action).toEqual(actions.map((action) => `kms:${action}`));
   });
 
   it("does not appear for what has an effect and what the pipeline was given", () => {

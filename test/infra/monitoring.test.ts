@@ -8,13 +8,15 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { FlagsmithToSegment } from "../../infra/flagsmith-to-segment";
 import { Monitoring, type MonitoringProps } from "../../infra/monitoring/monitoring";
 import { QUERIES } from "../../infra/monitoring/queries";
-import { PLACEHOLDERS } from "../../lambda/names";
+import { LOG_EVENTS, PLACEHOLDERS } from "../../lambda/names";
 import { alarmsOver, type Series } from "../support/alarm";
 import { templateOf } from "../support/synth";
 
 const template = templateOf();
 const complete = templateOf({ forward: "changes", expectTraffic: 2, runbookUrl: "https://wiki.example.com/flagsmith" });
 const unmerged = templateOf({ mergeBacklog: false });
+
+const runbook = readFileSync(join(__dirname, "../../infra/RUNBOOK.md"), "utf8");
 
 const alarmsOf = (from: Template) =>
   Object.values(from.findResources("AWS::CloudWatch::Alarm")).map(({ Properties: properties }) => properties);
@@ -85,6 +87,7 @@ const BESIDE_TRAFFIC: readonly Scenario[] = [
 /** At one evaluation in ten minutes, for example: AWS publishes nothing while nothing happens. */
 const WITHOUT_TRAFFIC: readonly Scenario[] = [
   ["a time without any data", {}, "No traffic"],
+  ["an evaluation not quite two hours ago", { [SENT]: during(0, 1, 1) }],
   ["the age of the oldest message alone", { [AGE]: outage[AGE] ?? [], [SENT]: steady(1) }, "Backlog"],
   ["wrong signatures only", { "Receive Invocations": every(2, 3), WrongSignature: every(2, 3) }, "Wrong secret", "No traffic"],
   ["unsigned webhooks only", { "Receive Invocations": every(2, 3), Unsigned: every(2, 3) }, "Unsigned webhooks", "No traffic"],
@@ -119,11 +122,20 @@ describe("alarms", () => {
   );
 
   it("have an article of the same title in the runbook, or in the operator's own", () => {
-    const runbook = readFileSync(join(__dirname, "../../infra/RUNBOOK.md"), "utf8");
     const titles = alarmsOf(complete).map(({ AlarmName: name }) => String(name).replace(/^\S+ /, ""));
     expect(titles.filter((title) => !runbook.includes(`### ${title}\n`))).toEqual([]);
     expect(deployed(alarmsOf(template))).toContain('infra/RUNBOOK.md of flagsmith-to-segment, \\"Backlog\\"');
     expect(deployed(alarmsOf(complete))).toContain("Runbook: https://wiki.example.com/flagsmith");
+  });
+
+  it("say that evaluations are lost where webhooks are refused or calls are dead-lettered, and otherwise that they are late", () => {
+    const all = alarmsOf(complete).map(({ AlarmName: name, AlarmDescription: text }) => {
+      return [String(name).replace(/^\S+ /, ""), /\[loss\]/.test(deployed(text))] as const;
+    });
+    const [ofReceive = "", ofDeliver = ""] = runbook.split("\n## Alarms about delivery\n");
+    const lost = (title: string) => title === "Dead letters" || ofReceive.includes(`### ${title}\n`);
+    expect(all).toEqual(all.map(([title]) => [title, lost(title)]));
+    expect(ofDeliver).toContain("### Dead letters\n");
   });
 
   it("have a runbook whose placeholders for secrets are those that the functions reject", () => {
@@ -183,8 +195,9 @@ describe("Monitoring", () => {
     configured.allResourcesProperties("AWS::CloudWatch::Alarm", { AlarmActions: actions, OKActions: actions });
     configured.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "on-call@example.com" });
     const publish = { Effect: "Allow", Action: "sns:Publish", Principal: { Service: "cloudwatch.amazonaws.com" } };
+    const Condition = { StringEquals: { "aws:SourceAccount": Match.anyValue() } };
     configured.hasResourceProperties("AWS::SNS::TopicPolicy", {
-      PolicyDocument: { Statement: Match.arrayWith([Match.objectLike(publish)]) },
+      PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ ...publish, Condition })]) },
     });
   });
 
@@ -241,6 +254,13 @@ describe("the saved queries", () => {
 });
 
 describe("the dashboard", () => {
+  const bodyOf = (from: Template): string => {
+    const [dashboard] = Object.values(from.findResources("AWS::CloudWatch::Dashboard"));
+    const parts: readonly unknown[] = dashboard?.Properties.DashboardBody["Fn::Join"][1];
+    const resource = /DeadLetterQueue|Queue|Receive|Delivered|Deliver/;
+    return parts.map((part) => (typeof part === "string" ? part : (resource.exec(JSON.stringify(part))?.[0] ?? "x"))).join("");
+  };
+
   const titlesOf = (from: Template): readonly string[] => {
     const [{ Properties: dashboard } = { Properties: {} }] = Object.values(from.findResources("AWS::CloudWatch::Dashboard"));
     return [...JSON.stringify(dashboard).matchAll(/\\"(?:title|markdown)\\":\\"(.*?)(?:\\\\n|\\")/g)].map(
@@ -260,14 +280,54 @@ describe("the dashboard", () => {
   });
 
   it("groups what it draws by time only, because CloudWatch draws nothing else as lines and areas", () => {
-    const [dashboard] = Object.values(complete.findResources("AWS::CloudWatch::Dashboard"));
-    const parts: readonly unknown[] = dashboard?.Properties.DashboardBody["Fn::Join"][1];
-    const { widgets } = JSON.parse(parts.map((part) => (typeof part === "string" ? part : "x")).join(""));
+    const { widgets } = JSON.parse(bodyOf(complete));
     const drawn = widgets.filter(
       ({ type, properties }: Record<string, { view?: string }>) => String(type) === "log" && properties?.view === "timeSeries",
     );
     expect(drawn.length).toBeGreaterThan(3);
     for (const { properties } of drawn) expect(properties.query).toMatch(/ by bin\(\d+[hm]\)$/);
+  });
+
+  it("draws in each graph what its title says", () => {
+    const { widgets } = JSON.parse(bodyOf(complete));
+    const graphs = widgets.filter(({ type }: Record<string, unknown>) => type === "metric");
+    const drawn = graphs.map(({ properties }: Record<string, unknown>) => {
+      const { title, metrics } = Object(properties);
+      const texts = metrics.map((metric: readonly unknown[]) => {
+        const [namespace, name, , resource] = metric;
+        return [...(/^AWS\//.test(String(namespace)) ? [resource] : []), name, Object(metric.at(-1)).stat].join(" ");
+      });
+      return [title.replace(/ \(query: .*/, ""), ...texts];
+    });
+    const sums = (...names: readonly string[]) => names.map((name) => `${name} Sum`);
+    expect(drawn).toEqual(
+      expect.arrayContaining([
+        ["Refused webhooks", ...sums("WrongSignature", "Unsigned", "Invalid", "Unavailable", "RefusedByApiGateway")],
+        ["Time to answer, ms", "Receive Duration p50", "Receive Duration p99"],
+        ["Skipped identities", ...sums("LeftOut")],
+        ["Crashed and throttled", ...sums("Receive Errors", "Receive Throttles")],
+        ["Age of the oldest waiting call, s", "Queue ApproximateAgeOfOldestMessage Maximum"],
+        ["Not accepted by Segment", ...sums("Overdue", "SlowedDown", "EndpointRefused", "WriteKeyRefused")],
+        ["Dead-letter queue, messages", "DeadLetterQueue ApproximateNumberOfMessagesVisible Maximum", "DeadLettered Sum"],
+        ["Merged messages", ...sums("Merged")],
+        ["Crashed and throttled", ...sums("Deliver Errors", "Deliver Throttles")],
+        ["DynamoDB, capacity units", ...sums("Delivered ConsumedReadCapacityUnits", "Delivered ConsumedWriteCapacityUnits")],
+        ["DynamoDB did not read or write", ...sums("TableFailing")],
+        ["Invocations", ...sums("Receive Invocations", "Deliver Invocations")],
+        ["Duration, ms in all", ...sums("Receive Duration", "Deliver Duration")],
+        ["Messages queued", ...sums("Queue NumberOfMessagesSent")],
+      ]),
+    );
+  });
+
+  it("counts every outcome of webhooks and messages, and links to the saved queries", () => {
+    const body = bodyOf(complete);
+    // The last five events are logged in addition to an outcome.
+    const outcomes = Object.keys(LOG_EVENTS).slice(0, -5);
+    const counted = outcomes.map((event) => `sum(strcontains(event, \\"${event}\\")) as ${event.replace("-", "_")}`);
+    expect(counted.filter((sum) => !body.includes(sum))).toEqual([]);
+    expect(body).toContain('100 * sum(strcontains(event, \\"unchanged\\")) / count(*) as saved');
+    expect(body).toContain("#logsV2:logs-insights)");
   });
 
   it("has no widgets of options that are off", () => {

@@ -47,6 +47,18 @@ describe("options", () => {
     expect(errors).toContain("production.colour: unknown option; allowed are segmentRegion, segmentEndpoint,");
   });
 
+  it("may have the lowest and the highest values that are allowed", () => {
+    const lowest = { refreshHours: 0.01, maxConcurrency: 2, reservedConcurrency: 1, expectTraffic: 1 };
+    const most = 2 ** 31 - 1;
+    const highest = { refreshHours: 8_760, maxConcurrency: 1_000, reservedConcurrency: most, expectTraffic: 24 };
+    const urlOf = (bytes: number) => `https://${"w".repeat(bytes - 8)}`;
+    const longest = { traitPrefix: "x".repeat(100), segmentEndpoint: urlOf(500), runbookUrl: urlOf(200) };
+    expect(errorsOf({ ...lowest, throttle: { rateLimit: 1 } })).toBe("");
+    expect(errorsOf({ ...highest, ...longest, throttle: { burstLimit: most } })).toBe("");
+    const tooLong = errorsOf({ segmentEndpoint: urlOf(501), runbookUrl: urlOf(201) });
+    expect(tooLong).toMatch(/segmentEndpoint: allowed is .*\n.*runbookUrl: allowed is /);
+  });
+
   const NOT_ALLOWED: Readonly<Record<string, readonly unknown[]>> = {
     segmentRegion: ["US"],
     segmentEndpoint: [
@@ -74,7 +86,7 @@ describe("options", () => {
     refreshHours: [0, "24", 8_761],
     dryRun: [null],
     logUserId: [true],
-    logRetentionDays: [31],
+    logRetentionDays: [31, 9_999],
     throttle: [{ rate: 1 }, { rateLimit: 0 }, { burstLimit: 2 ** 31 }],
     maxConcurrency: [1, 1_001],
     reservedConcurrency: [0],
@@ -90,6 +102,7 @@ describe("options", () => {
     "are rejected: %s %j",
     (name, value) => {
       expect(errorsOf({ [name]: value })).toContain(`production.${name}: allowed is `);
+      expect(errorsOf({ [name]: value })).toMatch(/; got .{1,81}$/);
     },
   );
 
@@ -136,6 +149,9 @@ describe("options", () => {
     expect(errorsOf({ ...flags("x".repeat(1_390)), flagsmithTraits: ["y".repeat(1_300)] })).toBe("");
     expect(errorsOf(sixLetters(150))).toBe("");
     expect(errorsOf(flags("ж".repeat(1_490)))).toContain("production: allowed are 2800 bytes for traitPrefix, flags,");
+    const names = ["z".repeat(920)];
+    const others = { identities: { include: names }, experiments: names, removeTraits: names };
+    expect(errorsOf({ forward: "changes", ...others })).toContain("production: allowed are 2800 bytes");
     expect(errorsOf(sixLetters(329))).toContain("production: allowed are 2800 bytes");
   });
 });

@@ -110,7 +110,9 @@ describe("the queues", () => {
 describe("the functions", () => {
   it("run on arm64 under Node.js 24, with the memory that the costs and the cold start were measured with", () => {
     template.resourceCountIs("AWS::Lambda::Function", 2);
-    template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Architectures: ["arm64"] });
+    template.allResourcesProperties("AWS::Lambda::Function", {
+      ...{ Runtime: "nodejs24.x", Architectures: ["arm64"], Handler: "index.handler" },
+    });
     expect(functionOf(template, "Verifies").MemorySize).toBe(512);
     expect(functionOf(template, "Delivers").MemorySize).toBe(256);
   });
@@ -121,7 +123,9 @@ describe("the functions", () => {
 
   it("have log groups of their own, kept for 30 days or as configured", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 3);
-    template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
+    template.allResourcesProperties("AWS::Lambda::Function", {
+      LoggingConfig: { LogGroup: Match.anyValue(), LogFormat: "Text" },
+    });
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     configured.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 90 });
   });
@@ -211,7 +215,9 @@ describe("the outputs", () => {
   it("are the URLs and the commands", () => {
     const names = ["CreateWebhookSecret", "CreateWriteKey", "DashboardUrl", "NextStep", "RedriveDeadLetters", "WebhookUrl"];
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual(names);
-    expect(outputOf(template, "NextStep")).toContain("npm run setup -- --region us-east-1");
+    expect(outputOf(template, "NextStep")).toBe("npm run setup -- --region us-east-1 --environment production");
+    expect(outputOf(template, "WebhookUrl")).toMatch(/\/webhook$/);
+    expect(JSON.stringify(template.findOutputs("DashboardUrl"))).toContain("#dashboards/dashboard/");
   });
 
   it("create the parameters, and overwrite none that exists", () => {
@@ -295,8 +301,8 @@ describe("environments", () => {
   });
 
   it("may have an account and a region", () => {
-    const { stacks } = synthesizeApp({ production: { account: "123456789012", region: "eu-west-1" } });
-    expect(stacks).toMatchObject([{ account: "123456789012", region: "eu-west-1" }]);
+    const { stacks } = synthesizeApp({ production: { account: "123456789012", region: "us-gov-west-1" } });
+    expect(stacks).toMatchObject([{ account: "123456789012", region: "us-gov-west-1" }]);
   });
 
   it("may have options that are undefined, which count as not given", () => {
@@ -311,7 +317,11 @@ describe("environments", () => {
     ["a text that is not JSON", "{production", "or its JSON text; got a text that is not JSON"],
     ["an unknown option", { staging: { regions: "eu" } }, "environments.staging.regions: unknown option; allowed are"],
     ["options that are not an object", { staging: "eu" }, "environments.staging: allowed is an object of options"],
-    ["a wrong account", { staging: { account: 1 } }, "environments.staging.account: allowed is a string of 12 digits"],
+    [
+      "a wrong account",
+      { staging: { account: "12345678901" } },
+      "environments.staging.account: allowed is a string of 12 digits",
+    ],
     ["a wrong AWS region", { staging: { region: "Ireland" } }, "environments.staging.region: allowed is a region"],
     [
       "a key in another region",

@@ -36,14 +36,15 @@ function addMany(identity: string, number: number): void {
 }
 
 /** Log entries of an evaluation that Segment has. */
-function delivered(userId: string, messageId: string, hoursAgo: number) {
+function delivered(userId: string, messageId: string, hoursAgo: number, event = "delivered") {
   const about = { userId, messageId };
-  return [logEntry("receive", "accepted", hoursAgo, about), logEntry("deliver", "delivered", hoursAgo, about)];
+  return [logEntry("receive", "accepted", hoursAgo, about), logEntry("deliver", event, hoursAgo, about)];
 }
 
 describe("dead-letters", () => {
   it("lists them without trait values, and hides nothing by it", async () => {
     addFour();
+    addDeadLetter("erin\nm-forged  isolated-failure", "m-5");
     const { code, out } = await local();
     const [header = "", ...rows] = out.split("\n");
     expect(header.split(/ +/)).toEqual(["messageId", "reason", "status", "userId", "bytes", "evaluated"]);
@@ -52,7 +53,8 @@ describe("dead-letters", () => {
       ["m-rejected-1", "isolated-failure"],
       [expect.stringMatching(/^[\da-f-]{36}$/), "unreadable-message"],
       ["m-old-1", "isolated-failure"],
-      ["4 dead letters"],
+      ["m-5", "isolated-failure"],
+      ["5 dead letters"],
     ]);
     expect(out).not.toContain("gold");
     expect([code, queue().inFlight]).toEqual([0, 0]);
@@ -61,11 +63,16 @@ describe("dead-letters", () => {
   it("names users as the log does, and without their traits, unless asked", async () => {
     await restartWith({ logUserId: "hashed" });
     addDeadLetter("carol", "m-1");
-    const [hidden] = JSON.parse((await local(["--json"])).out);
+    addUnreadable();
+    const [hidden, unreadable] = JSON.parse((await local(["--json"])).out);
     expect(hidden.userId).toBe(hashIdentity("carol"));
     expect(hidden).not.toHaveProperty("traits");
-    const shown = JSON.parse((await local(["--json", "--show"])).out);
-    expect(shown).toMatchObject([{ userId: "carol", status: "400", traits: { secret_plan: "gold" } }]);
+    expect(unreadable.userId).toBe("");
+    expect(Date.parse(unreadable.receivedAt)).toBeGreaterThan(Date.now() - 600_000);
+    const [shown] = JSON.parse((await local(["--json", "--show"])).out);
+    const { body = "" } = queue().messages[0] ?? {};
+    const about = { bytes: Buffer.byteLength(body), receivedAt: JSON.parse(body).timestamp };
+    expect(shown).toMatchObject({ userId: "carol", status: "400", traits: { secret_plan: "gold" }, ...about });
   });
 
   it("says what another reader holds, and does not redrive it unchecked", async () => {
@@ -99,6 +106,10 @@ describe("dead-letters", () => {
     expect(progress).toContain("number of messages is not known: your credentials need sqs:GetQueueAttributes");
     expect(progress).toMatch(/hidden for 2 minutes, .*: your credentials need sqs:ChangeMessageVisibility/);
     expect(code).toBe(0);
+    const { questions } = await onAws(["--redrive"], { answer: false });
+    expect(questions).toEqual([
+      expect.stringMatching(/^How many lie behind them, or are held by another reader, is not known/),
+    ]);
   });
 
   it.each([[[]], [["--json"]]])("prints what it read before reading failed: %j", async (args) => {
@@ -110,6 +121,8 @@ describe("dead-letters", () => {
     expect(out).toContain("carol9-1");
     expect(progress).toMatch(/ended early: your credentials need sqs:ReceiveMessage$/);
     expect([code, queue().inFlight]).toEqual([1, 0]);
+    const unseen = await onAws(["--delete", "m-1", "--yes"]);
+    expect(unseen.progress).toMatch(/your credentials need sqs:ReceiveMessage$/);
   });
 
   it("makes the messages visible before Ctrl-C ends it", async () => {
@@ -160,6 +173,14 @@ describe("dead-letters --redrive", () => {
     expect((await local(["--redrive", "--yes"])).out).toMatch(/\nback in the queue: 4 messages$/);
   });
 
+  it("says why SQS ended its move early", async () => {
+    addFour();
+    cloud().fakeSqs.moveFailure = "AWS.SimpleQueueService.NonExistentQueue";
+    const { code, progress } = await local(["--redrive", "--yes"]);
+    expect(progress).toMatch(/^SQS ended the redrive after 1 messages: FAILED, AWS.SimpleQueueService.NonExistentQueue$/m);
+    expect(code).toBe(1);
+  });
+
   it("does not count a part of the newest evaluation that Segment has as older", async () => {
     const flags = Array.from({ length: 310 }, (_, i) => flagPayload({ name: `f${i}` }));
     await pipeline().post(bytesOf(evaluationPayload({ identity: "erin", flags })));
@@ -184,9 +205,10 @@ describe("dead-letters --redrive", () => {
   });
 
   it("looks up more users than fit into one pattern", async () => {
+    const AT_SEGMENT = ["delivered", "merged", "unchanged"];
     const users = Array.from({ length: 40 }, (_, i) => `user-with-a-long-name-${i}`);
     for (const [i, identity] of users.entries()) addDeadLetter(identity, `m-${i}`);
-    state().entries = users.slice(30).flatMap((identity, i) => delivered(identity, `newer-${i}`, 0.1));
+    state().entries = users.slice(30).flatMap((identity, i) => delivered(identity, `newer-${i}`, 0.1, AT_SEGMENT[i % 3]));
     const rows = JSON.parse((await local(["--redrive", "--json"], { answer: false })).out);
     const overtaken = rows.filter((row: Record<string, unknown>) => row.overtaken === "yes");
     expect(overtaken.map((row: Record<string, unknown>) => row.userId)).toEqual(users.slice(30));
@@ -215,6 +237,18 @@ describe("dead-letters --redrive --newest", () => {
     ).toEqual(["c-new-1", "c-new-2", "e-1"]);
     expect(idsIn(queue().messages.filter(({ body }) => body !== "hello"))).toEqual(["c-old-1", "c-new-2", "d-1"]);
     expect(queue().inFlight).toBe(0);
+  });
+
+  it("sends a message with its user and its attributes, and keeps the dead letter until SQS has the message", async () => {
+    await restartWith({ paused: true });
+    addMany("carol", 10);
+    state().refused = { SendMessage: "AccessDeniedException" };
+    expect((await onAws(["--redrive", "--newest", "--yes"])).code).toBe(1);
+    expect(queue().size).toBe(10);
+    state().refused = {};
+    expect((await local(["--redrive", "--newest", "--yes"])).out).toMatch(/\nback in the queue: 1 message\n9 older/);
+    const attributes = { messageId: attribute("carol9-1"), reason: attribute("isolated-failure") };
+    expect(cloud().queue.queue.messages).toMatchObject([{ groupId: "carol", attributes }]);
   });
 
   it("sends nothing of a user whose newest SQS may not show, or whose log was not read", async () => {

@@ -25,6 +25,8 @@ beforeEach(() => {
 describe("doctor on AWS", () => {
   it("finds nothing wrong in a pipeline in good health, and prints the names that the runbook needs", async () => {
     state().oldest = 3;
+    const receive = { config: { urlSuffix: "amazonaws.com.cn" } };
+    state().functions = { receive, deliver: { config: { changes: { table: "records", refreshHours: 24 } } } };
     const { found, at, code } = await doctor();
     expect(at("info").map(({ check, detail }) => [check, detail])).toEqual([
       ["log group of receive", "receive"],
@@ -33,9 +35,9 @@ describe("doctor on AWS", () => {
       ["queue ARN", cloud().queue.arn],
       ["dead-letter queue URL", cloud().deadLetterQueue.url],
       ["dead-letter queue ARN", cloud().deadLetterQueue.arn],
-      ["table", "none, without forward: changes"],
+      ["table", "records"],
       ["log group of API Gateway", "/aws/vendedlogs/access"],
-      ["webhook", expect.stringMatching(/^https:\/\/abc123\.execute-api\.us-east-1\.\S+\/webhook$/)],
+      ["webhook", expect.stringMatching(/^https:\/\/abc123\.execute-api\.us-east-1\.amazonaws\.com\.cn\/webhook$/)],
     ]);
     expect(at("skip", "warning", "failed")).toMatchObject([{ check: "write key at Segment", level: "skip" }]);
     expect(found.map(({ check }) => check)).toEqual(expect.arrayContaining(["concurrency", "alarm history", "oldest message"]));
@@ -122,9 +124,13 @@ describe("alarms", () => {
     const pipelineName = `${NAME}/staging`;
     state().functions = { receive: { config: { pipelineName } }, deliver: { config: { pipelineName } } };
     state().alarms = { [BACKLOG]: "ALARM", [`${pipelineName} Dead letters`]: "ALARM" };
+    state().alarmDetails = { [`${pipelineName} Dead letters`]: { StateUpdatedTimestamp: 1_790_000_000 } };
     const firing = (await doctor()).found.filter(({ detail }) => detail.startsWith("fires"));
     expect(firing).toMatchObject([
-      { check: `${pipelineName} Dead letters`, level: "warning", fix: "infra/RUNBOOK.md, Dead letters" },
+      {
+        ...{ check: `${pipelineName} Dead letters`, level: "warning", fix: "infra/RUNBOOK.md, Dead letters" },
+        detail: "fires since 2026-09-21T14:13:20.000Z",
+      },
     ]);
   });
 
@@ -221,6 +227,12 @@ describe("doctor", () => {
       `topic ${TOPIC}`,
       [/^ok /, /^warn .*: boss@example\.com; .* -> aws sns subscribe .* boss@example\.com; then aws sns confirm/],
     ],
+    [
+      "a subscription that replaced a cancelled one",
+      subscribed({ "ops@example.com": `Deleted ${TOPIC}:1` }),
+      `topic ${TOPIC}`,
+      [/^ok /],
+    ],
     ["a topic that does not exist", { actions: [OTHER_TOPIC] }, "alarm receivers", [/^skip .* does not exist$/]],
     [
       "log level WARN, which hides entries",
@@ -250,7 +262,7 @@ describe("doctor", () => {
     ["no metric filter of API Gateway", unfiltered, "log group of API Gateway", [/^warn .* RefusedByApiGateway/]],
     [
       "an account that runs few functions",
-      { concurrency: 10 },
+      { concurrency: 19 },
       "concurrency",
       [/^warn .*executions, or lower maxConcurrency$/],
     ],
@@ -270,8 +282,10 @@ describe("doctor", () => {
       "event source",
       [/^warn .*PROBLEM: Function call failed -> .*Nothing delivered$/],
     ],
+    ["an event source that is being updated", mapping("Updating", "OK"), "event source", [/^ok /]],
     ["an event source that works", mapping("Enabled", "OK"), "event source", [/^ok {4}event source: is Enabled/]],
-    ["an old message", { oldest: 1_200 }, "oldest message", [/^warn .*: 1200 s old -> infra\/RUNBOOK.md, Backlog$/]],
+    ["a message of 15 minutes", { oldest: 900 }, "oldest message", [/^ok .*: 900 s old$/]],
+    ["an older message", { oldest: 901 }, "oldest message", [/^warn .*: 901 s old -> infra\/RUNBOOK.md, Backlog$/]],
     ["no age of the last 15 minutes", { oldest: undefined }, "oldest message", [/^skip .* no age in the last 15 minutes/]],
   ])("judges %s", async (_, changes, check, lines) => {
     Object.assign(state(), changes);
@@ -285,25 +299,28 @@ describe("doctor", () => {
 });
 
 describe("the log", () => {
-  it("shows the newest accepted and delivered of 24 hours, with their times", async () => {
-    const accepted = [logEntry("receive", "accepted", 9), logEntry("receive", "accepted", 5)];
-    const delivered = [logEntry("deliver", "unchanged", 7), logEntry("deliver", "delivered", 23)];
-    state().entries = [...accepted, ...delivered];
-    const { named } = await doctor();
-    expect(named("newest accepted")).toMatchObject([{ level: "ok", detail: accepted[1]?.timestamp }]);
-    expect(named("newest delivered")).toMatchObject([{ level: "ok", detail: `${delivered[0]?.timestamp}, as unchanged` }]);
-  });
+  it.each(["merged", "unchanged", "dry-run"])(
+    "shows the newest accepted and %s of 24 hours, with their times",
+    async (event) => {
+      const accepted = [logEntry("receive", "accepted", 9), logEntry("receive", "accepted", 5)];
+      const delivered = [logEntry("deliver", event, 7), logEntry("deliver", "delivered", 23)];
+      state().entries = [...accepted, ...delivered];
+      const { named } = await doctor();
+      expect(named("newest accepted")).toMatchObject([{ level: "ok", detail: accepted[1]?.timestamp }]);
+      expect(named("newest delivered")).toMatchObject([{ level: "ok", detail: `${delivered[0]?.timestamp}, as ${event}` }]);
+    },
+  );
 
   it("names traits that a warehouse loses, from the newest entry that has some, with the way out", async () => {
     state().entries = [
       logEntry("receive", "accepted", 0.8, { reservedColumns: "1: userId" }),
-      logEntry("receive", "accepted", 0.7, { reservedColumns: "2: userId, sentAt" }),
+      logEntry("receive", "accepted", 0.7, { reservedColumns: "2: userId, sentAt", sameColumn: "a_b, aB" }),
       ...state().entries,
     ];
     const { lines } = await doctor();
     const line = /^info {2}reservedColumns: 2: userId, sentAt \(.*traitPrefix.*Flagsmith$/;
     expect(lines("reservedColumns")).toEqual([expect.stringMatching(line)]);
-    expect(lines("sameColumn")).toEqual([]);
+    expect(lines("sameColumn")).toEqual([expect.stringMatching(/^info {2}sameColumn: a_b, aB \(.*one value of them is kept/)]);
   });
 
   it("does not count what is older, or another function's in a shared log group", async () => {

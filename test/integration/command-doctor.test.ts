@@ -2,10 +2,12 @@ import { examine, type Finding, type Level } from "../../infra/cli/checks/findin
 import { judgeParameter } from "../../infra/cli/checks/parameters";
 import { writeKeyChecks } from "../../infra/cli/checks/write-key";
 import { SETTINGS_URL } from "../../infra/cli/command";
+import { hashIdentity } from "../../lambda/identify-call";
 import { PLACEHOLDERS } from "../../lambda/names";
 import { sign } from "../../lambda/receive/signature";
 import { bytesOf, evaluationPayload } from "../cloud/events";
-import { findingsOf, type Settings, settingsWith, US_SOURCE, usePipeline, withSettings } from "./commands";
+import { Loopback } from "../support/loopback";
+import { findingsOf, logEntry, type Settings, settingsWith, US_SOURCE, usePipeline, withSettings } from "./commands";
 
 const { pipeline, cloud, state, restartWith, post, saw, local, onAws } = usePipeline("doctor");
 
@@ -62,7 +64,8 @@ describe("doctor with --local", () => {
 });
 
 describe("doctor --call", () => {
-  it("sends a call of user doctor, and follows it to Segment", async () => {
+  it("sends a call of user doctor, signed with the first secret, and follows it to Segment", async () => {
+    cloud().ssm.set(SECRET, "integration-secret\nan older secret");
     const { found, code } = await doctor("--call");
     expect(found.slice(-2)).toMatchObject([
       { check: "call", level: "ok", detail: expect.stringContaining("answers 202") },
@@ -70,6 +73,23 @@ describe("doctor --call", () => {
     ]);
     expect(code).toBe(0);
     expect(cloud().segment.calls).toMatchObject([{ userId: "doctor" }]);
+  });
+
+  it.each<[number, object, RegExp]>([
+    [200, { reason: "skipped" }, /^warn {2}call: answers 200: skipped -> an option skips the identity doctor/],
+    [202, {}, /^FAIL .* answers 202, but not as receive does -> is a proxy or a firewall in between/],
+    [302, {}, /^FAIL .* answers 302, but not as receive does -> is a proxy or a firewall in between/],
+    [400, { reason: "no" }, /^FAIL {2}call: answers 400: no -> infra\/RUNBOOK\.md, Invalid webhooks$/],
+    [401, { reason: "no" }, /^FAIL {2}call: answers 401: no -> infra\/RUNBOOK\.md, Wrong secret$/],
+    [404, {}, /^FAIL .* answers 404, .* -> is it this pipeline's URL\?/],
+    [429, {}, /^FAIL .* answers 429, .* -> infra\/RUNBOOK\.md, Refused by API Gateway$/],
+    [503, { reason: "no" }, /^FAIL {2}call: answers 503: no -> infra\/RUNBOOK\.md, Unavailable$/],
+  ])("explains status %i with %j", async (status, body, line) => {
+    const headers = { location: cloud().webhookUrl };
+    const other = await Loopback.start(() => ({ status, headers, body: JSON.stringify(body) }));
+    const { lines } = await doctor("--call", "--url", `${other.url}/webhook`);
+    await other.stop();
+    expect(lines("call")).toEqual([expect.stringMatching(line)]);
   });
 
   it("waits for a call that Segment accepts two seconds later", async () => {
@@ -157,6 +177,24 @@ describe("doctor --wait", () => {
     expect(code).toBe(1);
   });
 
+  it("explains a kind of webhook again after half a minute, but not Flagsmith's next attempt", async () => {
+    const refused = (secondsAgo: number) =>
+      logEntry("receive", "unauthorized", secondsAgo / 3_600, { code: "signature-wrong", requestId: `${secondsAgo}` });
+    state().entries = [refused(60), refused(20), refused(5)];
+    const { found } = await wait();
+    expect(found.filter(({ check }) => check.startsWith("webhook of "))).toHaveLength(2);
+    expect(found.at(-1)?.detail).toMatch(/^none of 3 webhooks/);
+  });
+
+  it("names the user as the log does", async () => {
+    await restartWith({ logUserId: "hashed" });
+    await post("doctor");
+    const waiting = wait("10");
+    await post("ann");
+    const detail = expect.stringContaining(`the user whose SHA-256 is ${hashIdentity("ann")}, `);
+    expect((await waiting).named("first webhook")).toMatchObject([{ detail }, { detail, level: "ok" }]);
+  });
+
   it("explains why Segment does not get it", async () => {
     cloud().segment.refusals.push(...Array(200).fill(401));
     await post("ann");
@@ -182,9 +220,11 @@ describe("a parameter", () => {
   it.each<[string, string, string, boolean, Level, RegExp]>([
     ["blanks around it", " secret", "SecureString", true, "warning", /^has blanks/],
     ["quotes around it", '"secret"', "SecureString", true, "failed", /^has quotes/],
+    ["backticks around it", "`secret`", "SecureString", true, "failed", /^has quotes/],
     ["the placeholder in it", PLACEHOLDERS.webhookSecret, "SecureString", true, "failed", /^holds the placeholder/],
     ["a line with a placeholder", `s\n${PLACEHOLDERS.webhookSecret}`, "SecureString", true, "warning", /^has a line with the/],
     ["nothing in it", " ", "SecureString", true, "failed", /^is empty/],
+    ["a blank line in it", "secret\n\nold", "SecureString", true, "warning", /^has blanks or blank lines/],
     ["the wrong type", "secret", "String", true, "warning", /^is a String/],
     ["two write keys", "one\ntwo", "SecureString", false, "warning", /^has more than one line/],
     ["two secrets, one per line", "secret\nold\n", "SecureString", true, "ok", /^is there/],
@@ -237,7 +277,7 @@ describe("the write key at Segment", () => {
   });
 
   it("is a warning with another length than 32 characters", async () => {
-    const [length, ...others] = await look(US_SOURCE, US, "short");
+    const [length, ...others] = await look(US_SOURCE, US, "s/ort");
     expect(length).toMatchObject({ check: "write key", level: "warning", detail: expect.stringMatching(/^has 5 characters/) });
     expect(others).toContainEqual(known);
   });

@@ -26,7 +26,7 @@ const ofEu = { cdkJson: cdkJsonWith({ segmentRegion: "eu" }) };
 const withEndpoint = { cdkJson: cdkJsonWith({ segmentEndpoint: "https://events.eu1.segmentapis.com" }) };
 const stored = (names = NAMES) => [ssm().get(names.webhookSecret)?.value, ssm().get(names.writeKey)?.value];
 
-beforeEach(() => ssm().set(BOOTSTRAP, "21", "String"));
+beforeEach(() => ssm().set(BOOTSTRAP, "6", "String"));
 
 /** With an operator who says yes, and types the keys one after the other. */
 const attended = (operator: Operator = {}, keys: readonly string[] = [WRITE_KEY], ...args: readonly string[]) => {
@@ -50,7 +50,7 @@ describe("setup before the deploy", () => {
     expect(stored()).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), WRITE_KEY]);
     expect(ssm().get(NAMES.writeKey)?.type).toBe("SecureString");
     expect(out).toContain("ok    credentials: account 000000000000, role Deployer, session ann, region us-east-1");
-    expect(out).toContain("ok    bootstrap: version 21");
+    expect(out).toContain("ok    bootstrap: version 6");
     expect(out).toContain("1. AWS_REGION=us-east-1 npx cdk deploy FlagsmithToSegment-staging\n");
     expect(out).toContain("2. npx --no flagsmith-to-segment setup --region us-east-1 --environment staging");
     expect(code).toBe(0);
@@ -139,6 +139,8 @@ describe("setup before the deploy", () => {
     const operator = { cdkJson: cdkJsonWith({}), piped: WRITE_KEY };
     const nobody = await onAws(["--environment", "staging"], operator);
     expect([nobody.code, nobody.progress]).toEqual([1, expect.stringMatching(/^no one can answer here: .*--yes/)]);
+    const alone = await onAws(["--yes"], { piped: WRITE_KEY });
+    expect(alone.out).toMatch(/^ok {4}pipeline: deployed as stack \S+-production$/m);
     const several = await onAws(["--yes"], operator);
     expect(several.progress).toMatch(/^cdk.json has several environments, production, staging/);
     expect([several.code, stored()]).toEqual([2, UNTOUCHED]);
@@ -150,6 +152,26 @@ describe("setup before the deploy", () => {
     expect(out).toContain("2. AWS_REGION=us-east-1 npx cdk deploy <your stack>\n");
   });
 
+  it("names a user without a role, and a reserved concurrency that AWS would refuse", async () => {
+    state().caller = "arn:aws:iam::000000000000:user/team/ann";
+    const { out } = await unattended({ cdkJson: cdkJsonWith({ reservedConcurrency: 901 }) });
+    expect(out).toContain("ok    credentials: account 000000000000, user team/ann, region");
+    expect(out).toMatch(/FAIL {2}Lambda's quota: .*: AWS refuses reservedConcurrency 901, because 100 must stay/);
+    expect((await unattended({ cdkJson: cdkJsonWith({ reservedConcurrency: 900 }) })).out).toContain("ok    Lambda's quota");
+  });
+
+  it("names the stack that was given in both commands, which are the clone's where its script was called", async () => {
+    const { out } = await unattended({ environment: { npm_lifecycle_event: "setup" } }, "--stack", "Own");
+    expect(out).toContain("1. AWS_REGION=us-east-1 npx cdk deploy Own\n");
+    expect(out).toContain("2. npm run setup -- --region us-east-1 --environment staging --stack Own");
+  });
+
+  it("overwrites no parameter that was created meanwhile", async () => {
+    state().refused = { PutParameter: () => void ssm().set(NAMES.webhookSecret, "another's") };
+    expect((await unattended()).code).toBe(1);
+    expect(stored()).toEqual(["another's", undefined]);
+  });
+
   it("goes on where it may not read the quota, and says which right is missing", async () => {
     state().refused = { GetAccountSettings: "AccessDeniedException" };
     const { code, out } = await unattended();
@@ -158,10 +180,10 @@ describe("setup before the deploy", () => {
   });
 
   it("names an account's small quota, and puts the bootstrap before the deploy", async () => {
-    state().concurrency = 10;
+    state().concurrency = 19;
     ssm().delete(BOOTSTRAP);
     const { out } = await unattended();
-    expect(out).toMatch(/warn {2}Lambda's quota: the account runs up to 10 .* "maxConcurrency": 2/);
+    expect(out).toMatch(/warn {2}Lambda's quota: the account runs up to 19 .* "maxConcurrency": 2/);
     expect(out).toContain("1. npx cdk bootstrap aws://000000000000/us-east-1\n  2. AWS_REGION");
   });
 
@@ -170,11 +192,16 @@ describe("setup before the deploy", () => {
     const { out } = await unattended({}, "--qualifier", "own");
     expect(out).toContain("1. npx cdk bootstrap aws://000000000000/us-east-1 --qualifier own");
     expect(out).toContain("cdk deploy FlagsmithToSegment-staging -c @aws-cdk/core:bootstrapQualifier=own");
+    const context = { environments: { staging: {} }, "@aws-cdk/core:bootstrapQualifier": "own" };
+    const known = await unattended({ cdkJson: { app: "node infra/app.ts", context } });
+    expect(known.out).toMatch(/--qualifier own\n.*cdk deploy FlagsmithToSegment-staging\n/);
   });
 
   it("encrypts with the key of cdk.json, or with that of the option, which the deploy command has as well", async () => {
     await unattended({ cdkJson: cdkJsonWith({ kmsKeyArn: KMS }) });
     expect([...ssm().keyIds.values()]).toEqual([KMS, KMS]);
+    const typed = await attended({ cdkJson: cdkJsonWith(), types: () => "alias/mine" });
+    expect(typed).toMatchObject({ code: 1, progress: "not the ARN of a KMS key: alias/mine" });
     ssm().delete(NAMES.writeKey);
     const { out } = await unattended({ cdkJson: cdkJsonWith() }, "--kms-key-arn", KMS);
     expect(out).toContain(`-c environments='{"production":{},"staging":{"kmsKeyArn":"${KMS}"}}'`);
@@ -183,9 +210,9 @@ describe("setup before the deploy", () => {
 
 describe("setup and the write key", () => {
   it("takes the region of the key's source into the deploy command", async () => {
-    const { out } = await unattended({ settings: EU_SOURCE });
+    const { out } = await unattended({ settings: EU_SOURCE, cdkJson: cdkJsonWith({ traitPrefix: "it's_" }) });
     expect(out).toContain("ok    write key at Segment: belongs to a source in eu");
-    expect(out).toContain(`-c environments='{"production":{},"staging":{"segmentRegion":"eu"}}'`);
+    expect(out).toContain(`-c environments='{"production":{},"staging":{"traitPrefix":"it'\\''s_","segmentRegion":"eu"}}'`);
     expect(out).toContain(`context.environments.staging: { "segmentRegion": "eu" }`);
   });
 
@@ -196,6 +223,9 @@ describe("setup and the write key", () => {
     const { out, code } = await unattended({ settings: UNKNOWN });
     expect(out).toMatch(/--yes: no source at Segment has the write key: .*; the write key is used as it is/);
     expect([code, stored()[1]]).toEqual([0, WRITE_KEY]);
+    ssm().delete(NAMES.writeKey);
+    const { questions } = await attended({ settings: UNKNOWN }, ["short"]);
+    expect(questions[1]).toMatch(/^the write key has 5 characters; Segment's have 32, and no source at Segment has/);
   });
 
   it("asks again for a key that can be none, and about one of another length", async () => {
@@ -215,6 +245,10 @@ describe("setup and the write key", () => {
   it("asks before it goes on with a source of another region", async () => {
     const { questions } = await attended(ofEu);
     expect(questions[1]).toMatch(/^the write key's source is in us, and the pipeline sends to eu: .*Go on\?$/);
+    ssm().delete(NAMES.writeKey);
+    const refused = await attended({ ...ofEu, answer: async (question) => !question.endsWith("Go on?") });
+    expect(refused.progress).toBe('nothing was written; set option "segmentRegion": "us"');
+    expect([refused.code, stored()[1]]).toEqual([1, undefined]);
   });
 
   it("adds no region beside an endpoint of cdk.json", async () => {
@@ -263,22 +297,26 @@ describe("setup after the deploy", () => {
   });
 
   it.each([true, false])("prints the secret only after a question: %s", async (answer) => {
+    ssm().set(DEPLOYED.webhookSecret, "integration-secret\nolder");
     const { out, code } = await attended({ answer }, [], ...PRODUCTION, "--minutes", "0.001");
     expect(out).toContain("FAIL  first webhook: nothing arrived in 0.001 min");
     expect(code).toBe(1);
     expect(out.includes("integration-secret")).toBe(answer);
+    expect(out).not.toContain("older");
   });
 
   it("names the stack's output where it may not read the URL", async () => {
     state().refused = { GetPolicy: "AccessDeniedException" };
-    const { out, code } = await unattended({}, ...PRODUCTION);
+    const { out, code } = await unattended({ environment: { npm_lifecycle_event: "setup" } }, ...PRODUCTION);
+    expect(out).toMatch(/then wait for the first webhook: npm run doctor -- --wait --region/);
     expect(out).toMatch(/the output WebhookUrl of stack \S+ \(not read: your credentials need lambda:GetPolicy\)/);
     expect(code).toBe(0);
   });
 
   it("creates a parameter that is missing, by the names of the deployed pipeline", async () => {
     ssm().delete(DEPLOYED.writeKey);
-    await unattended({}, ...PRODUCTION);
+    const { progress } = await attended({ interruptsAt: "Show the webhook secret" }, [WRITE_KEY], ...PRODUCTION);
+    expect(progress).toBe("interrupted");
     expect(stored(DEPLOYED)).toEqual(["integration-secret", WRITE_KEY]);
   });
 });
@@ -295,7 +333,7 @@ describe("the hidden question", () => {
   };
 
   it("takes what is typed or pasted, corrected, and shows nothing of it", async () => {
-    const { answer, modes, shown } = ask(["ab\u007Fc", "\u001B[200~déf\u001B[201~", "\rmore"]);
+    const { answer, modes, shown } = ask(["x\u0015ab\u007Fc", "\u001B[200~déf\u001B[201~", "\rmore"]);
     expect(await answer).toBe("acdéf");
     expect(shown()).toBe("key? \n");
     expect(modes).toEqual([true, false]);

@@ -1,3 +1,4 @@
+import { connect } from "../../infra/cli/aws";
 import { explain } from "../../infra/cli/explain";
 import { runCommand, usePipeline } from "./commands";
 
@@ -8,7 +9,16 @@ describe("a command on AWS", () => {
     state().stacks = { Failed: "ROLLBACK_COMPLETE", Deploying: "CREATE_IN_PROGRESS", CDKToolkit: "UPDATE_COMPLETE" };
     const other = await local(["doctor", "--environment", "staging"]);
     expect(other.progress).toContain(`there are\n  --stack ${cloud().stackName} --environment production`);
-    Object.assign(cloud().controlPlane, { options: { ...Object(cloud().controlPlane).options, functions: [] } });
+    const { options } = Object(cloud().controlPlane);
+    const deploy = (functions: readonly unknown[]) =>
+      Object.assign(cloud().controlPlane, { options: { ...options, functions } });
+    deploy([...options.functions, ...options.functions]);
+    const several = await local(["doctor"]);
+    expect(several).toMatchObject({
+      code: 1,
+      progress: expect.stringMatching(/several pipelines fit; .*(\n {2}--stack \S+ --env.*){2}$/),
+    });
+    deploy([]);
     const why = async (...args: readonly string[]) => (await local(["doctor", ...args])).progress;
     expect(await why("--stack", "Failed")).toMatch(/^stack Failed is ROLLBACK_COMPLETE .* delete it,/m);
     expect(await why("--stack", "Deploying")).toMatch(/CREATE_IN_PROGRESS .* wait until that is done$/);
@@ -22,7 +32,9 @@ describe("a command on AWS", () => {
     ["names no right for another refusal", "TooManyRequestsException", /TooManyRequestsException: not now$/],
   ])("%s", async (_, refusal, message) => {
     state().refused = { ListFunctions: refusal };
-    expect(await onAws(["trace", "ann"])).toMatchObject({ code: 1, progress: expect.stringMatching(message) });
+    // With the region, the command is not meant for a running npm start.
+    const environment = { npm_lifecycle_event: "trace" };
+    expect(await onAws(["trace", "ann"], { environment })).toMatchObject({ code: 1, progress: expect.stringMatching(message) });
   });
 
   it.each<[string, number, string, string, string]>([
@@ -56,6 +68,7 @@ describe("an error", () => {
     ],
     ["no credentials", noCredentials, {}, /^no AWS credentials: log in/],
     ["an expired login", { name: "ExpiredTokenException" }, {}, /^ExpiredTokenException: log in to AWS again$/],
+    ["an unknown key", { name: "UnrecognizedClientException" }, {}, /^UnrecognizedClientException: log in to AWS again$/],
     ["an unknown host", unknownHost, {}, /is there a network\?$/],
     ["an unknown host beside a proxy", unknownHost, { HTTPS_PROXY }, /is there a network\?; HTTPS_PROXY is not used$/],
     ["a refused connection beside a proxy", refused, { HTTPS_PROXY }, /^connect ECONNREFUSED; HTTPS_PROXY is not used$/],
@@ -100,9 +113,19 @@ describe("the program", () => {
     ["where no npm start runs", "1", 1, /^no answer at http:\/\/127\.0\.0\.1:1\/: is npm start running\?/],
     ["that is none", "abc", 2, /^PORT: allowed is the port that npm start printed; got "abc"/],
     ["that means any", "0", 2, /^PORT: allowed is the port that npm start printed; got "0"/],
+    ["beyond the last", "65536", 2, /^PORT: allowed is the port that npm start printed; got "65536"/],
   ])("refuses a port %s", async (_, PORT, code, message) => {
     const ran = await runCommand(["doctor", "--local"], { environment: { PORT } });
     expect(ran).toMatchObject({ code, progress: expect.stringMatching(message) });
+  });
+
+  it.each<[string, string | undefined, Readonly<Record<string, string>>]>([
+    ["eu-west-1", "eu-west-1", { AWS_REGION: "eu-west-2" }],
+    ["eu-west-2", undefined, { AWS_REGION: "eu-west-2", AWS_DEFAULT_REGION: "eu-west-3" }],
+    ["eu-west-3", undefined, { AWS_DEFAULT_REGION: "eu-west-3" }],
+  ])("asks AWS in %s with --region %s and the variables %j", async (expected, region, environment) => {
+    const silent = { print() {}, progress() {}, confirm: async () => undefined, onInterrupt: () => () => {} };
+    expect((await connect({ region }, { environment, ...silent })).region).toBe(expected);
   });
 
   it("is called by its script in the clone", async () => {

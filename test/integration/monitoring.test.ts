@@ -175,6 +175,32 @@ describe("the saved queries", () => {
   });
 });
 
+describe("the saved query", () => {
+  const failures = Object.entries(LOG_EVENTS).flatMap(([event, level]) => (level === "info" ? [] : [`"${event}"`]));
+  // An event of another source is no failure.
+  const listed = failures.filter((event) => event !== '"unknown-source"').join(", ");
+
+  it.each<[keyof typeof QUERIES, string, string]>([
+    ["What happened to this user's events", 'userId = "<user id>"', "sort @timestamp desc"],
+    ["Which events failed and why", `event in [${listed}]`, "sort @timestamp desc"],
+    ["Which dead letters and why", 'event = "dead-lettered"', "by reason, status"],
+    ["How long from Flagsmith to Segment", 'event in ["delivered", "merged"]', "pct(latencyMs, 99) as p99"],
+    ["Who sends us unsigned requests", 'event = "unauthorized"', "by code, sourceIp"],
+    ["What did API Gateway refuse", 'integrationStatus = "-"', "by status, sourceIp, userAgent"],
+    ["Whose calls are merged", 'event = "merged"', "count_distinct(mergedInto) as calls by userId"],
+    ["Who is left out", 'event = "ignored"', "by code, userId"],
+    ["What did we save by changes-only", 'event in ["delivered", "merged", "unchanged"]', "by event"],
+  ])("'%s' finds the entries with %s, and shows them %s", (question, entries, shown) => {
+    expect(QUERIES[question].text).toContain(`filter ${entries}\n`);
+    expect(QUERIES[question].text).toContain(shown);
+  });
+
+  it("about refused requests shows who sent them", () => {
+    const sender = { sourceIp: "$context.identity.sourceIp", userAgent: "$context.identity.userAgent" };
+    expect(accessLogFormat()).toMatchObject(sender);
+  });
+});
+
 describe("the tables of lambda/README.md", () => {
   const readme = readFileSync(join(__dirname, "../../lambda/README.md"), "utf8");
   const [, logs = ""] = readme.split("\n## Logs\n");

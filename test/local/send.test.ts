@@ -29,6 +29,8 @@ describe("send", () => {
       "--flag",
       "checkout=b",
       "--flag=limit=25",
+      "--flag=low=-3",
+      "--flag=id=1234567890123456",
       "--flag",
       "dark_mode",
       "--flag",
@@ -50,6 +52,8 @@ describe("send", () => {
     ).toEqual([
       ["checkout", true, "b"],
       ["limit", true, 25],
+      ["low", true, -3],
+      ["id", true, "1234567890123456"],
       ["dark_mode", true, null],
       ["beta", true, true],
       ["empty", true, ""],
@@ -63,6 +67,21 @@ describe("send", () => {
     [["send", "file.json", "--flag", "a"], /^unknown argument file\.json\n/],
   ])("refuses %j", async (args, message) => {
     expect(await command(args)).toMatchObject({ code: 2, progress: expect.stringMatching(message) });
+  });
+
+  it.each([
+    [202, 0, /^202 answer$/],
+    [400, 1, /^400 answer$/],
+    [401, 1, /^401 answer\nsigned with another secret than the webhook's/],
+    [404, 1, /^404 answer\nnothing is at http:\S+: the webhook's URL ends in \/webhook$/],
+  ])("signs with the variable's first secret, and explains status %i", async (status, code, out) => {
+    const webhook = await Loopback.start(() => ({ status, body: "answer" }));
+    const environment = { FLAGSMITH_WEBHOOK_SECRET: "new\nold" };
+    const ran = await command(["send", "--flag", "a", "--url", `${webhook.url}/`], environment);
+    await webhook.stop();
+    expect(ran).toMatchObject({ code, out: expect.stringMatching(out) });
+    const [{ body = "", headers = {} } = {}] = webhook.requests;
+    expect(verifySignature(Buffer.from(body), String(headers["x-flagsmith-signature"]), ["new"])).toBe(true);
   });
 });
 

@@ -148,9 +148,9 @@ describe("the view of the local run", () => {
 
   it("lets no character of a name steer the terminal", () => {
     const shown = viewOf();
-    const name = "a\u001B[2J\u009B\u202E\n";
+    const name = "a\u001B[2J\u009B\u202E\u2028\u2066\n";
     answer(shown, { ...ACCEPTED, userId: name }, [flagPayload({ name, value: name })]);
-    expect(shown.printed.join("")).toMatch(/^[^\p{Cc}\u202E]+$/u);
+    expect(shown.printed.join("")).toMatch(/^[^\p{Cc}\u202E\u2028\u2066]+$/u);
   });
 
   it("counts webhooks by answer and calls by outcome", () => {

@@ -69,6 +69,9 @@ function nameOf(metric: Properties): string {
 }
 
 function sampled(metric: Properties, period: number, statistic: string, series: Series, seriesPeriods: number): Values {
+  // SQS publishes its gauges each minute, so their sum would grow with the period.
+  const needed = String(metric.MetricName).startsWith("Approximate") ? "Maximum" : "Sum";
+  if (statistic !== needed) throw new Error(`an alarm on the ${statistic} of ${metric.MetricName}`);
   const values = series[nameOf(metric)] ?? [];
   const width = period / SERIES_PERIOD;
   return Array.from({ length: Math.ceil(seriesPeriods / width) }, (_, index) => {

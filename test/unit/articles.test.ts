@@ -61,6 +61,9 @@ describe("an error of the network", () => {
     ["not-http", "answers, but not in HTTP"],
     ["connect-timeout", "does not answer in time"],
     ["timeout", "does not answer in time"],
+    ["ETIMEDOUT", "does not answer in time"],
+    ["EHOSTUNREACH", "can't be reached over the network"],
+    ["ENETUNREACH", "can't be reached over the network"],
   ])("is said in words, with the endpoint: %s", (reason, meaning) => {
     expect(networkMeaning({ code: "no-answer", reason }, ENDPOINT)).toBe(`${ENDPOINT} ${meaning}`);
   });
