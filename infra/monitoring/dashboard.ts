@@ -148,9 +148,10 @@ function costs({ receive, receiveAlias, deliver, queue, accessLogs }: FlagsmithT
     graph("Messages queued", queue.metricNumberOfMessagesSent({ label: "queued" })),
     graph(
       "Log bytes",
-      receive.logGroup.metricIncomingBytes(ofReceive),
-      deliver.logGroup.metricIncomingBytes(ofDeliver),
-      accessLogs.metricIncomingBytes({ statistic: "Sum", label: "access" }),
+      ...Object.entries({ receive: receive.logGroup, deliver: deliver.logGroup, access: accessLogs }).map(([label, log]) =>
+        // Without this dimension, which CDK does not add, it would be the bytes of all log groups of the account.
+        log.metricIncomingBytes({ label, dimensionsMap: { LogGroupName: log.logGroupName } }),
+      ),
     ),
   ];
 }

@@ -257,7 +257,7 @@ describe("the dashboard", () => {
   const bodyOf = (from: Template): string => {
     const [dashboard] = Object.values(from.findResources("AWS::CloudWatch::Dashboard"));
     const parts: readonly unknown[] = dashboard?.Properties.DashboardBody["Fn::Join"][1];
-    const resource = /DeadLetterQueue|Queue|Receive|Delivered|Deliver/;
+    const resource = /DeadLetterQueue|Queue|Receive|Delivered|Deliver|Access/;
     return parts.map((part) => (typeof part === "string" ? part : (resource.exec(JSON.stringify(part))?.[0] ?? "x"))).join("");
   };
 
@@ -316,6 +316,7 @@ describe("the dashboard", () => {
         ["Invocations", ...sums("Receive Invocations", "Deliver Invocations")],
         ["Duration, ms in all", ...sums("Receive Duration", "Deliver Duration")],
         ["Messages queued", ...sums("Queue NumberOfMessagesSent")],
+        ["Log bytes", ...sums("Receive IncomingBytes", "Deliver IncomingBytes", "Access IncomingBytes")],
       ]),
     );
   });
