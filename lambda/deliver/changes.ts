@@ -69,7 +69,6 @@ export class UserRecord {
   /** Whether Segment has each of the unit's traits, and no trait is due for a refresh. An absent trait is not a change. */
   hasTraits(unit: Content, writeKey: string): boolean {
     const { source, traits } = this.#hashesOf(unit, writeKey);
-    if (this.#record?.source !== source) return false;
     return [...traits].every(([name, value]) => this.#has(source, name, value));
   }
 

@@ -179,13 +179,12 @@ const DELIVER = [
   ]),
   ...within("lambda/deliver/changes.ts", RELEASES, [["records of release 2 are another source", "FORMAT = 2", "FORMAT = 1"]]),
   ...within("lambda/deliver/changes.ts", UNIT, [
-    ["another source's record says nothing", "this.#record?.source !== source) return", "this.#record === undefined) return"],
     ["a record expires", "this.options.now() / 1_000 + this.options.refreshSeconds + DAY_SECONDS", "DAY_SECONDS"],
     ["a due trait is sent", " && !this.#isDue(known);", ";"],
     ["removed up to the message before", "sequence: firstSequence - 1n", "sequence: firstSequence"],
     ["after a failed write the record is read again", "this.#mustRead = true;\n    await", "await"],
     [
-      "another source's fingerprints are removed",
+      "another source's fingerprints say nothing",
       "source === source ? this.#record.fingerprints",
       "source ? this.#record.fingerprints",
     ],
