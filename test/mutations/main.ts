@@ -20,14 +20,25 @@ async function main(): Promise<void> {
   const wanted = MUTATIONS.filter(({ rule }) => rule.includes(values.only));
   const copy = mkdtempSync(join(tmpdir(), "mutations-"));
   process.once("exit", () => rmSync(copy, { recursive: true, force: true }));
-  for (const name of ["lambda", "infra", "test", "package.json", "tsconfig.json", "cdk.json", "package-lock.json"]) {
+  for (const name of [
+    "lambda",
+    "infra",
+    "test",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "cdk.json",
+    "README.md",
+  ]) {
     cpSync(join(ROOT, name), join(copy, name), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const before = failuresOf(copy, [...new Set(wanted.flatMap(({ tests }) => tests))]);
+  if (before.length > 0) throw new Error(`these fail without any mutation: ${before.join("; ")}`);
   console.error(`${wanted.length} mutations; about ${Math.ceil(wanted.length / 6)} minutes`);
   let unnoticed = 0;
   for (const [index, mutation] of wanted.entries()) {
-    const failed = failuresOf(copy, mutation);
+    const failed = failuresWith(copy, mutation);
     if (failed.length === 0) unnoticed++;
     const shown = failed.slice(0, NAMED).join("; ");
     const more = failed.length > NAMED ? `; and ${failed.length - NAMED} more` : "";
@@ -38,7 +49,7 @@ async function main(): Promise<void> {
 }
 
 /** Returns the names of the tests that fail with the mutation. */
-function failuresOf(copy: string, { file, find, replace, tests }: Mutation): readonly string[] {
+function failuresWith(copy: string, { file, find, replace, tests }: Mutation): readonly string[] {
   const path = join(copy, file);
   const source = readFileSync(path, "utf8");
   writeFileSync(
@@ -48,20 +59,21 @@ function failuresOf(copy: string, { file, find, replace, tests }: Mutation): rea
   try {
     // A slower folder runs only if the faster ones did not notice the mutation.
     for (const folder of tests) {
-      const args = [join(ROOT, "node_modules/jest/bin/jest.js"), "--json", "--silent", folder];
-      const { stdout } = spawnSync(process.execPath, args, {
-        cwd: copy,
-        env: { ...process.env, RUNS: "200" },
-        encoding: "utf8",
-        maxBuffer: 2 ** 28,
-      });
-      const failed = namesOf(JSON.parse(stdout));
+      const failed = failuresOf(copy, [folder]);
       if (failed.length > 0) return failed;
     }
     return [];
   } finally {
     writeFileSync(path, source);
   }
+}
+
+/** Runs the tests in these folders. Returns the names of those that fail. */
+function failuresOf(copy: string, folders: readonly string[]): readonly string[] {
+  const args = [join(ROOT, "node_modules/jest/bin/jest.js"), "--json", "--silent", ...folders];
+  const env = { ...process.env, RUNS: "200" };
+  const { stdout } = spawnSync(process.execPath, args, { cwd: copy, env, encoding: "utf8", maxBuffer: 2 ** 28 });
+  return namesOf(JSON.parse(stdout));
 }
 
 interface Report {
