@@ -83,11 +83,11 @@ const isOfEvent = (traits: ArrivingCall["traits"], from: number, to: number) => 
   return from <= number && number < to;
 };
 
-/** With 80 evaluations per hour, such a call is dead-lettered after three hours. A younger one still waits at the end. */
+/** With 160 evaluations per hour, such a call is dead-lettered after three hours. A younger one still waits at the end. */
 const poison = (status: number): Partial<Fault> => ({
   hours: 4,
   endsAfter: 4,
-  events: 320,
+  events: 640,
   users: 60,
   byTurns: true,
   oldest: 4 * HOUR,
