@@ -1,6 +1,8 @@
 import { CONFIG_VARIABLE } from "../../lambda/config";
-import type { LogLine } from "../support/capture";
 import type { ControlPlaneOptions } from "./control-plane";
+
+/** A log entry as CloudWatch Logs has it. */
+export type LogLine = Readonly<Record<string, unknown>>;
 
 /** What a test can set in CloudWatch Logs. */
 export interface LogSettings {

@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { CONFIG_VARIABLE } from "../../lambda/config";
-import type { LogLine } from "../support/capture";
-import { answerLogs, type LogSettings } from "./control-plane-logs";
+import { answerLogs, type LogLine, type LogSettings } from "./control-plane-logs";
 import { ACCOUNT, bodyOf, REGION } from "./server";
 import type { FakeSqs } from "./sqs";
 import type { FakeSsm } from "./ssm";

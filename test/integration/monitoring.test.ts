@@ -8,8 +8,9 @@ import { type FunctionName, LOG_CODES, LOG_EVENTS, LOG_FIELDS, PLACEHOLDERS } fr
 import { resolveOptions } from "../../lambda/options";
 import { type ReceiveDependencies, receiveHandler } from "../../lambda/receive/receive";
 import { compileSkip } from "../../lambda/receive/skip";
+import type { LogLine } from "../cloud/control-plane-logs";
 import { bytesOf, evaluationPayload, NOON, queueRecord, SECRET, type WebhookInput, webhookEvent } from "../cloud/events";
-import { captureOutput, type LogLine } from "../support/capture";
+import { captureOutput } from "../support/capture";
 import { setUpDeliver } from "../support/deliver";
 import { answered, FakeParameter, FakeQueue, FakeRecords, FakeSegment, identifyOptions } from "../support/fakes";
 import { realMachine } from "../support/machine";

@@ -1,7 +1,8 @@
 import { sign } from "../../lambda/receive/signature";
+import type { LogLine } from "../cloud/control-plane-logs";
 import type { ArrivingCall } from "../cloud/segment";
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from "../local/local-cloud";
-import { captureOutput, type LogLine } from "../support/capture";
+import { captureOutput } from "../support/capture";
 
 export interface Sent {
   readonly status: number;

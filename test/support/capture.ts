@@ -1,4 +1,4 @@
-export type LogLine = Readonly<Record<string, unknown>>;
+import type { LogLine } from "../cloud/control-plane-logs";
 
 export interface Capture {
   /** Everything that was written. */

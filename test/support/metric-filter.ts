@@ -1,4 +1,4 @@
-import type { LogLine } from "./capture";
+import type { LogLine } from "../cloud/control-plane-logs";
 
 /** Evaluates a pattern such as `{ ($.event = "retrying") && ($.ageMs > 900000) }`, as far as this product uses the syntax. */
 export function matchesFilter(pattern: string, line: LogLine): boolean {
